@@ -1,0 +1,1 @@
+"""Admix without its screens: what it knows, does and remembers."""

@@ -1,0 +1,201 @@
+"""Curation of pseudo-samples: accept, reject with a reason, edit; one by one or many."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from core.actions import review
+from core.actions.data import judge
+from core.actions.session import here, task_of
+from core.checks.base import Item
+from core.errors import Missing, Problem
+from core.records import Decision, Sample, Verdict
+from core.store import decisions, runs, samples, verdicts
+from core.store.samples import Filter
+
+REASONS = ("wrong label", "unnatural", "too similar to another", "off topic", "harmful", "other")
+SOURCE_ORDER = ("synthetic", "llm-labelled")
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What a bulk accept did: how many were accepted, and the rest by reason."""
+
+    n_accepted: int
+    left: Mapping[str, int]
+
+
+def wanted(
+    label: str | None = None, flagged: bool | None = None, status: str | None = "pending",
+    text: str | None = None, run: str | None = None,
+) -> Filter:  # fmt: skip
+    """Return a filter over pseudo-samples."""
+    return Filter(
+        source="synthetic", split="train", status=status, label=label, flagged=flagged, text=text,
+        run=run,
+    )  # fmt: skip
+
+
+def queue(
+    project: str, annotator: str, filter_: Filter, skipped: Collection[str] = ()
+) -> review.Queue:
+    """Return the next pseudo-sample to decide on."""
+    return review.queue(project, annotator, filter_, skipped)
+
+
+def accept(
+    project: str, annotator: str, sample: str, revision: int, seconds: float | None = None
+) -> int:
+    """Accept one pseudo-sample as it was shown.
+
+    Raises:
+        Stale: the annotator had decided on this card already; nothing was written.
+    """
+    return decisions.decide(
+        here().database,
+        project,
+        Decision(sample, "accept", annotator, seconds=seconds, shown_revision=revision),
+    )
+
+
+def reject(
+    project: str, annotator: str, sample: str, revision: int, reason: str = "",
+    seconds: float | None = None,
+) -> int:  # fmt: skip
+    """Reject one pseudo-sample with a reason.
+
+    Raises:
+        Stale: the annotator had decided on this card already; nothing was written.
+    """
+    return review.reject(project, annotator, sample, revision, reason, seconds)
+
+
+def edit(
+    project: str, annotator: str, sample: str, revision: int, text: str,
+    seconds: float | None = None,
+) -> int:  # fmt: skip
+    """Accept a pseudo-sample with another text, which every check judges anew.
+
+    Raises:
+        Problem: no text, or one that equals or nearly equals a test text.
+        Stale: the annotator had decided on this card already; nothing was written.
+    """
+    if not text.strip():
+        raise Problem("A sample needs a text.", "Reject it instead.")
+    database = here().database
+    before = samples.get(database, project, sample)
+    inputs = {**before.inputs, task_of(project).fields[0]: text}
+    item = Item(sample, text, before.label)
+    others = [Item(*row) for row in samples.texts(database, project) if row[0] != sample]
+    found = judge(others, [item])
+    leaks = [verdict for verdict in found if verdict.check == "leakage"]
+    if leaks:
+        raise Problem("This text is too close to a test text.", f"Test text: {leaks[0].close_text}")
+    number = decisions.decide(
+        database,
+        project,
+        Decision(
+            sample, "edit", annotator, text=text, seconds=seconds, shown_revision=revision
+        ),
+        inputs=inputs,
+    )
+    cleared = [
+        Verdict(check, sample, is_flagged=False)
+        for check in {*before.flags}
+        if check not in {verdict.check for verdict in found}
+    ]
+    with database.write() as cursor:
+        verdicts.replace(cursor, project, [*found, *cleared])
+    return number
+
+
+def accept_many(
+    project: str, annotator: str, label: str | None = None, flagged: bool = False,
+    ids: Sequence[str] | None = None,
+) -> Accepted:  # fmt: skip
+    """Accept every pending pseudo-sample that no check flags, or those named, as one batch.
+
+    With `flagged`, flagged ones too. The rest is reported by reason.
+
+    Raises:
+        Missing: an id that is not a pending pseudo-sample of the project.
+    """
+    database = here().database
+    pending: list[Sample] = []
+    for source in SOURCE_ORDER:
+        filter_ = Filter(source=source, split="train", status="pending", label=label)
+        pending += samples.page(database, project, filter_, 10_000_000)
+    if ids is not None:
+        there = {sample.id for sample in pending}
+        if unknown := [id_ for id_ in ids if id_ not in there]:
+            raise Missing(f"{unknown[0]!r} is not a pending pseudo-sample of this project.")
+        pending = [sample for sample in pending if sample.id in set(ids)]
+    good = [sample for sample in pending if flagged or not sample.flags]
+    left = Counter(flag for sample in pending if sample not in good for flag in sample.flags)
+    events = [Decision(sample.id, "accept", annotator) for sample in good]
+    decisions.decide_many(database, project, events)
+    return Accepted(len(good), dict(left))
+
+
+def grid(project: str, filter_: Filter, after: int = 0, limit: int = 24) -> list[review.Card]:
+    """Return a page of pseudo-samples with what checks said of them."""
+    database = here().database
+    page = samples.page(database, project, filter_, limit, after)
+    found = verdicts.of(database, project, [sample.id for sample in page])
+    return [
+        review.Card(sample, sample.revision, tuple(found.get(sample.id, ()))) for sample in page
+    ]
+
+
+def decide_many(
+    project: str, annotator: str, ids: Sequence[str], kind: str, reason: str = ""
+) -> None:
+    """Accept or reject several pseudo-samples as one batch, which one undo takes back."""
+    if kind not in ("accept", "reject"):
+        raise Problem(f"Cannot {kind} many at once.")
+    events = [
+        Decision(sample, "accept" if kind == "accept" else "reject", annotator, reason=reason)
+        for sample in ids
+    ]
+    decisions.decide_many(here().database, project, events)
+
+
+def provenance(project: str, sample: str) -> dict[str, object]:
+    """Return where a pseudo-sample comes from: prompt, model, tokens, price, date, human rows."""
+    database = here().database
+    found = samples.get(database, project, sample)
+    made = dict(found.provenance)
+    key = made.get("completion")
+    completion = next(
+        (row for row in runs.completions(database, project) if row["key"] == key), None
+    )
+    if completion is None:
+        return {"origin": made}
+    humans = samples.by_ids(database, project, completion["prompt"]["human_ids"])
+    return {
+        "model": completion["model"],
+        "provider": completion["provider"],
+        "strategy": made.get("strategy"),
+        "prompt": completion["prompt"]["messages"],
+        "completion": completion["text"],
+        "input_tokens": completion["input_tokens"],
+        "output_tokens": completion["output_tokens"],
+        "cost_usd": completion["cost_usd"],
+        "received_at": completion["received_at"].isoformat(" ", "seconds"),
+        "human_rows": [(human.id, human.text) for human in humans],
+    }
+
+
+def counts(project: str) -> dict[str, Counter[str]]:
+    """Return, per class, counts of pending, flagged, accepted and rejected pseudo-samples."""
+    made: dict[str, Counter[str]] = {
+        label: Counter() for label in task_of(project).label_names
+    }
+    for row in samples.counts(here().database, project):
+        if row["source"] == "synthetic" and row["split"] == "train" and row["label"] in made:
+            made[row["label"]][row["status"]] += row["n"]
+            if row["is_flagged"] and row["status"] == "pending":
+                made[row["label"]]["flagged"] += row["n"]
+    return made

@@ -1,0 +1,82 @@
+"""The demo project: written for this, small, and made by the same actions a person would use."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from core.actions import budget, curate, data, generate, home, review, train
+from core.actions.session import here
+from core.budget import Prices
+from core.errors import Problem
+from core.records import Project
+from core.store import jobs
+from core.store.db import new_id
+from core.store.samples import Filter
+
+FOLDER = Path(__file__).parents[2] / "data" / "demo"
+PER_CLASS = 60
+"""Pseudo-samples made at first; the recording holds more than twice as many."""
+LEFT_PER_CLASS = 8
+"""Good ones left pending, so that there is something to curate."""
+WHO = "demo"
+SWEEP = train.StudyRequest(
+    kind="ratio_sweep",
+    settings={"n_total": 400, "seeds": 5, "classes": "natural"},
+    student="frozen",
+    name="Demo sweep",
+)
+
+
+def find() -> Project | None:
+    """Return the demo project, if it is there."""
+    return next((project for project in home.all_projects() if project.is_demo), None)
+
+
+def create() -> tuple[Project, bool]:
+    """Make the demo project unless it is there; return it and whether it was made.
+
+    Its sweep is queued and starts with the app.
+    """
+    there = find()
+    if there is not None:
+        return there, False
+    about = json.loads((FOLDER / "task.json").read_text(encoding="utf-8"))
+    labels = [(label["name"], label["definition"]) for label in about["labels"]]
+    project = home.create_project(about["name"], "classify", labels, about["guidelines"], True)
+    for file, split in (("human_train.csv", "train"), ("human_test.csv", "test")):
+        table = data.read_table(file, (FOLDER / file).read_bytes())
+        prepared = data.prepare(project.id, table, "text", "label", split, "human")
+        data.import_rows(project.id, prepared)
+    budget.set_prices(project.id, Prices(human_usd=0.05, synthetic_usd=0.002))
+    request = generate.Request("recorded", targets={name: PER_CLASS for name, _ in labels})
+    job = generate.wait(generate.launch(project.id, request))
+    if job.state != "done":
+        raise Problem(f"The demo could not be made: {job.message}")
+    _accept(project.id, [name for name, _ in labels])
+    study = train.create_study(project.id, SWEEP)
+    jobs.create(here().database, new_id(), project.id, "train", study)
+    return home.find_project(project.name), True
+
+
+def reset() -> Project:
+    """Erase the demo project and make it anew."""
+    there = find()
+    if there is not None:
+        home.delete_project(there.id)
+    return create()[0]
+
+
+def start_queued() -> None:
+    """Start the jobs that wait for an app to run them."""
+    session = here()
+    for job in jobs.of_project(session.database):
+        if job.state == "queued" and not session.runner.is_running(job.id):
+            session.runner.start(job.id)
+
+
+def _accept(project: str, labels: list[str]) -> None:
+    for label in labels:
+        wanted = Filter(source="synthetic", status="pending", label=label, flagged=False)
+        good = review.table(project, wanted)
+        curate.decide_many(project, WHO, [row.id for row in good[:-LEFT_PER_CLASS]], "accept")

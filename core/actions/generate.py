@@ -1,0 +1,391 @@
+"""Generation: the example set, a preview with its price, and a run in the background."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from core import budget
+from core.actions.session import here, project_of, task_of
+from core.budget import Target
+from core.errors import Problem
+from core.jobs import generation
+from core.providers.base import Provider, estimate_input_tokens, find_key
+from core.records import Completion, Job, Price, Reading, Sample
+from core.registry import from_json, make, member, member_ids
+from core.store import jobs, ledger, projects, runs, samples
+from core.store.db import new_id
+from core.store.samples import Filter
+from core.strategies.base import ExampleRow, Progress, Strategy
+
+EXAMPLE_SET_SIZE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to generate: by whom, how, how many per class, and for how much at most.
+
+    `price` is one the user typed, for a model whose price is not known.
+    """
+
+    provider: str
+    provider_settings: Mapping[str, Any] = field(default_factory=dict)
+    strategy: str = "few_shot"
+    strategy_settings: Mapping[str, Any] = field(default_factory=dict)
+    targets: Mapping[str, int] = field(default_factory=dict)
+    seed: int = 0
+    cap_usd: float | None = None
+    price: Price | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderInfo:
+    """A provider as a choice on screen: whether it can be used, and if not, why."""
+
+    id: str
+    title: str
+    is_replay: bool
+    keys: tuple[str, ...]
+    has_key: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Previewed:
+    """One call of a preview: the exact prompt, the exact reply, and what was read in it."""
+
+    label: str
+    messages: Sequence[Mapping[str, str]]
+    completion: str
+    reading: Reading
+    input_tokens: int | None
+    output_tokens: int | None
+    cost_usd: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Estimated:
+    """What a run is likely to cost, and at most; None where the price is not known."""
+
+    n_calls: int
+    n_humans_sent: int
+    likely_usd: float | None
+    worst_usd: float | None
+    price: Price | None
+    basis: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunStatus:
+    """Where a run stands: samples, replies, and money in US dollars."""
+
+    run: str
+    job: Job | None
+    n_wanted: int
+    n_pending: int
+    n_accepted: int
+    n_rejected: int
+    n_duplicate: int
+    n_leaking: int
+    n_invalid: int
+    n_refused: int
+    n_failed: int
+    account: ledger.Account
+    cap_usd: float | None
+    plan: Mapping[str, Any]
+
+
+def providers() -> list[ProviderInfo]:
+    """Return every provider, the recorded one first, with whether its key was found."""
+    found = []
+    for name in member_ids("providers"):
+        cls: type[Provider] = member("providers", name)  # type: ignore[assignment]
+        found.append(
+            ProviderInfo(
+                name, cls.title, cls.is_replay, cls.keys, not cls.keys or bool(find_key(cls.keys))
+            )
+        )
+    return sorted(found, key=lambda info: (not info.is_replay, info.title))
+
+
+def strategies() -> dict[str, str]:
+    """Return the strategies with their titles."""
+    return {name: member("strategies", name).title for name in member_ids("strategies")}
+
+
+def example_set(project: str) -> list[Sample]:
+    """Return the human rows that prompts may show; drawn and kept when first asked for.
+
+    The default are 50 rows, stratified by class, the same for the same rows.
+    """
+    database = here().database
+    kept = project_of(project).settings.get("examples")
+    if kept is None:
+        kept = _draw_examples(project, EXAMPLE_SET_SIZE)
+        if kept:
+            set_examples(project, kept)
+    found = samples.by_ids(database, project, kept)
+    return [
+        sample
+        for sample in found
+        if sample.split == "train" and sample.source == "human" and sample.status == "accepted"
+    ]
+
+
+def set_examples(project: str, ids: Sequence[str]) -> None:
+    """Choose the example set.
+
+    Raises:
+        Problem: a row that is not a labelled human train row of the project.
+    """
+    found = samples.by_ids(here().database, project, ids)
+    good = {
+        sample.id
+        for sample in found
+        if sample.split == "train" and sample.source == "human" and sample.label is not None
+    }
+    if bad := [id_ for id_ in ids if id_ not in good]:
+        raise Problem(f"{bad[0]!r} is not a labelled human train row.", "Only those can be shown.")
+    settings = {**project_of(project).settings, "examples": list(ids)}
+    projects.update(here().database, project, settings=settings)
+
+
+def redraw_examples(project: str, size: int) -> list[Sample]:
+    """Draw another example set of a size."""
+    set_examples(project, _draw_examples(project, size))
+    return example_set(project)
+
+
+def targets(project: str, kind: Target, total: int | None = None) -> dict[str, int]:
+    """Return how many synthetic samples each class should get, on top of the human rows."""
+    human: dict[str, int] = defaultdict(int)
+    for row in samples.counts(here().database, project):
+        if (row["split"], row["source"], row["status"]) == ("train", "human", "accepted"):
+            human[row["label"]] += row["n"]
+    return budget.targets(kind, human, task_of(project).label_names, total)
+
+
+def known_price(request: Request) -> Price | None:
+    """Return the price that a request is counted at: typed, recorded with a replay, or listed."""
+    if request.price is not None:
+        return request.price
+    provider = make(Provider, request.provider, request.provider_settings)
+    return provider.own_price() or budget.list_price(request.provider, provider.model_name)
+
+
+def estimate(project: str, request: Request, preview: str | None = None) -> Estimated:
+    """Return what a request is likely to cost, from a preview's tokens where there is one."""
+    provider = make(Provider, request.provider, request.provider_settings)
+    strategy = make(Strategy, request.strategy, request.strategy_settings)
+    plan = generation.plan_of(_plan(project, request))
+    prompts = strategy.next_round(plan, Progress())
+    price = known_price(request)
+    seen = runs.completions_of_run(here().database, preview) if preview else []
+    likely = worst = None
+    basis = "the length of the prompts and the longest reply allowed"
+    if price is not None:
+        tokens = [estimate_input_tokens(prompt) for prompt in prompts]
+        worst = sum(price.of(n, provider.worst_output_tokens) for n in tokens)
+        counted = [r for r in seen if r["input_tokens"] is not None and r["output_tokens"] is not None]
+        if counted:
+            each = [price.of(row["input_tokens"], row["output_tokens"]) for row in counted]
+            n_good = sum(row["n_drafts"] - row["n_flagged"] for row in seen)
+            asked = sum(plan.targets.values())
+            # What the preview paid per usable item, times the items asked for.
+            likely = sum(each) / n_good * asked if n_good else None
+            basis = f"{len(counted)} previewed calls, {n_good} usable items"
+    humans = {id_ for prompt in prompts for id_ in prompt.human_ids}
+    return Estimated(len(prompts), len(humans), likely, worst, price, basis)
+
+
+def preview(project: str, request: Request, labels: Sequence[str] | None = None) -> str:
+    """Start a preview, one call per class, and return its run's id; its replies are kept.
+
+    The run that follows starts with these very replies and pays nothing for them.
+    """
+    task = task_of(project)
+    strategy = make(Strategy, request.strategy, request.strategy_settings)
+    n_items = getattr(strategy, "n_items", 1)
+    wanted = labels or task.label_names
+    few = {name: n_items for name in task.label_names if name in wanted}
+    plan = {**_plan(project, request), "targets": few, "max_calls": 1.0}
+    return _submit(project, plan, is_preview=True)
+
+
+def previewed(project: str, run: str) -> list[Previewed]:
+    """Return what a preview brought, call by call."""
+    found = runs.get(here().database, run)
+    plan = generation.plan_of(found["plan"])
+    strategy = from_json(Strategy, found["plan"]["strategy"])
+    made = []
+    for row in runs.completions_of_run(here().database, run):
+        completion = Completion(
+            row["text"], row["finish"], row["model"], row["input_tokens"], row["output_tokens"],
+            detail=row["detail"],
+        )  # fmt: skip
+        made.append(
+            Previewed(
+                label=row["label"],
+                messages=row["prompt"]["messages"],
+                completion=row["text"],
+                reading=strategy.read(plan, _prompt_of(row), completion),
+                input_tokens=row["input_tokens"],
+                output_tokens=row["output_tokens"],
+                cost_usd=row["cost_usd"],
+            )
+        )
+    return made
+
+
+def launch(project: str, request: Request) -> str:
+    """Start a run in the background and return its id.
+
+    Raises:
+        Problem: nothing to generate, no key, texts that may not leave, or a cap without a price.
+    """
+    if not sum(request.targets.values()):
+        raise Problem("Nothing to generate: every target is 0.", "Set a target per class.")
+    plan = _plan(project, request)
+    if request.cap_usd is not None and plan["price"] is None:
+        raise Problem(
+            "A cap needs a price, and the price of this model is not known.",
+            "Type its price per million tokens, or start without a cap.",
+        )
+    return _submit(project, plan, is_preview=False)
+
+
+def status(project: str, run: str) -> RunStatus:
+    """Return where a run stands."""
+    database = here().database
+    found = runs.get(database, run)
+    outcomes = runs.outcomes(database, run)
+
+    def n(outcome: str, what: str = "n_completions") -> int:
+        return sum(row[what] or 0 for row in outcomes if row["outcome"] == outcome)
+
+    def of(**where: Any) -> int:
+        return samples.count(database, project, Filter(run=run, **where))
+
+    flags = samples.flag_counts(database, project, run)
+    return RunStatus(
+        run=run,
+        job=jobs.of_subject(database, run),
+        n_wanted=sum(found["plan"]["targets"].values()),
+        n_pending=of(status="pending"),
+        n_accepted=of(status="accepted"),
+        n_rejected=of(status="rejected"),
+        n_duplicate=flags.get("duplicates", 0),
+        n_leaking=flags.get("leakage", 0),
+        n_invalid=sum(row["n_problems"] or 0 for row in outcomes if row["outcome"] == "read")
+        + n("invalid"),
+        n_refused=n("refused"),
+        n_failed=n("failed"),
+        account=ledger.account(database, run),
+        cap_usd=found["plan"]["cap_usd"],
+        plan=found["plan"],
+    )
+
+
+def run_ids(project: str) -> list[str]:
+    """Return the ids of a project's runs, the newest first."""
+    return [run["id"] for run in runs.of_project(here().database, project)]
+
+
+def stop(job: str) -> None:
+    """End a run; replies in flight still arrive and are kept."""
+    here().runner.pause(job)
+
+
+def resume(job: str) -> None:
+    """Go on with a run that ended early; nothing that arrived is paid again."""
+    here().runner.start(job)
+
+
+def wait(run: str, told: Any = None) -> Job:
+    """Return when a run has ended."""
+    session = here()
+    job = jobs.of_subject(session.database, run)
+    if job is None:
+        raise Problem("This run was never started.")
+    return session.runner.wait(job.id, told)
+
+
+def _plan(project: str, request: Request) -> dict[str, Any]:
+    info = project_of(project)
+    task = task_of(project)
+    provider = make(Provider, request.provider, request.provider_settings)
+    strategy = make(Strategy, request.strategy, request.strategy_settings)
+    if not task.labels:
+        raise Problem("The task has no labels yet.", "Import a train file, or add labels on Data.")
+    if unknown := [name for name in request.targets if name not in task.label_names]:
+        raise Problem(f"{unknown[0]!r} is not one of the labels.")
+    if info.stays_here and not provider.is_local:
+        raise Problem(
+            "This project's texts stay on this machine.", "Choose a provider on this machine."
+        )
+    if provider.keys and provider.needs_key and not find_key(provider.keys):
+        raise Problem(
+            f"{provider.title} needs a key in {provider.keys[0]}.",
+            "Set it in the environment or in .streamlit/secrets.toml and start Admix again.",
+        )
+    price = known_price(request)
+    first = runs.draws_used(here().database, project, request.provider, provider.model_name)
+    return {
+        "task": task.to_json(),
+        "guidelines": info.guidelines,
+        "provider": provider.to_json(),
+        "strategy": strategy.to_json(),
+        "targets": {name: request.targets.get(name, 0) for name in task.label_names},
+        "examples": [
+            asdict(ExampleRow(sample.id, dict(sample.inputs), str(sample.label)))
+            for sample in example_set(project)
+        ],
+        "seed": request.seed,
+        "first_draws": first,
+        "max_calls": 3.0,
+        "cap_usd": request.cap_usd,
+        "price": asdict(price) if price else None,
+    }
+
+
+def _submit(project: str, plan: Mapping[str, Any], is_preview: bool) -> str:
+    session = here()
+    run = new_id()
+    runs.create(session.database, run, project, plan, is_preview)
+    session.runner.submit(project, "generate", run)
+    return run
+
+
+def _prompt_of(row: Mapping[str, Any]) -> Any:
+    from core.records import Prompt
+
+    system, user = (message["content"] for message in row["prompt"]["messages"])
+    return Prompt(
+        system, user, {}, row["label"], row["draw"], n_items=10_000,
+        human_ids=tuple(row["prompt"]["human_ids"]),
+    )  # fmt: skip
+
+
+def _draw_examples(project: str, size: int) -> list[str]:
+    rows = samples.page(
+        here().database,
+        project,
+        Filter(split="train", source="human", status="accepted", unlabelled=False),
+        10_000_000,
+    )
+    by_label: dict[str, list[Sample]] = defaultdict(list)
+    for row in rows:
+        by_label[str(row.label)].append(row)
+    wanted = budget.spread(
+        min(size, len(rows)), {label: len(found) for label, found in by_label.items()}
+    )
+    drawn: list[str] = []
+    for label, found in by_label.items():
+        # At least two of every class: a prompt for it would otherwise have nothing to show.
+        ranked = sorted(found, key=lambda row: hashlib.sha256(row.text.encode()).digest())
+        drawn += [row.id for row in ranked[: max(2, wanted[label])]]
+    return drawn
+
+

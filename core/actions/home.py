@@ -1,0 +1,151 @@
+"""Projects, what each has, the next step, and running jobs."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from core.actions.session import here, project_of
+from core.errors import Problem
+from core.records import Job, Project
+from core.registry import make, member, member_ids
+from core.store import jobs, pools, projects, samples, studies
+from core.tasks.base import Task
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """A project at a glance: counts, the next step with the page it is on, and jobs at work."""
+
+    project: Project
+    n_human: int
+    n_reviewed: int
+    n_synthetic: int
+    n_pending: int
+    n_test: int
+    n_studies: int
+    next_step: str
+    next_page: str
+    running: tuple[Job, ...]
+
+
+def task_kinds() -> dict[str, str]:
+    """Return the kinds of task with their titles."""
+    return {kind: member("tasks", kind).title for kind in member_ids("tasks")}
+
+
+def all_projects() -> list[Project]:
+    """Return every project, the oldest first."""
+    return projects.all_projects(here().database)
+
+
+def find_project(name: str) -> Project:
+    """Return a project by its name."""
+    return projects.by_name(here().database, name)
+
+
+def create_project(
+    name: str,
+    kind: str = "classify",
+    labels: Sequence[tuple[str, str]] = (),
+    guidelines: str = "",
+    is_demo: bool = False,
+) -> Project:
+    """Start a project; labels (name, definition) may be left for the first train file to give.
+
+    Raises:
+        Problem: an empty or taken name, a label twice.
+    """
+    name = " ".join(name.split())
+    if not name:
+        raise Problem("A project needs a name.")
+    names = [label for label, _ in labels]
+    twice = {label for label in names if names.count(label) > 1}
+    if twice:
+        raise Problem(f"The label {sorted(twice)[0]!r} is there twice.")
+    task = make(Task, kind, {"labels": [{"name": n, "definition": d} for n, d in labels]})
+    return projects.create(
+        here().database,
+        Project(id="", name=name, task=task.to_json(), guidelines=guidelines, is_demo=is_demo),
+    )
+
+
+def delete_project(project: str) -> None:
+    """Erase a project with its jobs and the pools that no other project uses."""
+    session = here()
+    session.runner.forget([job.id for job in jobs.of_project(session.database, project)])
+    gone = {study["pool"] for study in studies.of_project(session.database, project)}
+    projects.delete(session.database, project)
+    kept = {
+        study["pool"]
+        for other in projects.all_projects(session.database)
+        for study in studies.of_project(session.database, other.id)
+    }
+    for pool in gone - kept:
+        pools.path(session.home, pool).unlink(missing_ok=True)
+
+
+def overview(project: str) -> Overview:
+    """Return a project at a glance."""
+    database = here().database
+    rows = samples.counts(database, project)
+
+    def n(**where: Any) -> int:
+        return sum(row["n"] for row in rows if all(row[k] == v for k, v in where.items()))
+
+    human = n(split="train", source="human")
+    test = n(split="test")
+    synthetic = n(split="train", source="synthetic", status="accepted")
+    pending = n(split="train", source="synthetic", status="pending")
+    n_studies = len(studies.of_project(database, project))
+    step, page = _next_step(human, test, synthetic, pending, n_studies)
+    return Overview(
+        project=project_of(project),
+        n_human=human,
+        n_reviewed=n(split="train", source="human", is_decided=True),
+        n_synthetic=synthetic,
+        n_pending=pending,
+        n_test=test,
+        n_studies=n_studies,
+        next_step=step,
+        next_page=page,
+        running=tuple(running_jobs(project)),
+    )
+
+
+def running_jobs(project: str | None = None) -> list[Job]:
+    """Return the jobs at work, of one project or of all."""
+    found = jobs.of_project(here().database, project)
+    return [job for job in found if job.state in jobs.LIVE]
+
+
+def recent_jobs(project: str, limit: int = 10) -> list[Job]:
+    """Return a project's latest jobs."""
+    return jobs.of_project(here().database, project)[:limit]
+
+
+def backup(target: Path) -> Path:
+    """Write a copy of the whole database to a new file, and of the pools beside it."""
+    session = here()
+    target = target.expanduser().resolve()
+    session.database.backup(target)
+    copies = target.with_name(target.name + ".pools")
+    shutil.copytree(session.home / "pools", copies, dirs_exist_ok=True)
+    return target
+
+
+def _next_step(human: int, test: int, synthetic: int, pending: int, n_studies: int) -> tuple[str, str]:
+    if not human:
+        return "Import human-labelled text", "data"
+    if not test:
+        return "Import or draw a test split", "data"
+    if pending:
+        return f"Curate {pending:,} pending pseudo-samples", "curate"
+    if not synthetic:
+        return "Preview and generate pseudo-samples", "generate"
+    if not n_studies:
+        return "Launch a training sweep", "train"
+    return "Look at accuracy against the synthetic share", "results"

@@ -1,0 +1,282 @@
+"""What came out: curves with intervals, tables, confusion, and what made a point."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from core import metrics, statistics
+from core.actions import train
+from core.actions.session import here, task_of
+from core.errors import Problem
+from core.mixture import Draws, Mixture
+from core.registry import canonical
+from core.statistics import Estimate
+from core.store import pools, studies
+
+METRICS = {
+    "accuracy": "Accuracy",
+    "macro_f1": "Macro-F1",
+    "weighted_f1": "Weighted F1",
+    "class_f1": "F1 of one class",
+}
+AXES = {
+    "synthetic_share": "Synthetic share of rows",
+    "money_share": "Synthetic share of money",
+    "n_synthetic": "Synthetic rows",
+}
+Axis = Literal["synthetic_share", "money_share", "n_synthetic"]
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One cell of a study: where it lies, its mean with interval, and each seed's trial."""
+
+    x: float | None
+    estimate: Estimate
+    by_seed: Mapping[int, float]
+    keys: Mapping[int, str]
+    n_human: int
+    n_synthetic: int
+    n_behind: int
+    synthetic_share: float
+    money_share: float | None
+    cost_usd: float | None
+    difference: Estimate | None
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """A study as a curve, with the sentences that belong to it."""
+
+    study: Mapping[str, Any]
+    metric: str
+    axis: str
+    points: tuple[Point, ...]
+    human_only: Point | None
+    n_test: int
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What made a point: its rows and the test items it got wrong."""
+
+    trial: Mapping[str, Any]
+    trained_on: tuple[Mapping[str, Any], ...]
+    wrong: tuple[Mapping[str, Any], ...]
+    n_test: int
+
+
+def curve(
+    project: str, study: str, metric: str = "accuracy", axis: str = "synthetic_share",
+    label: str | None = None,
+) -> Curve:  # fmt: skip
+    """Return a study's curve in a metric over an axis.
+
+    Raises:
+        Problem: a metric, axis or class that does not exist.
+    """
+    if metric not in METRICS or axis not in AXES:
+        raise Problem(f"There is no {metric!r} over {axis!r}.")
+    found = studies.get(here().database, project, study)
+    rows = studies.table(here().database, project, found["id"])
+    label = label or (task_of(project).label_names or ("",))[0]
+    cells: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in rows:
+        cells[canonical(row["mixture"])].append(row)
+    baseline: dict[int, float] = {}
+    for cell in cells.values():
+        if cell[0]["n_synthetic"] == 0:
+            baseline = _by_seed(cell, metric, label)
+    points = [_point(cell, metric, axis, label, baseline) for cell in cells.values()]
+    points = [point for point in points if point.by_seed and point.x is not None]
+    points.sort(key=lambda point: (point.x or 0.0, point.n_synthetic))
+    human_only = next((point for point in points if point.n_synthetic == 0), None)
+    report = pools.about(here().database, project, found["pool"])["report"]
+    return Curve(
+        study=found,
+        metric=f"F1 of {label}" if metric == "class_f1" else METRICS[metric],
+        axis=AXES[axis],
+        points=tuple(points),
+        human_only=human_only,
+        n_test=report["n_test"],
+        notes=tuple(_notes(found, rows, points, report)),
+    )
+
+
+def table(project: str, study: str) -> list[dict[str, Any]]:
+    """Return one flat row per trial, as tables, CSV and JSON show them."""
+    found = train.find_study(project, study)
+    return [
+        {
+            "study": found["name"],
+            "trial": row["trial"],
+            "student": row["student"]["kind"],
+            "n_total": row["n_human"] + row["n_synthetic"],
+            "n_human": row["n_human"],
+            "n_synthetic": row["n_synthetic"],
+            "synthetic_share": round(row["synthetic_share"], 6),
+            "money_share": _rounded(row["money_share"]),
+            "cost_usd": _rounded(row["cost_usd"]),
+            "seed": row["seed"],
+            "accuracy": row["scores"].get("accuracy"),
+            "macro_f1": row["scores"].get("macro_f1"),
+            "weighted_f1": row["scores"].get("weighted_f1"),
+            "seconds": row["seconds"],
+            "status": row["status"],
+        }
+        for row in studies.table(here().database, project, found["id"])
+    ]
+
+
+def summary(project: str, study: str, metric: str = "accuracy") -> list[dict[str, Any]]:
+    """Return one row per cell: sizes, cost, mean with limits, difference to human-only."""
+    made = []
+    for point in curve(project, study, metric).points:
+        difference = point.difference
+        made.append(
+            {
+                "synthetic share": point.synthetic_share,
+                "human rows": point.n_human,
+                "synthetic rows": point.n_synthetic,
+                "human rows in prompts": point.n_behind,
+                "cost (USD)": point.cost_usd,
+                "seeds": point.estimate.n_seeds,
+                METRICS[metric]: point.estimate.mean,
+                "low": point.estimate.low,
+                "high": point.estimate.high,
+                "difference to human only": difference.mean if difference else None,
+                "difference low": difference.low if difference else None,
+                "difference high": difference.high if difference else None,
+            }
+        )
+    return made
+
+
+def confusion(
+    project: str, study: str, keys: Sequence[str]
+) -> tuple[tuple[str, ...], list[list[int]]]:
+    """Return the labels and the confusion counts (gold rows) summed over trials."""
+    names = task_of(project).label_names
+    number = {name: i for i, name in enumerate(names)}
+    gold = [number[row["label"]] for row in _test_rows(project, study)]
+    total = [[0] * len(names) for _ in names]
+    for predicted, _ in studies.predictions(here().database, project, keys).values():
+        counts = metrics.confusion(gold, predicted, len(names))
+        total = [[a + b for a, b in zip(x, y, strict=True)] for x, y in zip(total, counts, strict=True)]
+    return names, total
+
+
+def made_by(project: str, study: str, key: str) -> Made:
+    """Return exactly which samples trained a trial, and which test items it got wrong.
+
+    Raises:
+        Problem: the trial has no result yet, or belongs to another study.
+    """
+    database = here().database
+    found = studies.get(database, project, study)
+    row = next(
+        (row for row in studies.table(database, project, found["id"]) if row["trial"] == key), None
+    )
+    done = studies.predictions(database, project, [key])
+    if row is None or key not in done:
+        raise Problem("This trial has no result yet.")
+    names = task_of(project).label_names
+    rows = pools.read(pools.path(here().home, found["pool"]))
+    drawn = Draws(rows, names).draw(Mixture(**row["mixture"]), row["seed"])
+    predicted, chances = done[key]
+    tests = _test_rows(project, study)
+    wrong = [
+        {**test, "predicted": names[guess], "probability": chance}
+        for test, guess, chance in zip(tests, predicted, chances, strict=True)
+        if names[guess] != test["label"]
+    ]
+    return Made(
+        trial=row,
+        trained_on=tuple(
+            {"id": rows[i].id, "text": rows[i].text, "label": rows[i].label,
+             "source": rows[i].source} for i in drawn
+        ),
+        wrong=tuple(wrong),
+        n_test=len(tests),
+    )  # fmt: skip
+
+
+def _test_rows(project: str, study: str) -> list[dict[str, Any]]:
+    found = studies.get(here().database, project, study)
+    rows = pools.read(pools.path(here().home, found["pool"]))
+    return [
+        {"id": row.id, "text": row.text, "label": row.label} for row in rows if row.split == "test"
+    ]
+
+
+def _by_seed(cell: Sequence[Mapping[str, Any]], metric: str, label: str) -> dict[int, float]:
+    return {
+        row["seed"]: _value(row["scores"], metric, label)
+        for row in cell
+        if row["status"] == "done"
+    }
+
+
+def _value(scores: Mapping[str, Any], metric: str, label: str) -> float:
+    if metric == "class_f1":
+        return float(scores["per_class"][label]["f1"])
+    return float(scores[metric])
+
+
+def _point(
+    cell: Sequence[Mapping[str, Any]], metric: str, axis: str, label: str,
+    baseline: Mapping[int, float],
+) -> Point:  # fmt: skip
+    first = cell[0]
+    values = _by_seed(cell, metric, label)
+    is_baseline = first["n_synthetic"] == 0
+    return Point(
+        x=first[axis],
+        estimate=statistics.over_seeds(list(values.values())),
+        by_seed=values,
+        keys={row["seed"]: row["trial"] for row in cell if row["status"] == "done"},
+        n_human=first["n_human"],
+        n_synthetic=first["n_synthetic"],
+        n_behind=max(row["n_behind"] for row in cell),
+        synthetic_share=first["synthetic_share"],
+        money_share=first["money_share"],
+        cost_usd=first["cost_usd"],
+        difference=(
+            statistics.paired(values, baseline) if baseline and values and not is_baseline else None
+        ),
+    )
+
+
+def _notes(
+    study: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], points: Sequence[Point],
+    report: Mapping[str, Any],
+) -> list[str]:  # fmt: skip
+    notes = []
+    n_waiting = sum(1 for row in rows if row["status"] == "waiting")
+    if not points:
+        notes.append("No trial is done yet." if n_waiting else "No cell has a figure on this axis.")
+    elif len(points) < 3:
+        notes.append(f"{len(points)} of the cells so far: too few for a curve.")
+    if points and max(point.estimate.n_seeds for point in points) < statistics.MIN_SEEDS:
+        notes.append(f"Fewer than {statistics.MIN_SEEDS} seeds: no interval can be given.")
+    if points and not any(point.n_synthetic for point in points):
+        notes.append("No synthetic data in this study: there is nothing to compare with.")
+    if n_waiting:
+        notes.append(f"{n_waiting} of {len(rows)} trials are still to come.")
+    for cell in study["left_out"]:
+        notes.append(f"Left out at {cell['asked_share']:.0%} synthetic: {cell['reason']}")
+    if report.get("behind_unknown"):
+        notes.append("Human rows behind imported synthetic samples are unknown.")
+    removed = report.get("removed") or {}
+    if removed:
+        listed = ", ".join(f"{n} {source}" for source, n in sorted(removed.items()))
+        notes.append(f"Kept out because they are close to test texts: {listed}.")
+    return notes
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 6)

@@ -1,0 +1,303 @@
+"""Training: freeze the pool, say what a study would run, launch it, follow it."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from typing import Any
+
+from core.actions.budget import prices
+from core.actions.session import here, task_of
+from core.errors import Missing, Problem
+from core.records import Job, PoolRow, Trial
+from core.registry import make, member, member_ids
+from core.store import decisions, jobs, pools, samples, studies
+from core.store.db import new_id
+from core.store.pools import version_of
+from core.students.base import Student
+from core.studies.base import LeftOut, Study
+from core.text import MIN_WORDS, NEAR, Nearby
+
+ROUGH_SECONDS = {"tfidf": (2.0, 0.0008), "frozen": (8.0, 0.0004)}
+"""Seconds to start and per trained row, used until trials of the project say better."""
+
+
+@dataclass(frozen=True, slots=True)
+class StudyRequest:
+    """A study as asked for: its kind and settings, the student and its settings."""
+
+    kind: str = "ratio_sweep"
+    settings: Mapping[str, Any] | None = None
+    student: str = "frozen"
+    student_settings: Mapping[str, Any] | None = None
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PoolReport:
+    """What a pool holds, by source and class, and what was kept out of it and why."""
+
+    n_rows: Mapping[str, int]
+    per_class: Mapping[str, Mapping[str, int]]
+    n_test: int
+    removed: Mapping[str, int]
+    removed_ids: Sequence[str]
+    n_behind: int
+    behind_unknown: int
+    n_not_used: Mapping[str, int]
+    threshold: float = NEAR
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """What a study would run: trials, cells left out, a rough time, and the pool behind it."""
+
+    n_trials: int
+    n_done: int
+    left_out: tuple[LeftOut, ...]
+    seconds: float
+    is_measured: bool
+    report: PoolReport
+    trials: tuple[Trial, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StudyStatus:
+    """A study with its newest job and how many decisions are newer than its pool."""
+
+    study: Mapping[str, Any]
+    job: Job | None
+    n_trials: int
+    n_done: int
+    n_newer_decisions: int
+
+
+def students() -> dict[str, str]:
+    """Return the students with their titles."""
+    return {name: member("students", name).title for name in member_ids("students")}
+
+
+def study_kinds() -> dict[str, str]:
+    """Return the kinds of study with their titles."""
+    return {name: member("studies", name).title for name in member_ids("studies")}
+
+
+def pool_rows(project: str) -> tuple[list[PoolRow], PoolReport]:
+    """Return the rows that a pool frozen now would hold, and what it keeps out.
+
+    Raises:
+        Problem: no train rows or no test split.
+    """
+    database = here().database
+    newest = (decisions.last_event(database, project), _n_samples(project))
+    return _pool_rows(here().home, project, newest)
+
+
+@lru_cache(maxsize=4)
+def _pool_rows(
+    _home: Any, project: str, _newest: tuple[int, int]
+) -> tuple[list[PoolRow], PoolReport]:
+    database = here().database
+    stored = samples.everything(database, project)
+    labelled = [row for row in stored if row["label"] is not None]
+    test = [row for row in labelled if row["split"] != "train" and row["status"] == "accepted"]
+    if not any(row["split"] == "test" for row in test):
+        raise Problem("There is no test split.", "Import one, or draw one on the Data page.")
+    train = [row for row in labelled if row["split"] == "train" and row["status"] == "accepted"]
+    if not train:
+        raise Problem("There are no accepted train rows.", "Import human-labelled text first.")
+    gate = Nearby((row["id"], row["text"]) for row in test)
+    removed = [row for row in train if gate.closest(row["text"]) is not None]
+    gone = {row["id"] for row in removed}
+    rows = [_pool_row(row) for row in [*train, *test] if row["id"] not in gone]
+    n_not_used = Counter(
+        "llm-labelled" if row["source"] == "llm-labelled" else str(row["status"])
+        for row in stored
+        if row["split"] == "train"
+        and (row["status"] != "accepted" or row["source"] == "llm-labelled")
+    )
+    return rows, _report(rows, removed, n_not_used)
+
+
+def outline(project: str, request: StudyRequest) -> Outline:
+    """Return what a study would run, without freezing or starting anything."""
+    rows, report = pool_rows(project)
+    study, student = _members(request)
+    labels = task_of(project).label_names
+    plan = study.plan("not frozen", rows, labels, student, prices(project))
+    seconds, is_measured = _time(project, request.student, plan.trials, len(rows))
+    return Outline(
+        len(plan.trials), 0, plan.left_out, seconds, is_measured, report, plan.trials
+    )
+
+
+def launch(project: str, request: StudyRequest, n_workers: int = 1) -> tuple[str, str]:
+    """Freeze the pool, start the study in the background; return its id and its job's.
+
+    Raises:
+        Problem: no trial can be run; the message says what is missing.
+    """
+    study = create_study(project, request)
+    job = here().runner.submit(project, "train", study, n_workers)
+    return study, job
+
+
+def create_study(project: str, request: StudyRequest) -> str:
+    """Freeze the pool and keep the study with its trials; start nothing."""
+    database = here().database
+    event_seq = decisions.last_event(database, project)
+    rows, report = pool_rows(project)
+    study, student = _members(request)
+    pool = pools.freeze(database, project, rows, asdict(report), event_seq)
+    plan = study.plan(pool, rows, task_of(project).label_names, student, prices(project))
+    if not plan.trials:
+        why = plan.left_out[0].reason if plan.left_out else "there is no cell"
+        raise Problem(f"No trial can be run: {why}", "Choose a smaller size or another class mix.")
+    made = new_id()
+    n_before = len(studies.of_project(database, project))
+    studies.create(
+        database,
+        {
+            "id": made,
+            "project": project,
+            "name": request.name.strip() or f"{study.title} {n_before + 1}, {request.student}",
+            "kind": request.kind,
+            "spec": {
+                "study": study.to_json(),
+                "student": student.to_json(),
+                "prices": asdict(prices(project)),
+            },
+            "pool": pool,
+        },
+        plan.trials,
+        [asdict(cell) for cell in plan.left_out],
+    )
+    return made
+
+
+def all_studies(project: str) -> list[dict[str, Any]]:
+    """Return a project's studies, the newest first."""
+    return studies.of_project(here().database, project)
+
+
+def find_study(project: str, study: str | None = None) -> dict[str, Any]:
+    """Return a study by id or name; the newest where none is named.
+
+    Raises:
+        Missing: there is none.
+    """
+    if study:
+        return studies.get(here().database, project, study)
+    found = all_studies(project)
+    if not found:
+        raise Missing("There is no study yet.", "Launch one on the Train page or with `study run`.")
+    return found[0]
+
+
+def status(project: str, study: str) -> StudyStatus:
+    """Return where a study stands."""
+    database = here().database
+    found = studies.get(database, project, study)
+    about = pools.about(database, project, found["pool"])
+    return StudyStatus(
+        study=found,
+        job=jobs.of_subject(database, found["id"]),
+        n_trials=found["n_trials"],
+        n_done=found["n_done"],
+        n_newer_decisions=decisions.count_since(database, project, about["event_seq"]),
+    )
+
+
+def pause(job: str) -> None:
+    """Let the trial in hand finish, then wait for `resume`."""
+    here().runner.pause(job)
+
+
+def stop(job: str) -> None:
+    """End a job at once; finished trials are kept."""
+    here().runner.stop(job)
+
+
+def resume(job: str, n_workers: int = 1) -> None:
+    """Go on with the trials that have no result yet."""
+    here().runner.start(job, n_workers)
+
+
+def wait(job: str, told: Any = None) -> Job:
+    """Return when a job has ended, telling its state now and then."""
+    return here().runner.wait(job, told)
+
+
+def max_workers() -> int:
+    """Return how many workers this machine has room for."""
+    return max(1, os.cpu_count() or 1)
+
+
+def _members(request: StudyRequest) -> tuple[Study, Student]:
+    study = make(Study, request.kind, request.settings or {})
+    return study, make(Student, request.student, request.student_settings or {})
+
+
+def _pool_row(row: Mapping[str, Any]) -> PoolRow:
+    import json
+
+    inputs = json.loads(row["inputs"])
+    behind: tuple[str, ...] | None = ()
+    if row["source"] == "synthetic":
+        human_ids = json.loads(row["provenance"] or "{}").get("human_ids")
+        behind = None if human_ids is None else tuple(human_ids)
+    return PoolRow(
+        id=row["id"],
+        version=version_of(inputs, row["label"]),
+        inputs=inputs,
+        text=row["text"],
+        label=row["label"],
+        source=row["source"],
+        split=row["split"],
+        behind=behind,
+    )
+
+
+def _report(
+    rows: Sequence[PoolRow], removed: Sequence[Mapping[str, Any]], n_not_used: Mapping[str, int]
+) -> PoolReport:
+    train = [row for row in rows if row.split == "train"]
+    per_class: dict[str, Counter[str]] = {}
+    for row in train:
+        per_class.setdefault(row.label, Counter())[row.source] += 1
+    synthetic = [row for row in train if row.source == "synthetic"]
+    return PoolReport(
+        n_rows=dict(Counter(row.source for row in train)),
+        per_class={label: dict(counts) for label, counts in per_class.items()},
+        n_test=sum(1 for row in rows if row.split == "test"),
+        removed=dict(Counter(str(row["source"]) for row in removed)),
+        removed_ids=[row["id"] for row in removed],
+        n_behind=len({id_ for row in synthetic for id_ in row.behind or ()}),
+        behind_unknown=sum(1 for row in synthetic if row.behind is None),
+        n_not_used=dict(n_not_used),
+    )
+
+
+def _n_samples(project: str) -> int:
+    rows = samples.counts(here().database, project)
+    return sum(row["n"] for row in rows)
+
+
+def _time(
+    project: str, student: str, trials: Sequence[Trial], n_rows: int
+) -> tuple[float, bool]:
+    """Return rough seconds for trials, by those of the same student that ran here before."""
+    seen = studies.seconds_per_row(here().database, project, student)
+    start, per_row = ROUGH_SECONDS.get(student, (10.0, 0.01))
+    encode = n_rows / 150 if student == "frozen" else 0.0
+    trained = sum(trial.n_human + trial.n_synthetic for trial in trials)
+    if seen is not None:
+        return start + encode + trained * seen, True
+    return start + encode + trained * per_row, False
+
+
+GATE = f"equal, or {NEAR:.0%} of the words in common ({MIN_WORDS} or more)"
+"""The leakage gate in words."""

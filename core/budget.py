@@ -1,0 +1,166 @@
+"""What does a plan cost, and what does an amount of money buy?"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from core.errors import Problem
+from core.records import Price
+
+Target = Literal["balanced", "proportional", "fill"]
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """US dollars per human label and per accepted synthetic sample; None where unknown."""
+
+    human_usd: float | None = None
+    synthetic_usd: float | None = None
+
+    def cost(self, n_human: int, n_synthetic: int) -> float | None:
+        """Return the cost of so many samples; None where a price that matters is unknown.
+
+        >>> Prices(0.2, 0.01).cost(10, 100)
+        3.0
+        >>> Prices(0.2, None).cost(10, 1) is None
+        True
+        """
+        if (n_human and self.human_usd is None) or (n_synthetic and self.synthetic_usd is None):
+            return None
+        return n_human * (self.human_usd or 0.0) + n_synthetic * (self.synthetic_usd or 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Purchase:
+    """What an allocation buys: whole samples, what they cost, and the share by count."""
+
+    n_human: int
+    n_synthetic: int
+    cost_usd: float
+    synthetic_share: float
+    per_class: Mapping[str, tuple[int, int]]
+
+
+def human_price(wage_per_hour: float, seconds_per_label: float) -> float:
+    """Return the price of a human label in US dollars.
+
+    >>> human_price(18.0, 10.0)
+    0.05
+    """
+    return wage_per_hour * seconds_per_label / 3600
+
+
+def synthetic_price(spent_usd: float, n_accepted: int, curation_usd: float = 0.0) -> float | None:
+    """Return what one accepted synthetic sample has cost so far, waste and curation included."""
+    return spent_usd / n_accepted + curation_usd if n_accepted else None
+
+
+def spread(total: int, shares: Mapping[str, float]) -> dict[str, int]:
+    """Return whole numbers that sum to `total` in the given shares, by largest remainder.
+
+    >>> spread(10, {"a": 1, "b": 1, "c": 1})
+    {'a': 4, 'b': 3, 'c': 3}
+    """
+    whole = sum(shares.values())
+    if total <= 0 or whole <= 0:
+        return dict.fromkeys(shares, 0)
+    exact = {name: total * share / whole for name, share in shares.items()}
+    made = {name: math.floor(value) for name, value in exact.items()}
+    by_remainder = sorted(exact, key=lambda name: made[name] - exact[name])
+    for name in by_remainder[: total - sum(made.values())]:
+        made[name] += 1
+    return made
+
+
+def purchase(
+    total_usd: float,
+    money_share: float,
+    prices: Prices,
+    human_shares: Mapping[str, float],
+    synthetic_shares: Mapping[str, float],
+) -> Purchase:
+    """Return what a budget buys when `money_share` of it goes to synthetic data.
+
+    Raises:
+        Problem: a price that the allocation needs is unknown or not above zero.
+    """
+    bought = []
+    for amount, price, name in (
+        (total_usd * (1 - money_share), prices.human_usd, "a human label"),
+        (total_usd * money_share, prices.synthetic_usd, "an accepted synthetic sample"),
+    ):
+        if amount > 0 and (price is None or price <= 0):
+            raise Problem(f"The price of {name} is not known.", "Type one, or measure it first.")
+        # The tolerance keeps 10 / 0.1 at 100 where floating point says 99.999...
+        bought.append(math.floor(amount / price + 1e-9) if price and amount > 0 else 0)
+    n_human, n_synthetic = bought
+    humans = spread(n_human, human_shares)
+    synthetics = spread(n_synthetic, synthetic_shares)
+    labels = list(dict.fromkeys([*human_shares, *synthetic_shares]))
+    total = n_human + n_synthetic
+    return Purchase(
+        n_human=n_human,
+        n_synthetic=n_synthetic,
+        cost_usd=prices.cost(n_human, n_synthetic) or 0.0,
+        synthetic_share=n_synthetic / total if total else 0.0,
+        per_class={label: (humans.get(label, 0), synthetics.get(label, 0)) for label in labels},
+    )
+
+
+def targets(
+    kind: Target, human: Mapping[str, int], labels: Sequence[str], total: int | None = None
+) -> dict[str, int]:
+    """Return how many synthetic samples each class should get.
+
+    `balanced`: human and synthetic rows of every class together come to `total` / number of
+    classes (a class with more human rows gets none); `proportional`: `total` synthetic samples in
+    the human class mix; `fill`: every class is filled to the largest one.
+
+    >>> targets("fill", {"a": 5, "b": 2}, ["a", "b"])
+    {'a': 0, 'b': 3}
+    >>> targets("balanced", {"a": 5, "b": 2}, ["a", "b"], 12)
+    {'a': 1, 'b': 4}
+    """
+    counts = {label: human.get(label, 0) for label in labels}
+    if kind == "fill":
+        top = max(counts.values(), default=0)
+        return {label: top - n for label, n in counts.items()}
+    if total is None:
+        raise Problem("How many samples in total?", "Give a total.")
+    if kind == "proportional":
+        return spread(total, counts)
+    quota = spread(total, dict.fromkeys(labels, 1))
+    return {label: max(0, quota[label] - counts[label]) for label in labels}
+
+
+def list_price(provider: str, model: str) -> Price | None:
+    """Return the published price of a model, or None where it is not known.
+
+    Source: the genai-prices package, whose figures are those of its release.
+    """
+    vendors = {"openai_chat": "openai", "anthropic_chat": "anthropic"}
+    if provider not in vendors:
+        return None
+    from importlib.metadata import version
+
+    from genai_prices import Usage, calc_price
+
+    try:
+        million = 1_000_000
+        found = calc_price(
+            Usage(input_tokens=million, output_tokens=million),
+            model_ref=model,
+            provider_id=vendors[provider],
+        )
+    except LookupError:
+        return None
+    release = version("genai-prices")
+    return Price(
+        input_per_mtok=float(found.input_price),
+        output_per_mtok=float(found.output_price),
+        source=f"genai-prices {release}, {found.model.name or found.model.id}",
+        as_of=f"release {release}",
+    )

@@ -1,0 +1,54 @@
+"""Is a text also in a test set, so that training on it would give the test away?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import ClassVar
+
+from core.checks.base import Check, Item, Judge
+from core.records import Verdict
+from core.text import Nearby
+
+
+class Leakage(Check):
+    """Flags a text equal to, or a near duplicate of, a row of any test set."""
+
+    title: ClassVar[str] = "Leakage"
+
+    def start(self, existing: Iterable[Item]) -> Judge:
+        """Return a judge that knows the texts of every split but `train`."""
+        return _LeakageJudge(existing)
+
+
+class _LeakageJudge(Judge):
+    def __init__(self, existing: Iterable[Item]) -> None:
+        rows = [row for row in existing if row.split != "train"]
+        self._splits = {row.id: row.split for row in rows}
+        self._nearby = Nearby((row.id, row.text) for row in rows)
+
+    def judge(self, candidates: Sequence[Item]) -> list[Verdict]:
+        """Return one verdict per candidate."""
+        return [self._verdict(candidate) for candidate in candidates]
+
+    def _verdict(self, candidate: Item) -> Verdict:
+        match = self._nearby.closest(candidate.text, skip={candidate.id})
+        if match is None:
+            return Verdict(Leakage.id(), candidate.id, False)
+        return Verdict(
+            Leakage.id(),
+            candidate.id,
+            True,
+            reason=f"{match.words} a sample of {_name(self._splits[match.id])}",
+            score=match.similarity,
+            close_to=match.id,
+            close_text=match.text,
+        )
+
+
+def _name(split: str) -> str:
+    kind, _, name = split.partition(":")
+    return {
+        "test": "the test set",
+        "ood": f"the other test set {name!r}",
+        "bench": f"the synthetic test set {name!r}",
+    }.get(kind, f"the split {split!r}")

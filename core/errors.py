@@ -1,0 +1,90 @@
+"""What can go wrong in a way a person can mend: the message says what, the hint what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class Problem(Exception):
+    """Something a person can mend; the root of every error that Admix raises on purpose."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.hint}".strip()
+
+
+class Missing(Problem):
+    """A name or id that the store does not know."""
+
+
+@dataclass(frozen=True)
+class RowFault:
+    """One thing wrong with an imported file: what, and the 1-based line numbers of its rows."""
+
+    what: str
+    rows: tuple[int, ...] = ()
+    fatal: bool = True
+
+    def __str__(self) -> str:
+        if not self.rows:
+            return self.what
+        shown = ", ".join(str(row) for row in self.rows[:8])
+        more = f" and {len(self.rows) - 8:,} more" if len(self.rows) > 8 else ""
+        return f"{self.what} (row{'s' if len(self.rows) > 1 else ''} {shown}{more})"
+
+
+class BadFile(Problem):
+    """A file that was not imported; nothing of it was kept."""
+
+    def __init__(self, message: str, hint: str = "", faults: Sequence[RowFault] = ()) -> None:
+        text = "; ".join(str(fault) for fault in faults)
+        super().__init__(f"{message} {text}".strip() if text else message, hint)
+        self.faults = tuple(faults)
+
+
+class Stale(Problem):
+    """A decision about a card that has changed since it was shown; nothing was written."""
+
+
+class Busy(Problem):
+    """The database is open in another process, which `owner` describes."""
+
+    def __init__(self, message: str, hint: str, owner: dict[str, object]) -> None:
+        super().__init__(message, hint)
+        self.owner = owner
+
+
+class ProviderStop(Problem):
+    """A provider's answer that no retry will mend (wrong key, unknown model, nothing recorded)."""
+
+
+class Exhausted(ProviderStop):
+    """A replay has no completion left for the class `label`; other classes may go on."""
+
+    def __init__(self, message: str, hint: str, label: str) -> None:
+        super().__init__(message, hint)
+        self.label = label
+
+
+class ProviderWait(Problem):
+    """A passing fault of a provider; `seconds` is the wait that the server asked for, if any.
+
+    `may_cost` says that the request had reached the server, so that it may be billed although no
+    completion came back.
+    """
+
+    def __init__(
+        self, message: str, seconds: float | None = None, *, may_cost: bool = False
+    ) -> None:
+        super().__init__(message)
+        self.seconds = seconds
+        self.may_cost = may_cost
+
+
+class Unreadable(Problem):
+    """A completion, or an item of one, that does not say what was asked for; never guessed."""

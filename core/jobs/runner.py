@@ -1,0 +1,284 @@
+"""Start, pause, stop, resume and recover jobs; take in what their workers report.
+
+The owner of the database runs one `Runner`. Its thread reads the outboxes of running parts and
+keeps every line by key, so that reading a line twice changes nothing.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from core.errors import Problem
+from core.jobs import generation, outbox, training, worker
+from core.jobs.executors import EXECUTORS, Part
+from core.records import Job
+from core.registry import from_json
+from core.store import jobs, ledger, projects, runs, studies
+from core.store.db import Database, new_id
+from core.studies.base import Study
+from core.tasks.base import Task
+
+TICK_SECONDS = 0.2
+ORPHAN_SECONDS = 10.0
+"""How long recovery waits for a worker of a dead owner to notice and end."""
+
+
+@dataclass
+class _Running:
+    """A job at work: its parts, how far their outboxes were read, and what it has said."""
+
+    job: Job
+    folders: list[Path]
+    parts: list[Part]
+    offsets: list[int]
+    progress: dict[str, Any] = field(default_factory=dict)
+    errors: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    paused: bool = False
+    stopping: str | None = None
+
+
+class Runner:
+    """The jobs of one open database."""
+
+    def __init__(self, database: Database, executor: str = "local") -> None:
+        self._database = database
+        self._start_part: Callable[..., Part] = EXECUTORS[executor]
+        self._running: dict[str, _Running] = {}
+        self._lock = threading.RLock()
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="admix-jobs", daemon=True)
+        self._thread.start()
+
+    def submit(self, project: str, kind: str, subject: str, n_workers: int = 1) -> str:
+        """Queue a job for a run or a study and start it; return its id."""
+        job = new_id()
+        jobs.create(self._database, job, project, kind, subject)
+        self.start(job, n_workers)
+        return job
+
+    def start(self, job_id: str, n_workers: int = 1) -> None:
+        """Start a queued job, or resume one that ended early.
+
+        Raises:
+            Problem: it is at work already, or in another process.
+        """
+        with self._lock:
+            job = jobs.get(self._database, job_id)
+            if job_id in self._running:
+                raise Problem("This job is at work already.")
+            folder = self._folder(job_id)
+            # What an earlier worker left is taken in first; then a new one may write.
+            self._take_in_left_overs(job, folder)
+            folders = self._prepare(job, folder, n_workers)
+            if not folders:
+                jobs.append(self._database, job_id, "done", {"n_done": 0, "n_wanted": 0})
+                return
+            jobs.append(self._database, job_id, "running")
+            offsets = [_size(folder / "outbox.jsonl") for folder in folders]
+            n_threads = max(1, (os.cpu_count() or 1) // len(folders)) if job.kind == "train" else 1
+            parts = [self._start_part(folder, n_threads) for folder in folders]
+            self._running[job_id] = _Running(
+                jobs.get(self._database, job_id), folders, parts, offsets
+            )
+
+    def pause(self, job_id: str) -> None:
+        """Let the piece of work in hand finish, then end; `start` goes on."""
+        with self._lock:
+            running = self._running.get(job_id)
+            if running:
+                running.stopping = "paused"
+                jobs.append(self._database, job_id, "pausing")
+                for part in running.parts:
+                    part.pause()
+
+    def stop(self, job_id: str) -> None:
+        """End a job at once; what had arrived is kept, and `start` goes on from there."""
+        with self._lock:
+            running = self._running.get(job_id)
+            if running is None:
+                return
+            running.stopping = "stopped"
+            for part in running.parts:
+                part.stop()
+            self._tend(running)
+
+    def wait(self, job_id: str, told: Callable[[Job], None] | None = None) -> Job:
+        """Return when a job has ended, telling its state now and then."""
+        while True:
+            job = jobs.get(self._database, job_id)
+            if told:
+                told(job)
+            if job.state not in jobs.LIVE:
+                return job
+            time.sleep(TICK_SECONDS)
+
+    def is_running(self, job_id: str) -> bool:
+        """Say whether a job is at work in this process."""
+        with self._lock:
+            return job_id in self._running
+
+    def recover(self) -> list[str]:
+        """Take in what the workers of a dead owner left; return the jobs that can be resumed."""
+        found = []
+        for job in jobs.of_project(self._database):
+            if job.state not in ("running", "pausing") or self.is_running(job.id):
+                continue
+            self._take_in_left_overs(job, self._folder(job.id))
+            missing = self._n_missing(job)
+            state = "done" if missing == 0 else "interrupted"
+            message = "" if state == "done" else "Admix ended while this was at work."
+            jobs.append(self._database, job.id, state, message=message)
+            found.append(job.id)
+        return found
+
+    def forget(self, job_ids: Sequence[str]) -> None:
+        """Stop jobs and remove their folders."""
+        for job_id in job_ids:
+            self.stop(job_id)
+            shutil.rmtree(self._folder(job_id), ignore_errors=True)
+
+    def close(self) -> None:
+        """Stop every job and the thread."""
+        for job_id in list(self._running):
+            self.stop(job_id)
+        self._closing.set()
+        self._thread.join(timeout=10)
+
+    def _folder(self, job_id: str) -> Path:
+        return self._database.home / "jobs" / job_id
+
+    def _prepare(self, job: Job, folder: Path, n_workers: int) -> list[Path]:
+        if job.kind == "generate":
+            return generation.prepare(self._database, folder, runs.get(self._database, job.subject))
+        study = studies.get(self._database, job.project, job.subject)
+        task = from_json(Task, projects.by_id(self._database, job.project).task)
+        wanted = Study.wanted(
+            studies.trials(self._database, job.subject),
+            studies.done_keys(self._database, job.project),
+        )
+        if not wanted:
+            return []
+        return training.prepare(self._database, folder, study, task, wanted, n_workers)
+
+    def _take_in_left_overs(self, job: Job, folder: Path) -> None:
+        """Read every outbox of a job to its end, once its workers are gone."""
+        if not folder.exists():
+            return
+        running = _Running(job, [], [], [])
+        for part in sorted(folder.glob("part*")):
+            _wait_for_lock(part)
+            lines, _ = outbox.read(part / "outbox.jsonl")
+            self._keep(running, lines)
+        if job.kind == "generate":
+            with self._database.write() as cursor:
+                ledger.lose_open(cursor, job.subject)
+
+    def _watch(self) -> None:
+        while not self._closing.wait(TICK_SECONDS):
+            with self._lock:
+                for running in list(self._running.values()):
+                    self._tend(running)
+
+    def _tend(self, running: _Running) -> None:
+        """Take in what is new; when every part has ended, say how the job did."""
+        codes = [part.poll() for part in running.parts]
+        for i, folder in enumerate(running.folders):
+            lines, running.offsets[i] = outbox.read(folder / "outbox.jsonl", running.offsets[i])
+            self._keep(running, lines)
+        if None in codes or running.job.id not in self._running:
+            return
+        del self._running[running.job.id]
+        if running.job.kind == "generate":
+            with self._database.write() as cursor:
+                ledger.lose_open(cursor, running.job.subject)
+        state, message = self._verdict(running, [code for code in codes if code is not None])
+        jobs.append(self._database, running.job.id, state, self._progress(running), message)
+
+    def _verdict(self, running: _Running, codes: list[int]) -> tuple[str, str]:
+        if running.stopping and not running.errors:
+            finished = running.stopping == "paused" and self._n_missing(running.job) == 0
+            return ("done", "") if finished else (running.stopping, "")
+        if running.errors:
+            return "failed", " ".join(dict.fromkeys(running.errors))
+        bad = [code for code in codes if code != worker.DONE]
+        if bad:
+            how = f"signal {-bad[0]}" if bad[0] < 0 else f"code {bad[0]}"
+            return "interrupted", f"A worker ended unexpectedly ({how}); resume to go on."
+        return "done", " ".join(running.notes)
+
+    def _keep(self, running: _Running, lines: Sequence[Mapping[str, Any]]) -> None:
+        if not lines:
+            return
+        job = running.job
+        keepable = [line for line in lines if line["kind"] not in _SAID]
+        if keepable:
+            run = runs.get(self._database, job.subject) if job.kind == "generate" else {}
+            with self._database.write() as cursor:
+                for line in keepable:
+                    if job.kind == "generate":
+                        generation.keep(cursor, job.project, run, line)
+                    else:
+                        training.keep(cursor, job.project, line)
+        for line in lines:
+            if line["kind"] == "error":
+                running.errors.append(f"{line['message']} {line['hint']}".strip())
+            elif line["kind"] == "note":
+                running.notes.append(line["message"])
+            elif line["kind"] == "progress":
+                running.progress |= {"doing": line["doing"]}
+        if running.parts:
+            state = "pausing" if running.stopping == "paused" else "running"
+            jobs.append(self._database, job.id, state, self._progress(running))
+
+    def _progress(self, running: _Running) -> dict[str, Any]:
+        job = running.job
+        if job.kind == "train":
+            n_wanted = len(studies.trials(self._database, job.subject))
+            return {
+                **running.progress,
+                "n_wanted": n_wanted,
+                "n_done": n_wanted - self._n_missing(job),
+            }
+        done = runs.outcomes(self._database, job.subject)
+        wanted = sum(runs.get(self._database, job.subject)["plan"]["targets"].values())
+        usable = sum(row["n_drafts"] - row["n_flagged"] for row in done)
+        return {**running.progress, "n_wanted": wanted, "n_done": min(usable, wanted)}
+
+    def _n_missing(self, job: Job) -> int:
+        if job.kind != "train":
+            return 1  # a generation run alone knows when it is at its end
+        trials = studies.trials(self._database, job.subject)
+        return len(Study.wanted(trials, studies.done_keys(self._database, job.project)))
+
+
+_SAID = ("error", "note", "progress", "end")
+
+
+def _wait_for_lock(part: Path) -> None:
+    deadline = time.monotonic() + ORPHAN_SECONDS
+    with (part / "lock").open("a") as lock:
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise Problem(
+                        "A worker of this job is still at work in another process.",
+                        "Wait for it to end, then resume.",
+                    ) from None
+                time.sleep(0.1)
+            else:
+                return
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0

@@ -1,0 +1,151 @@
+"""Training trials: a pool's features once, then one trial after the other."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from core.jobs.outbox import Outbox
+from core.mixture import Draws, Mixture
+from core.records import PoolRow, Result, Trial
+from core.registry import from_json
+from core.store import pools, studies
+from core.store.db import Cursor, Database
+from core.students.base import FitRequest, Fitted, Student
+from core.tasks.base import Task
+
+
+def prepare(
+    database: Database, folder: Path, study: Mapping[str, Any], task: Task, trials: Sequence[Trial],
+    n_workers: int,
+) -> list[Path]:  # fmt: skip
+    """Write one plan per worker, trials dealt out in turn, and return the parts' folders."""
+    parts = []
+    n_parts = max(1, min(n_workers, len(trials)))
+    for number in range(n_parts):
+        part = folder / f"part{number}"
+        part.mkdir(parents=True, exist_ok=True)
+        plan = {
+            "kind": "train",
+            "pool": str(pools.path(database.home, study["pool"])),
+            "cache": str(database.home / "cache"),
+            "task": task.to_json(),
+            "trials": [
+                {
+                    "key": trial.key,
+                    "student": dict(trial.student),
+                    "mixture": dict(trial.mixture),
+                    "seed": trial.seed,
+                }
+                for trial in trials[number::n_parts]
+            ],
+        }
+        _write_json(part / "plan.json", plan)
+        parts.append(part)
+    return parts
+
+
+def work(folder: Path, plan: Mapping[str, Any], outbox: Outbox, paused: threading.Event) -> None:
+    """Train the plan's trials and put one result per trial into the outbox."""
+    del folder
+    task = from_json(Task, plan["task"])
+    rows = pools.read(Path(plan["pool"]))
+    draws = Draws(rows, task.label_names)
+    test = _Tests(task, rows)
+    by_student: dict[str, list[Mapping[str, Any]]] = {}
+    for trial in plan["trials"]:
+        by_student.setdefault(json.dumps(trial["student"], sort_keys=True), []).append(trial)
+    for settings, trials in by_student.items():
+        student = from_json(Student, json.loads(settings))
+        outbox.put("progress", {"doing": f"encoding {len(rows):,} texts"})
+        features = student.encode([row.text for row in rows], Path(plan["cache"]))
+        outbox.put("progress", {"doing": "training"})
+        requests = [_request(task, rows, draws, trial) for trial in trials]
+        started = time.perf_counter()
+        for fitted in student.fit(features, requests):
+            result = test.result(student, fitted, features, time.perf_counter() - started)
+            outbox.put("result", result, sync=True)
+            if paused.is_set():
+                return
+            started = time.perf_counter()
+
+
+def keep(cursor: Cursor, project: str, line: Mapping[str, Any]) -> None:
+    """Keep one result that a worker reported."""
+    studies.keep_result(
+        cursor,
+        project,
+        Result(
+            key=line["key"],
+            scores=line["scores"],
+            predicted=line["predicted"],
+            probabilities=line["probabilities"],
+            seconds=line["seconds"],
+            device=line["device"],
+            n_steps=line["n_steps"],
+        ),
+    )
+
+
+class _Tests:
+    """The test rows of a pool, and how well a student does on them."""
+
+    def __init__(self, task: Task, rows: Sequence[PoolRow]) -> None:
+        self._task = task
+        self._splits: dict[str, np.ndarray] = {
+            split: np.array([i for i, row in enumerate(rows) if row.split == split])
+            for split in dict.fromkeys(row.split for row in rows)
+            if split != "train"
+        }
+        self._rows = rows
+
+    def result(
+        self, student: Student, fitted: Fitted, features: Any, seconds: float
+    ) -> dict[str, Any]:
+        scores: dict[str, Any] = {}
+        predicted = chances = np.zeros(0)
+        for split, numbers in self._splits.items():
+            probabilities = student.predict(fitted, features, numbers)
+            best = probabilities.argmax(axis=1)
+            names = [self._task.label_names[i] for i in best]
+            found = self._task.score([self._rows[i].label for i in numbers], names)
+            if split == "test":
+                scores |= found
+                predicted, chances = best, probabilities.max(axis=1)
+            else:
+                scores[split] = found
+        return {
+            "key": fitted.key,
+            "scores": scores,
+            "predicted": [int(i) for i in predicted],
+            "probabilities": [round(float(p), 4) for p in chances],
+            "seconds": round(seconds, 4),
+            "device": "cpu",
+            "n_steps": fitted.n_steps,
+        }
+
+
+def _request(
+    task: Task, rows: Sequence[PoolRow], draws: Draws, trial: Mapping[str, Any]
+) -> FitRequest:
+    drawn = draws.draw(Mixture(**trial["mixture"]), trial["seed"])
+    number = {label: i for i, label in enumerate(task.label_names)}
+    return FitRequest(
+        key=trial["key"],
+        rows=np.array(drawn),
+        targets=np.array([number[rows[i].label] for i in drawn]),
+        n_classes=len(number),
+        seed=trial["seed"],
+    )
+
+
+def _write_json(path: Path, data: Any) -> None:
+    staging = path.with_suffix(".new")
+    staging.write_text(json.dumps(data, ensure_ascii=False), encoding="utf-8", errors="surrogatepass")
+    staging.replace(path)

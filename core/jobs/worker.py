@@ -1,0 +1,69 @@
+"""The process that does the work: plan in, outbox out, and an end when its owner is gone."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import sys
+import threading
+import traceback
+from pathlib import Path
+
+from core.errors import Problem
+from core.jobs.outbox import Outbox
+
+DONE, FAILED, ORPHANED, LOCKED = 0, 1, 3, 4
+
+
+def main(folder: Path) -> int:
+    """Do the part of a job that lies in a folder, unless the owner goes first."""
+    paused = threading.Event()
+    threading.Thread(target=_watch_owner, args=(paused,), daemon=True).start()
+    return work(folder, paused)
+
+
+def work(folder: Path, paused: threading.Event | None = None) -> int:
+    """Do a part: read `plan.json`, write `outbox.jsonl`; return an exit code."""
+    with (folder / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return LOCKED
+        outbox = Outbox(folder / "outbox.jsonl")
+        plan = json.loads((folder / "plan.json").read_text(encoding="utf-8"))
+        try:
+            if plan["kind"] == "train":
+                from core.jobs import training as kind
+            else:
+                from core.jobs import generation as kind  # type: ignore[no-redef]
+            kind.work(folder, plan, outbox, paused or threading.Event())
+        except Problem as problem:
+            outbox.put("error", {"message": problem.message, "hint": problem.hint}, sync=True)
+            return FAILED
+        except Exception as error:  # the one place that may: the owner shows it
+            outbox.put(
+                "error",
+                {
+                    "message": f"{type(error).__name__}: {error}",
+                    "hint": "The job's log has the details.",
+                    "traceback": traceback.format_exc(),
+                },
+                sync=True,
+            )
+            return FAILED
+        outbox.put("end", {"paused": bool(paused and paused.is_set())}, sync=True)
+        return DONE
+
+
+def _watch_owner(paused: threading.Event) -> None:
+    # The pipe closes when the owner ends, however it ends: kill -9 leaves no orphan. Read from the
+    # descriptor, because a thread inside sys.stdin would keep the interpreter from ending.
+    while data := os.read(0, 4096):
+        if b"pause" in data:
+            paused.set()
+    os._exit(ORPHANED)
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))

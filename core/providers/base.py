@@ -1,0 +1,128 @@
+"""A service that answers prompts, and what every one of them must do the same way."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from abc import abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+from core.errors import ProviderStop
+from core.records import Completion, Price, Prompt
+from core.registry import Member, canonical, content_hash
+
+ROOT = Path(__file__).resolve().parents[2]
+"""The checkout, beside which `.streamlit/secrets.toml` and `data/` lie."""
+
+
+class Provider(Member):
+    """An LLM service with the settings it is called with.
+
+    A provider is used from several threads at once. It never retries by itself: it raises
+    `ProviderWait` for a passing fault and `ProviderStop` where no retry will help.
+    """
+
+    family: ClassVar[str] = "providers"
+    is_replay: ClassVar[bool] = False
+    """Whether completions were recorded beforehand, so that settings change nothing."""
+    keys: ClassVar[tuple[str, ...]] = ()
+    """Names of the environment variables that the provider's key may be in."""
+    unsent: ClassVar[frozenset[str]] = frozenset()
+    """Settings that are never sent and change no completion, so are no part of the cache key."""
+
+    @property
+    def is_local(self) -> bool:
+        """Return whether texts never leave this machine."""
+        return False
+
+    @property
+    def needs_key(self) -> bool:
+        """Return whether nothing can be asked without a key."""
+        return bool(self.keys)
+
+    def own_price(self) -> Price | None:
+        """Return a price that the provider itself knows; None where a list has to be asked."""
+        return None
+
+    @property
+    @abstractmethod
+    def model_name(self) -> str:
+        """Return the model's name, as prices and samples know it."""
+
+    @property
+    @abstractmethod
+    def worst_output_tokens(self) -> int:
+        """Return the most tokens that one call may write, for which money is reserved."""
+
+    @abstractmethod
+    def complete(self, prompt: Prompt) -> Completion:
+        """Answer one prompt.
+
+        Raises:
+            ProviderWait: a passing fault (rate limit, server error, time-out, half a body).
+            ProviderStop: a fault that no retry will mend (wrong key, unknown model).
+        """
+
+    def key_of(self, prompt: Prompt) -> str:
+        """Return the cache key: provider, model, parameters, messages, schema and draw number."""
+        sent = {name: value for name, value in self.to_json().items() if name not in self.unsent}
+        return content_hash(sent, prompt.messages, dict(prompt.schema), prompt.draw)
+
+    def sendable(self) -> dict[str, Any]:
+        """Return the settings as stored with a run; keys are never among them."""
+        return self.to_json()
+
+
+def estimate_input_tokens(prompt: Prompt) -> int:
+    """Return more tokens than a prompt can be, for which money is reserved.
+
+    A tokeniser over bytes, as every current one is, writes at most one token per UTF-8 byte, in
+    any language. Added are the schema, which vendors show the model, and 50 tokens a message for
+    what a chat template puts around it. English comes to about four times what is then paid.
+    """
+    texts = [message["content"] for message in prompt.messages]
+    texts.append(canonical(dict(prompt.schema)))
+    n_bytes = sum(len(text.encode("utf-8", "surrogatepass")) for text in texts)
+    return n_bytes + 50 * len(prompt.messages)
+
+
+def find_key(names: Sequence[str]) -> str | None:
+    """Return the first key among `names`: in the environment, else in `.streamlit/secrets.toml`.
+
+    Raises:
+        ProviderStop: the secrets file cannot be read, or what it holds cannot be a key.
+    """
+    found = {name: os.environ.get(name, "").strip() for name in names}
+    if not any(found.values()):
+        secrets = _secrets()
+        texts = {name: secrets.get(name) for name in names}
+        found = {
+            name: text.strip() if isinstance(text, str) else "" for name, text in texts.items()
+        }
+    name = next((name for name in names if found[name]), None)
+    if name is None:
+        return None
+    # Such a key could not be sent, and the error that says so would quote it.
+    if not all("!" <= letter <= "~" for letter in found[name]):
+        raise ProviderStop(
+            f"{name} holds characters that no key has.", "Copy the key again, without spaces."
+        )
+    return found[name]
+
+
+def _secrets() -> dict[str, Any]:
+    secrets: dict[str, Any] = {}
+    for folder in (ROOT, Path.cwd()):
+        path = folder / ".streamlit" / "secrets.toml"
+        try:
+            secrets |= tomllib.loads(path.read_text("utf-8"))
+        except FileNotFoundError:
+            continue
+        except (OSError, ValueError):
+            # What is wrong is left unsaid, because the file's lines are secrets.
+            raise ProviderStop(
+                f"{path} is not readable TOML.", "Mend the file or remove it."
+            ) from None
+    return secrets

@@ -1,0 +1,240 @@
+"""The frozen records that move between layers; they hold values and answer questions about them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Source = Literal["human", "synthetic", "llm-labelled"]
+Status = Literal["pending", "accepted", "rejected", "deleted"]
+Kind = Literal["label", "accept", "reject", "edit", "undo", "split", "delete"]
+
+SOURCES: tuple[Source, ...] = ("human", "synthetic", "llm-labelled")
+SOURCE_PARTS: dict[Source, tuple[str, str]] = {
+    "human": ("human", "human"),
+    "synthetic": ("llm", "llm"),
+    "llm-labelled": ("human", "llm"),
+}
+"""Source on screen -> (text_source, label_source)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """One label of a task, with what it means."""
+
+    name: str
+    definition: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """One task with its data, decisions, generation runs and studies."""
+
+    id: str
+    name: str
+    task: dict[str, Any]
+    guidelines: str = ""
+    stays_here: bool = False
+    is_demo: bool = False
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One item as it is now."""
+
+    id: str
+    seq: int
+    text: str
+    inputs: Mapping[str, Any]
+    label: str | None
+    source: Source
+    split: str
+    status: Status
+    revision: int = 0
+    n_decisions: int = 0
+    annotator: str | None = None
+    flags: tuple[str, ...] = ()
+    run: str | None = None
+    imported_label: str | None = None
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class NewSample:
+    """One item on its way into the store."""
+
+    inputs: Mapping[str, Any]
+    text: str
+    label: str | None
+    source: Source
+    split: str
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    run: str | None = None
+    id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """An annotator's event; `shown_revision` is their own last decision on the card they saw."""
+
+    sample: str
+    kind: Kind
+    annotator: str
+    label: str | None = None
+    text: str | None = None
+    reason: str | None = None
+    seconds: float | None = None
+    shown_revision: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What is sent to a provider for one call.
+
+    `label` is the class asked for, `draw` its number (the same prompt asked twice on purpose is
+    two draws), `schema` the JSON schema of the reply, `human_ids` the samples shown in it.
+    """
+
+    system: str
+    user: str
+    schema: Mapping[str, Any]
+    label: str
+    draw: int
+    n_items: int
+    human_ids: tuple[str, ...] = ()
+
+    @property
+    def messages(self) -> list[dict[str, str]]:
+        """Return the prompt in the form of chat messages."""
+        return [
+            {"role": "system", "content": self.system},
+            {"role": "user", "content": self.user},
+        ]
+
+
+Finish = Literal["stop", "length", "refused", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """What came back, with token usage; `text` is exactly what the provider wrote."""
+
+    text: str
+    finish: Finish
+    model: str
+    input_tokens: int | None
+    output_tokens: int | None
+    cached_tokens: int = 0
+    seconds: float = 0.0
+    raw_id: str | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A pseudo-sample as a strategy read it from a completion."""
+
+    inputs: Mapping[str, Any]
+    text: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a strategy found in one completion: drafts, and what it could not read, with reasons."""
+
+    drafts: tuple[Draft, ...]
+    problems: tuple[str, ...] = ()
+    outcome: Literal["read", "invalid", "refused", "failed"] = "read"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a check says of one sample."""
+
+    check: str
+    sample: str
+    is_flagged: bool
+    reason: str = ""
+    score: float | None = None
+    close_to: str | None = None
+    close_text: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PoolRow:
+    """One frozen row that a study draws from; `behind` are the human rows its prompt showed."""
+
+    id: str
+    version: str
+    inputs: Mapping[str, Any]
+    text: str
+    label: str
+    source: Source
+    split: str
+    behind: tuple[str, ...] | None = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One cell of a study under one seed: everything that its numbers depend on."""
+
+    key: str
+    pool: str
+    student: Mapping[str, Any]
+    mixture: Mapping[str, Any]
+    seed: int
+    n_human: int
+    n_synthetic: int
+    n_behind: int
+    synthetic_share: float
+    money_share: float | None
+    cost_usd: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a trial came to; `predicted` indexes the task's labels, one per test row of the pool."""
+
+    key: str
+    scores: Mapping[str, Any]
+    predicted: Sequence[int]
+    probabilities: Sequence[float]
+    seconds: float
+    device: str
+    n_steps: int = 0
+    status: Literal["done", "failed"] = "done"
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """US dollars per million tokens, with where and when the figures come from."""
+
+    input_per_mtok: float
+    output_per_mtok: float
+    source: str
+    as_of: str
+
+    def of(self, input_tokens: int, output_tokens: int) -> float:
+        """Return the price of one call in US dollars."""
+        return (
+            input_tokens * self.input_per_mtok + output_tokens * self.output_per_mtok
+        ) / 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Background work; its state is its last event."""
+
+    id: str
+    project: str
+    kind: str
+    subject: str
+    state: str
+    progress: Mapping[str, Any] = field(default_factory=dict)
+    message: str = ""
+    started_at: str = ""
+    updated_at: str = ""

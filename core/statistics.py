@@ -1,0 +1,52 @@
+"""How sure is a figure? Intervals over seeds; every estimate comes with its limits or a reason."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+MIN_SEEDS = 3
+"""Fewest seeds from which an interval is claimed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A mean over seeds with its 95% limits, or the reason why there are none."""
+
+    mean: float
+    low: float | None
+    high: float | None
+    n_seeds: int
+    refused: str | None = None
+
+
+def over_seeds(values: Sequence[float], level: float = 0.95) -> Estimate:
+    """Return the mean of one figure per seed with its Student's t interval.
+
+    The interval is about new draws from the same pool and the same test items.
+    """
+    n = len(values)
+    if n == 0:
+        return Estimate(math.nan, None, None, 0, "no trial is done")
+    mean = math.fsum(values) / n
+    if n < MIN_SEEDS:
+        return Estimate(mean, None, None, n, f"{n} of at least {MIN_SEEDS} seeds")
+    variance = math.fsum((value - mean) ** 2 for value in values) / (n - 1)
+    half = _t_quantile(n - 1, level) * math.sqrt(variance / n)
+    return Estimate(mean, mean - half, mean + half, n)
+
+
+def paired(
+    values: Mapping[int, float], baseline: Mapping[int, float], level: float = 0.95
+) -> Estimate:
+    """Return the mean difference to a baseline over the seeds that both have."""
+    seeds = sorted(values.keys() & baseline.keys())
+    return over_seeds([values[seed] - baseline[seed] for seed in seeds], level)
+
+
+def _t_quantile(degrees: int, level: float) -> float:
+    # scipy.stats takes a second to import; the quantile alone lies in scipy.special.
+    from scipy.special import stdtrit
+
+    return float(stdtrit(degrees, 0.5 + level / 2))

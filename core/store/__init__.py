@@ -1,0 +1,1 @@
+"""The only place with SQL: one DuckDB file, one module per table."""

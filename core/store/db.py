@@ -1,0 +1,221 @@
+"""Who owns the database file, and how do threads read and write it?
+
+One process opens the file, once, with one configuration; each read has its own cursor; writes take
+one lock. The owner's name stands in a lock file of our own, because DuckDB's says nothing.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import socket
+import threading
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from core.errors import Busy, Problem
+from core.store.migrations import migrate
+
+Cursor = duckdb.DuckDBPyConnection
+
+
+def now() -> datetime:
+    """Return the time as the database keeps it: UTC without a zone."""
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+def new_id() -> str:
+    """Return a new id of 16 hexadecimal digits."""
+    return uuid.uuid4().hex[:16]
+
+
+@dataclass
+class Database:
+    """The open database of one home folder."""
+
+    home: Path
+    connection: Cursor
+    lock_fd: int
+    write_lock: threading.RLock = field(default_factory=threading.RLock)
+
+    @contextmanager
+    def read(self) -> Iterator[Cursor]:
+        """Lend a cursor of its own to the calling thread (a shared one mixes up results)."""
+        cursor = self.connection.cursor()
+        try:
+            yield cursor
+        finally:
+            cursor.close()
+
+    @contextmanager
+    def write(self) -> Iterator[Cursor]:
+        """Lend a cursor inside a transaction, alone among writers; an exception rolls it back."""
+        with self.write_lock, self.read() as cursor:
+            cursor.execute("BEGIN")
+            try:
+                yield cursor
+            except BaseException:
+                cursor.execute("ROLLBACK")
+                raise
+            cursor.execute("COMMIT")
+
+    def backup(self, target: Path) -> None:
+        """Write a copy of the whole database to a new file.
+
+        The copy is made by the database itself: opening or copying the file from the process that
+        owns it would drop its lock.
+        """
+        if target.exists():
+            raise Problem(f"{target} exists already.", "Name a file that does not exist yet.")
+        staging = self.home / "backups" / f".{new_id()}.duckdb"
+        with self.write_lock, self.read() as cursor:
+            try:
+                cursor.execute(f"ATTACH '{_quoted(staging)}' AS copy_of_all")
+                cursor.execute("COPY FROM DATABASE admix TO copy_of_all")
+            finally:
+                cursor.execute("DETACH DATABASE IF EXISTS copy_of_all")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _move(staging, target)
+
+    def close(self) -> None:
+        """Write everything down and let the file and the lock go."""
+        with self.write_lock:
+            self.connection.execute("CHECKPOINT")
+            self.connection.close()
+            _open_databases.pop(self.home, None)
+            os.ftruncate(self.lock_fd, 0)
+            os.close(self.lock_fd)
+
+
+_open_databases: dict[Path, Database] = {}
+_opening = threading.Lock()
+
+
+def open_database(home: Path, what: str = "a command") -> Database:
+    """Return the database of a home folder, opened at most once in this process.
+
+    Raises:
+        Busy: another process has it; the error names the owner.
+    """
+    home = home.resolve()
+    with _opening:
+        if home in _open_databases:
+            return _open_databases[home]
+        for folder in ("", "backups", "cache", "jobs", "pools"):
+            (home / folder).mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock_fd = _take_lock(home / "lock", what)
+        try:
+            database = Database(home, _connect(home), lock_fd)
+        except BaseException:
+            os.close(lock_fd)
+            raise
+        _open_databases[home] = database
+        return database
+
+
+def owner(home: Path) -> dict[str, Any] | None:
+    """Return who holds the database (pid, host, what, since), or None when nobody does."""
+    path = home / "lock"
+    if not path.exists():
+        return None
+    with path.open("r", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return _read_owner(file.read())
+    return None
+
+
+def insert(cursor: Cursor, table: str, columns: dict[str, list[Any]], schema: pa.Schema) -> None:
+    """Append rows given by column; the way in for many rows (row by row is 1,000 times slower)."""
+    arrow = pa.table({name: columns[name] for name in schema.names}, schema=schema)
+    cursor.register("rows_to_insert", arrow)
+    cursor.execute(f"INSERT INTO {table} BY NAME SELECT * FROM rows_to_insert")  # noqa: S608
+    cursor.unregister("rows_to_insert")
+
+
+def schema_of(**types: pa.DataType) -> pa.Schema:
+    """Return an Arrow schema from column names and types."""
+    return pa.schema(list(types.items()))
+
+
+def dicts(cursor: Cursor) -> list[dict[str, Any]]:
+    """Return the rows of the last query as dictionaries."""
+    names = [column[0] for column in cursor.description or ()]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def _connect(home: Path) -> Cursor:
+    path = home / "admix.duckdb"
+    config: dict[str, str | bool | int | float | list[str]] = {
+        # Low, or the database fights with training for the machine.
+        "threads": "2",
+        "memory_limit": os.environ.get("ADMIX_DB_MEMORY", "1GB"),
+        "allow_community_extensions": "false",
+        "autoinstall_known_extensions": "false",
+        "autoload_known_extensions": "false",
+    }
+    connection = duckdb.connect(str(path), config=config)
+    migrate(connection)
+    connection.execute(f"SET allowed_directories = ['{_quoted(home / 'backups')}']")
+    connection.execute("SET enable_external_access = false")
+    connection.execute("SET lock_configuration = true")
+    return connection
+
+
+def _take_lock(path: Path, what: str) -> int:
+    fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        holder = _read_owner(os.read(fd, 4096).decode("utf-8", "replace"))
+        os.close(fd)
+        raise Busy(
+            f"The database in {path.parent} is open in {holder.get('what', 'another process')}"
+            f" (process {holder.get('pid', '?')} on {holder.get('host', '?')},"
+            f" since {holder.get('since', '?')}).",
+            "Use that one, or stop it first.",
+            holder,
+        ) from None
+    except OSError as error:
+        os.close(fd)
+        raise Problem(
+            f"{path.parent} is on a file system without locks ({error.strerror}).",
+            "Put the home folder on a local disk (not NFS) with --home.",
+        ) from error
+    card = {
+        "pid": os.getpid(),
+        "host": socket.gethostname(),
+        "what": what,
+        "since": now().isoformat(" ", "seconds"),
+    }
+    os.ftruncate(fd, 0)
+    os.pwrite(fd, json.dumps(card).encode(), 0)
+    return fd
+
+
+def _read_owner(text: str) -> dict[str, Any]:
+    try:
+        card = json.loads(text)
+    except ValueError:
+        return {}
+    return card if isinstance(card, dict) else {}
+
+
+def _quoted(path: Path) -> str:
+    return str(path).replace("'", "''")
+
+
+def _move(source: Path, target: Path) -> None:
+    import shutil
+
+    shutil.move(source, target)

@@ -1,0 +1,65 @@
+"""Money: what was reserved before it was spent, what was spent, and what was lost in flight."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from core.store.db import Cursor, Database, now
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Where the money of a run stands, in US dollars; None where a price is unknown."""
+
+    spent_usd: float
+    reserved_usd: float
+    lost_usd: float
+    is_price_known: bool
+
+    @property
+    def committed_usd(self) -> float:
+        """Return what counts against the cap."""
+        return self.spent_usd + self.reserved_usd + self.lost_usd
+
+
+def book(cursor: Cursor, run: str, key: str, kind: str, usd: float | None) -> None:
+    """Append one entry: `reserve`, `spend`, `refund` or `lost`; the last per key counts."""
+    cursor.execute("INSERT INTO ledger VALUES (?, ?, ?, ?, ?)", [run, key, kind, usd, now()])
+
+
+def account(database: Database, run: str) -> Account:
+    """Return where a run stands: per attempt its last entry counts, losses add up."""
+    with database.read() as cursor:
+        rows = cursor.execute(
+            "SELECT key, kind, usd FROM ledger WHERE run = ? ORDER BY rowid", [run]
+        ).fetchall()
+    open_: dict[str, float] = {}
+    spent = lost = 0.0
+    known = True
+    for key, kind, usd in rows:
+        known = known and usd is not None
+        money = usd or 0.0
+        if kind == "reserve":
+            open_[key] = money
+            continue
+        open_.pop(key, None)
+        if kind == "spend":
+            spent += money
+        elif kind == "lost":
+            lost += money
+    return Account(spent, sum(open_.values()), lost, known)
+
+
+def lose_open(cursor: Cursor, run: str) -> float:
+    """Book what is still reserved as lost at its worst-case price, and return how much."""
+    rows = cursor.execute(
+        "SELECT key, arg_max(kind, rowid), arg_max_null(usd, rowid) FROM ledger WHERE run = ?"
+        " GROUP BY key",
+        [run],
+    ).fetchall()
+    lost = 0.0
+    for key, kind, usd in rows:
+        if kind == "reserve":
+            book(cursor, run, key, "lost", usd)
+            lost += usd or 0.0
+    return lost

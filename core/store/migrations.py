@@ -1,0 +1,98 @@
+"""The steps that bring a database to today's shape, in order; a step that landed is never edited.
+
+No foreign keys, unique columns or secondary indexes: on tables that are written while they are
+read they make updates fail (measured on DuckDB 2.0).
+"""
+
+from __future__ import annotations
+
+import duckdb
+
+M001_FIRST = """
+CREATE SEQUENCE seq_sample;
+CREATE SEQUENCE seq_event;
+CREATE SEQUENCE seq_job_event;
+CREATE TABLE project (
+    id VARCHAR, name VARCHAR, task JSON, guidelines VARCHAR, stays_here BOOLEAN,
+    is_demo BOOLEAN, settings JSON, created_at TIMESTAMP
+);
+CREATE TABLE sample (
+    seq BIGINT, id VARCHAR, project VARCHAR, inputs JSON, text VARCHAR, label VARCHAR,
+    source VARCHAR, split VARCHAR, run VARCHAR, provenance JSON, created_at TIMESTAMP
+);
+CREATE TABLE event (
+    seq BIGINT, project VARCHAR, sample VARCHAR, kind VARCHAR, label VARCHAR, inputs JSON,
+    text VARCHAR, split VARCHAR, reason VARCHAR, annotator VARCHAR, seconds DOUBLE,
+    shown_revision BIGINT, undoes BIGINT, batch VARCHAR, happened_at TIMESTAMP
+);
+CREATE TABLE sample_now (
+    project VARCHAR, id VARCHAR, seq BIGINT, inputs JSON, text VARCHAR, label VARCHAR,
+    source VARCHAR, split VARCHAR, status VARCHAR, revision BIGINT, n_decisions BIGINT,
+    annotator VARCHAR, flags VARCHAR[], run VARCHAR, imported_label VARCHAR
+);
+CREATE TABLE verdict (
+    project VARCHAR, sample VARCHAR, check_id VARCHAR, is_flagged BOOLEAN, reason VARCHAR,
+    score DOUBLE, close_to VARCHAR, close_text VARCHAR, made_at TIMESTAMP
+);
+CREATE TABLE run (
+    id VARCHAR, project VARCHAR, plan JSON, is_preview BOOLEAN, created_at TIMESTAMP
+);
+CREATE TABLE completion (
+    project VARCHAR, key VARCHAR, run VARCHAR, label VARCHAR, draw BIGINT, prompt JSON,
+    provider JSON, model VARCHAR, text VARCHAR, finish VARCHAR, detail VARCHAR,
+    input_tokens BIGINT, output_tokens BIGINT, cached_tokens BIGINT, cost_usd DOUBLE,
+    seconds DOUBLE, received_at TIMESTAMP
+);
+CREATE TABLE reading (
+    project VARCHAR, run VARCHAR, key VARCHAR, label VARCHAR, outcome VARCHAR,
+    n_drafts BIGINT, n_flagged BIGINT, problems JSON, was_cached BOOLEAN
+);
+CREATE TABLE ledger (
+    run VARCHAR, key VARCHAR, kind VARCHAR, usd DOUBLE, happened_at TIMESTAMP
+);
+CREATE TABLE job (
+    id VARCHAR, project VARCHAR, kind VARCHAR, subject VARCHAR, created_at TIMESTAMP
+);
+CREATE TABLE job_event (
+    seq BIGINT, job VARCHAR, state VARCHAR, progress JSON, message VARCHAR,
+    happened_at TIMESTAMP
+);
+CREATE TABLE pool (
+    hash VARCHAR, project VARCHAR, report JSON, event_seq BIGINT, created_at TIMESTAMP
+);
+CREATE TABLE study (
+    id VARCHAR, project VARCHAR, name VARCHAR, kind VARCHAR, spec JSON, pool VARCHAR,
+    left_out JSON, created_at TIMESTAMP
+);
+CREATE TABLE trial (
+    study VARCHAR, key VARCHAR, student JSON, mixture JSON, seed BIGINT, n_human BIGINT,
+    n_synthetic BIGINT, n_behind BIGINT, synthetic_share DOUBLE, money_share DOUBLE,
+    cost_usd DOUBLE
+);
+CREATE TABLE result (
+    project VARCHAR, key VARCHAR, status VARCHAR, scores JSON, predicted USMALLINT[],
+    probabilities FLOAT[], seconds DOUBLE, device VARCHAR, n_steps BIGINT, error VARCHAR,
+    finished_at TIMESTAMP
+);
+CREATE TABLE allocation (
+    id VARCHAR, project VARCHAR, name VARCHAR, plan JSON, created_at TIMESTAMP
+);
+"""
+
+STEPS: tuple[str, ...] = (M001_FIRST,)
+
+
+def migrate(connection: duckdb.DuckDBPyConnection) -> None:
+    """Apply the steps that the database lacks, each in its own transaction, then CHECKPOINT."""
+    connection.execute("CREATE TABLE IF NOT EXISTS migration (number INTEGER)")
+    row = connection.execute("SELECT coalesce(max(number), 0) FROM migration").fetchone()
+    done = row[0] if row else 0
+    for number, step in enumerate(STEPS, start=1):
+        if number <= done:
+            continue
+        connection.execute("BEGIN")
+        connection.execute(step)
+        connection.execute("INSERT INTO migration VALUES (?)", [number])
+        connection.execute("COMMIT")
+        # A kill between a migration and the next checkpoint is the one case that lost a database.
+        connection.execute("CHECKPOINT")

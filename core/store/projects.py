@@ -1,0 +1,131 @@
+"""Projects: the task of each, and its settings."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from core.errors import Missing, Problem
+from core.records import Project
+from core.store.db import Cursor, Database, dicts, new_id, now
+
+
+def create(database: Database, project: Project) -> Project:
+    """Keep a new project under a fresh id.
+
+    Raises:
+        Problem: the name is taken.
+    """
+    made = Project(
+        id=new_id(),
+        name=project.name,
+        task=project.task,
+        guidelines=project.guidelines,
+        stays_here=project.stays_here,
+        is_demo=project.is_demo,
+        settings=project.settings,
+    )
+    with database.write() as cursor:
+        if cursor.execute("SELECT 1 FROM project WHERE name = ?", [made.name]).fetchone():
+            raise Problem(f"There is a project called {made.name!r} already.", "Choose another name.")
+        cursor.execute(
+            "INSERT INTO project VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                made.id, made.name, json.dumps(made.task), made.guidelines, made.stays_here,
+                made.is_demo, json.dumps(dict(made.settings)), now(),
+            ],
+        )  # fmt: skip
+    return made
+
+
+def all_projects(database: Database) -> list[Project]:
+    """Return every project, the oldest first."""
+    with database.read() as cursor:
+        cursor.execute("SELECT * FROM project ORDER BY created_at, id")
+        return [_project(row) for row in dicts(cursor)]
+
+
+def by_name(database: Database, name: str) -> Project:
+    """Return the project of that name.
+
+    Raises:
+        Missing: there is none.
+    """
+    found = all_projects(database)
+    for project in found:
+        if project.name == name:
+            return project
+    names = ", ".join(repr(project.name) for project in found) or "none yet"
+    raise Missing(f"There is no project called {name!r}.", f"Projects: {names}.")
+
+
+def by_id(database: Database, project_id: str) -> Project:
+    """Return the project with that id.
+
+    Raises:
+        Missing: there is none.
+    """
+    with database.read() as cursor:
+        cursor.execute("SELECT * FROM project WHERE id = ?", [project_id])
+        rows = dicts(cursor)
+    if not rows:
+        raise Missing("That project is not there any more.", "Go back to Home.")
+    return _project(rows[0])
+
+
+def update(database: Database, project_id: str, **columns: Any) -> None:
+    """Change the name, the task, the guidelines or the settings of a project."""
+    with database.write() as cursor:
+        update_in(cursor, project_id, **columns)
+
+
+def update_in(cursor: Cursor, project_id: str, **columns: Any) -> None:
+    """Change columns of a project inside a transaction."""
+    allowed = {"name", "task", "guidelines", "stays_here", "settings"}
+    if not columns.keys() <= allowed:
+        raise ValueError(f"not columns of a project: {columns.keys() - allowed}")
+    values = [
+        json.dumps(value) if name in ("task", "settings") else value
+        for name, value in columns.items()
+    ]
+    changes = ", ".join(f"{name} = ?" for name in columns)
+    cursor.execute(
+        f"UPDATE project SET {changes} WHERE id = ?",  # noqa: S608  names are checked above
+        [*values, project_id],
+    )
+
+
+TABLES_OF_A_PROJECT = (
+    "sample", "event", "sample_now", "verdict", "run", "completion", "reading", "job", "pool",
+    "study", "result", "allocation",
+)  # fmt: skip
+
+
+def delete(database: Database, project_id: str) -> None:
+    """Erase a project and everything that belongs to it."""
+    with database.write() as cursor:
+        for table, column, parent in (
+            ("ledger", "run", "run"),
+            ("job_event", "job", "job"),
+            ("trial", "study", "study"),
+        ):
+            cursor.execute(
+                f"DELETE FROM {table} WHERE {column} IN "  # noqa: S608
+                f"(SELECT id FROM {parent} WHERE project = ?)",
+                [project_id],
+            )
+        for table in TABLES_OF_A_PROJECT:
+            cursor.execute(f"DELETE FROM {table} WHERE project = ?", [project_id])  # noqa: S608
+        cursor.execute("DELETE FROM project WHERE id = ?", [project_id])
+
+
+def _project(row: dict[str, Any]) -> Project:
+    return Project(
+        id=row["id"],
+        name=row["name"],
+        task=json.loads(row["task"]),
+        guidelines=row["guidelines"],
+        stays_here=row["stays_here"],
+        is_demo=row["is_demo"],
+        settings=json.loads(row["settings"]),
+    )

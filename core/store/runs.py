@@ -1,0 +1,160 @@
+"""Generation runs, the completions that reached us, and what was read in them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from core.errors import Missing
+from core.store.db import Cursor, Database, dicts, now
+
+
+def create(
+    database: Database, run: str, project: str, plan: Mapping[str, Any], is_preview: bool
+) -> None:
+    """Keep the plan of a run."""
+    with database.write() as cursor:
+        cursor.execute(
+            "INSERT INTO run VALUES (?, ?, ?, ?, ?)",
+            [run, project, json.dumps(dict(plan), ensure_ascii=False), is_preview, now()],
+        )
+
+
+def get(database: Database, run: str) -> dict[str, Any]:
+    """Return a run with its plan.
+
+    Raises:
+        Missing: there is none.
+    """
+    with database.read() as cursor:
+        cursor.execute("SELECT * FROM run WHERE id = ?", [run])
+        rows = dicts(cursor)
+    if not rows:
+        raise Missing("That generation run is not there any more.")
+    return {**rows[0], "plan": json.loads(rows[0]["plan"])}
+
+
+def of_project(database: Database, project: str, previews: bool = False) -> list[dict[str, Any]]:
+    """Return the runs of a project, the newest first."""
+    with database.read() as cursor:
+        cursor.execute(
+            "SELECT * FROM run WHERE project = ? AND is_preview = ? ORDER BY created_at DESC",
+            [project, previews],
+        )
+        return [{**row, "plan": json.loads(row["plan"])} for row in dicts(cursor)]
+
+
+def keep_completion(
+    cursor: Cursor, project: str, run: str, key: str, row: Mapping[str, Any]
+) -> bool:
+    """Keep a completion that arrived, once; return whether it was new."""
+    if cursor.execute(
+        "SELECT 1 FROM completion WHERE project = ? AND key = ?", [project, key]
+    ).fetchone():
+        return False
+    cursor.execute(
+        "INSERT INTO completion VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            project, key, run, row["label"], row["draw"],
+            json.dumps(row["prompt"], ensure_ascii=False),
+            json.dumps(row["provider"], ensure_ascii=False), row["model"], row["text"],
+            row["finish"], row["detail"], row["input_tokens"], row["output_tokens"],
+            row["cached_tokens"], row["cost_usd"], row["seconds"], now(),
+        ],
+    )  # fmt: skip
+    return True
+
+
+def keep_reading(
+    cursor: Cursor, project: str, run: str, key: str, row: Mapping[str, Any]
+) -> bool:
+    """Keep what a run read in a completion, once; a failed one gives way; say if it was new."""
+    cursor.execute(
+        "DELETE FROM reading WHERE run = ? AND key = ? AND outcome = 'failed'", [run, key]
+    )
+    if cursor.execute(
+        "SELECT 1 FROM reading WHERE run = ? AND key = ?", [run, key]
+    ).fetchone():
+        return False
+    cursor.execute(
+        "INSERT INTO reading VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            project, run, key, row["label"], row["outcome"], row["n_drafts"], row["n_flagged"],
+            json.dumps(row["problems"], ensure_ascii=False), row["was_cached"],
+        ],
+    )  # fmt: skip
+    return True
+
+
+def completions(database: Database, project: str) -> list[dict[str, Any]]:
+    """Return every completion of a project, in the order they arrived."""
+    with database.read() as cursor:
+        cursor.execute(
+            "SELECT * FROM completion WHERE project = ? ORDER BY received_at, label, draw",
+            [project],
+        )
+        return [
+            {**row, "prompt": json.loads(row["prompt"]), "provider": json.loads(row["provider"])}
+            for row in dicts(cursor)
+        ]
+
+
+def completions_of_run(database: Database, run: str) -> list[dict[str, Any]]:
+    """Return the completions that a run read, its own or cached ones, with what was read."""
+    with database.read() as cursor:
+        cursor.execute(
+            "SELECT c.*, r.outcome, r.n_drafts, r.n_flagged, r.problems, r.was_cached"
+            " FROM reading r JOIN completion c ON c.project = r.project AND c.key = r.key"
+            " WHERE r.run = ? ORDER BY c.label, c.draw",
+            [run],
+        )
+        return [
+            {
+                **row,
+                "prompt": json.loads(row["prompt"]),
+                "provider": json.loads(row["provider"]),
+                "problems": json.loads(row["problems"]),
+            }
+            for row in dicts(cursor)
+        ]
+
+
+def outcomes(database: Database, run: str) -> list[dict[str, Any]]:
+    """Return counts of a run by class and outcome: completions, drafts, flagged, problems."""
+    with database.read() as cursor:
+        cursor.execute(
+            "SELECT label, outcome, count(*) AS n_completions, sum(n_drafts)::BIGINT AS n_drafts,"
+            " sum(n_flagged)::BIGINT AS n_flagged,"
+            " sum(json_array_length(problems))::BIGINT AS n_problems"
+            " FROM reading WHERE run = ? GROUP BY ALL ORDER BY ALL",
+            [run],
+        )
+        return dicts(cursor)
+
+
+def draws_used(database: Database, project: str, provider: str, model: str) -> dict[str, int]:
+    """Return, per class, how many draws the project's runs (not previews) used up."""
+    with database.read() as cursor:
+        cursor.execute(
+            "SELECT c.label, max(c.draw) + 1 FROM completion c"
+            " JOIN reading r ON r.project = c.project AND r.key = c.key"
+            " JOIN run ON run.id = r.run AND NOT run.is_preview"
+            " WHERE c.project = ? AND c.model = ? AND c.provider ->> 'kind' = ? GROUP BY c.label",
+            [project, model, provider],
+        )
+        return dict(cursor.fetchall())
+
+
+def usage(database: Database, project: str, run: str | None = None) -> dict[str, Any]:
+    """Return tokens and money spent on the completions of a project, or of one run."""
+    with database.read() as cursor:
+        cursor.execute(
+            "SELECT count(*) AS n, sum(input_tokens)::BIGINT AS input_tokens,"
+            " sum(output_tokens)::BIGINT AS output_tokens, sum(cost_usd) AS cost_usd,"
+            " count(*) FILTER (cost_usd IS NULL) AS n_unpriced,"
+            " quantile_cont(output_tokens, 0.9) AS high_output_tokens"
+            " FROM completion WHERE project = ? AND (? IS NULL OR run = ?)",
+            [project, run, run],
+        )
+        return dicts(cursor)[0]

@@ -1,0 +1,232 @@
+"""Samples as they came, and as they are now."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from core.errors import Missing
+from core.records import NewSample, Sample
+from core.store.db import Cursor, Database, dicts, insert, new_id, now, schema_of
+from core.store.decisions import refresh
+
+_SAMPLES = schema_of(
+    seq=pa.int64(), id=pa.string(), project=pa.string(), inputs=pa.string(), text=pa.string(),
+    label=pa.string(), source=pa.string(), split=pa.string(), run=pa.string(),
+    provenance=pa.string(), created_at=pa.timestamp("us"),
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which samples are wanted; None means any."""
+
+    source: str | None = None
+    split: str | None = None
+    status: str | None = None
+    label: str | None = None
+    annotator: str | None = None
+    not_decided_by: str | None = None
+    flagged: bool | None = None
+    has_decisions: bool | None = None
+    run: str | None = None
+    text: str | None = None
+    unlabelled: bool | None = None
+
+    def clause(self) -> tuple[str, list[Any]]:
+        """Return the condition over `sample_now` and its parameters."""
+        parts, values = ["status <> 'deleted'"], []
+        for column in ("source", "split", "status", "label", "run"):
+            value = getattr(self, column)
+            if value is not None:
+                parts.append(f"{column} = ?")
+                values.append(value)
+        if self.annotator is not None:
+            parts.append(_DECIDED_BY)
+            values.append(self.annotator)
+        if self.not_decided_by is not None:
+            parts.append("NOT " + _DECIDED_BY)
+            values.append(self.not_decided_by)
+        if self.flagged is not None:
+            parts.append("len(flags) > 0" if self.flagged else "len(flags) = 0")
+        if self.has_decisions is not None:
+            parts.append("n_decisions > 0" if self.has_decisions else "n_decisions = 0")
+        if self.text:
+            parts.append("contains(lower(text), lower(?))")
+            values.append(self.text)
+        if self.unlabelled is not None:
+            parts.append("label IS NULL" if self.unlabelled else "label IS NOT NULL")
+        return " AND ".join(parts), values
+
+
+_DECIDED_BY = (
+    "id IN (SELECT sample FROM event e WHERE e.project = sample_now.project AND e.annotator = ?"
+    " AND e.kind <> 'undo' AND e.seq NOT IN (SELECT undoes FROM event u"
+    " WHERE u.project = sample_now.project AND u.kind = 'undo'))"
+)
+
+
+def add(cursor: Cursor, project: str, samples: Sequence[NewSample]) -> list[str]:
+    """Append samples inside a transaction and return their ids."""
+    if not samples:
+        return []
+    n = len(samples)
+    cursor.execute("SELECT nextval('admix.seq_sample') FROM range(?)", [n])
+    ids = [sample.id or new_id() for sample in samples]
+    columns: dict[str, list[Any]] = {
+        "seq": [row[0] for row in cursor.fetchall()],
+        "id": ids,
+        "project": [project] * n,
+        "inputs": [json.dumps(dict(s.inputs), ensure_ascii=False) for s in samples],
+        "text": [sample.text for sample in samples],
+        "label": [sample.label for sample in samples],
+        "source": [sample.source for sample in samples],
+        "split": [sample.split for sample in samples],
+        "run": [sample.run for sample in samples],
+        "provenance": [json.dumps(dict(s.provenance), ensure_ascii=False) for s in samples],
+        "created_at": [now()] * n,
+    }
+    insert(cursor, "sample", columns, _SAMPLES)
+    refresh(cursor, project, ids)
+    return ids
+
+
+def page(
+    database: Database, project: str, wanted: Filter, limit: int, after: int = 0
+) -> list[Sample]:
+    """Return up to `limit` samples after a sequence number, in the order they came."""
+    clause, values = wanted.clause()
+    with database.read() as cursor:
+        cursor.execute(
+            f"SELECT * FROM sample_now WHERE project = ? AND seq > ? AND {clause}"  # noqa: S608
+            " ORDER BY seq LIMIT ?",
+            [project, after, *values, limit],
+        )
+        return [_sample(row) for row in dicts(cursor)]
+
+
+def count(database: Database, project: str, wanted: Filter) -> int:
+    """Return how many samples match."""
+    clause, values = wanted.clause()
+    with database.read() as cursor:
+        row = cursor.execute(
+            f"SELECT count(*) FROM sample_now WHERE project = ? AND {clause}",  # noqa: S608
+            [project, *values],
+        ).fetchone()
+    return int(row[0]) if row else 0
+
+
+def counts(database: Database, project: str) -> list[dict[str, Any]]:
+    """Return counts by split, source, status, label, whether flagged and whether decided."""
+    with database.read() as cursor:
+        cursor.execute(
+            "SELECT split, source, status, label, len(flags) > 0 AS is_flagged,"
+            " n_decisions > 0 AS is_decided, count(*) AS n FROM sample_now"
+            " WHERE project = ? AND status <> 'deleted' GROUP BY ALL ORDER BY ALL",
+            [project],
+        )
+        return dicts(cursor)
+
+
+def flag_counts(database: Database, project: str, run: str) -> dict[str, int]:
+    """Return how many samples of a run each check flags."""
+    with database.read() as cursor:
+        cursor.execute(
+            "SELECT flag, count(*) FROM (SELECT unnest(flags) AS flag FROM sample_now"
+            " WHERE project = ? AND run = ?) GROUP BY flag",
+            [project, run],
+        )
+        return dict(cursor.fetchall())
+
+
+def get(database: Database, project: str, sample: str) -> Sample:
+    """Return one sample with its provenance.
+
+    Raises:
+        Missing: there is none, or it was deleted.
+    """
+    found = by_ids(database, project, [sample])
+    if not found:
+        raise Missing("That sample is not there any more.")
+    return found[0]
+
+
+def by_ids(database: Database, project: str, ids: Sequence[str]) -> list[Sample]:
+    """Return samples with their provenance, in the order they came."""
+    with database.read() as cursor:
+        cursor.execute(
+            "SELECT n.*, s.provenance FROM sample_now n JOIN sample s USING (project, id)"
+            " WHERE n.project = ? AND n.id IN (SELECT unnest(?)) AND status <> 'deleted'"
+            " ORDER BY n.seq",
+            [project, list(ids)],
+        )
+        return [_sample(row) for row in dicts(cursor)]
+
+
+def everything(database: Database, project: str) -> list[dict[str, Any]]:
+    """Return all samples that are not deleted, with provenance, as dictionaries."""
+    with database.read() as cursor:
+        cursor.execute(
+            "SELECT n.*, s.provenance FROM sample_now n JOIN sample s USING (project, id)"
+            " WHERE n.project = ? AND status <> 'deleted' ORDER BY n.seq",
+            [project],
+        )
+        return dicts(cursor)
+
+
+def texts(database: Database, project: str) -> list[tuple[str, str, str | None, str]]:
+    """Return (id, text, label, split) of every sample that is neither rejected nor deleted."""
+    with database.read() as cursor:
+        cursor.execute(
+            "SELECT id, text, label, split FROM sample_now WHERE project = ?"
+            " AND status IN ('accepted', 'pending') ORDER BY seq",
+            [project],
+        )
+        return cursor.fetchall()
+
+
+def erase(database: Database, project: str, ids: Sequence[str]) -> None:
+    """Erase the texts of samples everywhere; a tombstone with the id stays."""
+    gone = list(ids)
+    with database.write() as cursor:
+        for table in ("sample", "sample_now"):
+            cursor.execute(
+                f"UPDATE {table} SET text = '', inputs = '{{}}' WHERE project = ?"  # noqa: S608
+                " AND id IN (SELECT unnest(?))",
+                [project, gone],
+            )
+        cursor.execute(
+            "UPDATE event SET text = NULL, inputs = NULL WHERE project = ?"
+            " AND sample IN (SELECT unnest(?))",
+            [project, gone],
+        )
+        cursor.execute(
+            "UPDATE verdict SET close_text = NULL WHERE project = $1"
+            " AND (sample IN (SELECT unnest($2)) OR close_to IN (SELECT unnest($2)))",
+            [project, gone],
+        )
+
+
+def _sample(row: Mapping[str, Any]) -> Sample:
+    provenance = row.get("provenance")
+    return Sample(
+        id=row["id"],
+        seq=row["seq"],
+        text=row["text"],
+        inputs=json.loads(row["inputs"]),
+        label=row["label"],
+        source=row["source"],
+        split=row["split"],
+        status=row["status"],
+        revision=row["revision"],
+        n_decisions=row["n_decisions"],
+        annotator=row["annotator"],
+        flags=tuple(row["flags"] or ()),
+        run=row["run"],
+        imported_label=row["imported_label"],
+        provenance=json.loads(provenance) if provenance else {},
+    )

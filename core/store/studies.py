@@ -1,0 +1,186 @@
+"""Studies, their trials, and the results that trials came to."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from core.errors import Missing
+from core.records import Result, Trial
+from core.store.db import Cursor, Database, dicts, insert, now, schema_of
+
+_TRIALS = schema_of(
+    study=pa.string(), key=pa.string(), student=pa.string(), mixture=pa.string(), seed=pa.int64(),
+    n_human=pa.int64(), n_synthetic=pa.int64(), n_behind=pa.int64(), synthetic_share=pa.float64(),
+    money_share=pa.float64(), cost_usd=pa.float64(),
+)  # fmt: skip
+
+
+def create(
+    database: Database,
+    study: Mapping[str, Any],
+    trials: Sequence[Trial],
+    left_out: Sequence[Mapping[str, Any]],
+) -> None:
+    """Keep a study with the trials it wants and the cells its pool cannot fill."""
+    with database.write() as cursor:
+        cursor.execute(
+            "INSERT INTO study VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                study["id"], study["project"], study["name"], study["kind"],
+                json.dumps(study["spec"]), study["pool"], json.dumps(list(left_out)), now(),
+            ],
+        )  # fmt: skip
+        n = len(trials)
+        insert(
+            cursor,
+            "trial",
+            {
+                "study": [study["id"]] * n,
+                "key": [trial.key for trial in trials],
+                "student": [json.dumps(dict(trial.student)) for trial in trials],
+                "mixture": [json.dumps(dict(trial.mixture)) for trial in trials],
+                "seed": [trial.seed for trial in trials],
+                "n_human": [trial.n_human for trial in trials],
+                "n_synthetic": [trial.n_synthetic for trial in trials],
+                "n_behind": [trial.n_behind for trial in trials],
+                "synthetic_share": [trial.synthetic_share for trial in trials],
+                "money_share": [trial.money_share for trial in trials],
+                "cost_usd": [trial.cost_usd for trial in trials],
+            },
+            _TRIALS,
+        )
+
+
+def of_project(database: Database, project: str) -> list[dict[str, Any]]:
+    """Return the studies of a project, the newest first, with trials wanted and done."""
+    with database.read() as cursor:
+        cursor.execute(
+            "SELECT study.*, coalesce(t.n_trials, 0) AS n_trials, coalesce(t.n_done, 0) AS n_done"
+            " FROM study LEFT JOIN (SELECT trial.study, count(*) AS n_trials,"
+            "  count(result.key) AS n_done FROM trial JOIN study s ON s.id = trial.study"
+            "  LEFT JOIN result ON result.project = s.project AND result.key = trial.key"
+            "  AND result.status = 'done' GROUP BY trial.study) t ON t.study = study.id"
+            " WHERE study.project = ? ORDER BY study.created_at DESC",
+            [project],
+        )
+        return [_study(row) for row in dicts(cursor)]
+
+
+def get(database: Database, project: str, study: str) -> dict[str, Any]:
+    """Return a study.
+
+    Raises:
+        Missing: there is none of that id or name.
+    """
+    found = [row for row in of_project(database, project) if study in (row["id"], row["name"])]
+    if not found:
+        raise Missing(f"There is no study {study!r}.", "`study show NAME` lists them.")
+    return found[0]
+
+
+def trials(database: Database, study: str) -> list[Trial]:
+    """Return the trials that a study wants."""
+    with database.read() as cursor:
+        cursor.execute(
+            "SELECT trial.*, study.pool FROM trial JOIN study ON study.id = trial.study"
+            " WHERE study = ? ORDER BY trial.rowid",
+            [study],
+        )
+        return [
+            Trial(
+                key=row["key"],
+                pool=row["pool"],
+                student=json.loads(row["student"]),
+                mixture=json.loads(row["mixture"]),
+                seed=row["seed"],
+                n_human=row["n_human"],
+                n_synthetic=row["n_synthetic"],
+                n_behind=row["n_behind"],
+                synthetic_share=row["synthetic_share"],
+                money_share=row["money_share"],
+                cost_usd=row["cost_usd"],
+            )
+            for row in dicts(cursor)
+        ]
+
+
+def done_keys(database: Database, project: str) -> set[str]:
+    """Return the keys of all trials that came to a result."""
+    with database.read() as cursor:
+        cursor.execute("SELECT key FROM result WHERE project = ? AND status = 'done'", [project])
+        return {row[0] for row in cursor.fetchall()}
+
+
+def keep_result(cursor: Cursor, project: str, result: Result) -> None:
+    """Keep a result, once per key; a failed one gives way to a later try."""
+    row = cursor.execute(
+        "SELECT status FROM result WHERE project = ? AND key = ?", [project, result.key]
+    ).fetchone()
+    if row is not None and row[0] == "done":
+        return
+    cursor.execute("DELETE FROM result WHERE project = ? AND key = ?", [project, result.key])
+    cursor.execute(
+        "INSERT INTO result VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            project, result.key, result.status, json.dumps(dict(result.scores)),
+            list(result.predicted), list(result.probabilities), result.seconds, result.device,
+            result.n_steps, result.error, now(),
+        ],
+    )  # fmt: skip
+
+
+def table(database: Database, project: str, study: str) -> list[dict[str, Any]]:
+    """Return one row per trial of a study with its scores, in the study's order."""
+    with database.read() as cursor:
+        cursor.execute(
+            "SELECT trial.study, trial.key AS trial, trial.student, trial.mixture, n_human,"
+            " n_synthetic, n_behind, synthetic_share, money_share, cost_usd, seed, result.scores,"
+            " result.seconds, result.device, result.n_steps,"
+            " coalesce(result.status, 'waiting') AS status, result.error"
+            " FROM trial LEFT JOIN result ON result.project = ? AND result.key = trial.key"
+            " WHERE trial.study = ? ORDER BY trial.rowid",
+            [project, study],
+        )
+        return [
+            {
+                **row,
+                "student": json.loads(row["student"]),
+                "mixture": json.loads(row["mixture"]),
+                "scores": json.loads(row["scores"]) if row["scores"] else {},
+            }
+            for row in dicts(cursor)
+        ]
+
+
+def seconds_per_row(database: Database, project: str, student: str) -> float | None:
+    """Return the median seconds per trained row over a project's trials of a student."""
+    with database.read() as cursor:
+        row = cursor.execute(
+            "SELECT median(result.seconds / (n_human + n_synthetic)) FROM result"
+            " JOIN trial ON trial.key = result.key"
+            " WHERE result.project = ? AND result.status = 'done'"
+            " AND n_human + n_synthetic > 0 AND trial.student ->> 'kind' = ?",
+            [project, student],
+        ).fetchone()
+    return row[0] if row else None
+
+
+def predictions(
+    database: Database, project: str, keys: Sequence[str]
+) -> dict[str, tuple[list[int], list[float]]]:
+    """Return, by trial key, the predicted label numbers and the probability of each."""
+    with database.read() as cursor:
+        cursor.execute(
+            "SELECT key, predicted, probabilities FROM result WHERE project = ?"
+            " AND status = 'done' AND key IN (SELECT unnest(?))",
+            [project, list(keys)],
+        )
+        return {key: (predicted, chances) for key, predicted, chances in cursor.fetchall()}
+
+
+def _study(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {**row, "spec": json.loads(row["spec"]), "left_out": json.loads(row["left_out"])}

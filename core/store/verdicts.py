@@ -1,0 +1,71 @@
+"""What checks said of samples, with reason and score."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pyarrow as pa
+
+from core.records import Verdict
+from core.store.db import Cursor, Database, dicts, insert, now, schema_of
+from core.store.decisions import refresh
+
+_VERDICTS = schema_of(
+    project=pa.string(), sample=pa.string(), check_id=pa.string(), is_flagged=pa.bool_(),
+    reason=pa.string(), score=pa.float64(), close_to=pa.string(), close_text=pa.string(),
+    made_at=pa.timestamp("us"),
+)  # fmt: skip
+
+
+def replace(cursor: Cursor, project: str, verdicts: Sequence[Verdict]) -> None:
+    """Keep verdicts in place of the same checks' earlier ones, and renew the samples' flags."""
+    if not verdicts:
+        return
+    samples = sorted({verdict.sample for verdict in verdicts})
+    cursor.execute(
+        "DELETE FROM verdict WHERE project = ? AND sample IN (SELECT unnest(?))"
+        " AND check_id IN (SELECT unnest(?))",
+        [project, samples, sorted({verdict.check for verdict in verdicts})],
+    )
+    n = len(verdicts)
+    insert(
+        cursor,
+        "verdict",
+        {
+            "project": [project] * n,
+            "sample": [verdict.sample for verdict in verdicts],
+            "check_id": [verdict.check for verdict in verdicts],
+            "is_flagged": [verdict.is_flagged for verdict in verdicts],
+            "reason": [verdict.reason for verdict in verdicts],
+            "score": [verdict.score for verdict in verdicts],
+            "close_to": [verdict.close_to for verdict in verdicts],
+            "close_text": [verdict.close_text for verdict in verdicts],
+            "made_at": [now()] * n,
+        },
+        _VERDICTS,
+    )
+    refresh(cursor, project, samples)
+
+
+def of(database: Database, project: str, samples: Sequence[str]) -> dict[str, list[Verdict]]:
+    """Return the flagged verdicts of samples, by sample."""
+    with database.read() as cursor:
+        cursor.execute(
+            "SELECT * FROM verdict WHERE project = ? AND is_flagged"
+            " AND sample IN (SELECT unnest(?)) ORDER BY check_id",
+            [project, list(samples)],
+        )
+        found: dict[str, list[Verdict]] = {}
+        for row in dicts(cursor):
+            found.setdefault(row["sample"], []).append(
+                Verdict(
+                    check=row["check_id"],
+                    sample=row["sample"],
+                    is_flagged=True,
+                    reason=row["reason"],
+                    score=row["score"],
+                    close_to=row["close_to"],
+                    close_text=row["close_text"],
+                )
+            )
+    return found

@@ -1,0 +1,1 @@
+"""Ways to make prompts: one file each."""

@@ -1,0 +1,105 @@
+"""How is a reply that should be a list of items asked for and read, without guessing?"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from core.errors import Unreadable
+from core.records import Completion, Draft, Prompt, Reading
+from core.registry import canonical
+from core.tasks.base import Task
+
+_FENCE = re.compile(r"```(?:json)?[ \t]*\r?\n(.*?)\s*```", re.DOTALL | re.IGNORECASE)
+
+
+def items_schema(task: Task, label: str) -> dict[str, Any]:
+    """Return the JSON schema of a reply of items that were asked for with one label.
+
+    The number of items is not in it: not every vendor takes lengths in a schema.
+    """
+    return {
+        "type": "object",
+        "properties": {"items": {"type": "array", "items": task.item_schema(label)}},
+        "required": ["items"],
+        "additionalProperties": False,
+    }
+
+
+def read_items(task: Task, prompt: Prompt, completion: Completion) -> Reading:
+    """Read `{"items": [...]}` or a bare list, keeping good items and saying what others lack."""
+    if completion.finish in ("refused", "failed"):
+        why = completion.detail or "the provider gave no reason"
+        return Reading((), (f"{completion.finish}: {why}",), completion.finish)
+    try:
+        items = _items(completion.text)
+    except Unreadable as error:
+        reason = str(error)
+        if completion.finish == "length":
+            reason = "cut off at the token limit: ask for fewer items a call, or allow more tokens"
+        return Reading((), (reason,), "invalid")
+    drafts, problems = [], []
+    for item in items[: prompt.n_items]:
+        try:
+            drafts.append(_draft(task, item, prompt.label))
+        except Unreadable as error:
+            problems.append(_printable(str(error)))
+    if n_extra := max(0, len(items) - prompt.n_items):
+        problems.append(f"{n_extra:,} more than the {prompt.n_items:,} items asked for: dropped")
+    return Reading(tuple(drafts), tuple(problems), "read" if drafts else "invalid")
+
+
+def _items(text: str) -> list[Any]:
+    """Return the list in a reply that is JSON and nothing else, but for a fence and white space."""
+    text = text.strip()
+    fenced = _FENCE.fullmatch(text)
+    try:
+        data = json.loads(
+            fenced[1] if fenced else text, object_pairs_hook=_object, parse_constant=_constant
+        )
+    except RecursionError:
+        raise Unreadable("the reply is nested too deeply") from None
+    except ValueError as error:
+        # The parser's words only: what it quotes of the reply can be as long as the reply.
+        what = error.msg if isinstance(error, json.JSONDecodeError) else "a value out of bounds"
+        raise Unreadable(f"the reply is not JSON: {what}") from None
+    if isinstance(data, Mapping):
+        data = data.get("items")
+    if not isinstance(data, list):
+        raise Unreadable("the reply has no list of items")
+    if not data:
+        raise Unreadable("the list of items is empty")
+    return data
+
+
+class _Twofold:
+    """An object that names one thing twice, so that nobody knows which of the values counts."""
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any] | _Twofold:
+    found = dict(pairs)
+    return found if len(found) == len(pairs) else _Twofold()
+
+
+def _constant(name: str) -> Any:
+    raise Unreadable(f"the reply is not JSON: {name} is no value of it")
+
+
+def _draft(task: Task, item: Any, label: str) -> Draft:
+    if isinstance(item, _Twofold):
+        raise Unreadable("an item names one thing twice")
+    draft = task.read_item(item, label)
+    if draft.label != label:
+        raise Unreadable(f"an item is labelled {draft.label!r}, but {label!r} was asked for")
+    try:
+        canonical([draft.text, dict(draft.inputs)]).encode("utf-8")
+    except UnicodeEncodeError:
+        raise Unreadable("an item holds half a character, which cannot be stored") from None
+    return draft
+
+
+def _printable(text: str) -> str:
+    """Return a reason that can be stored, whatever of the reply it quotes."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")[:300]

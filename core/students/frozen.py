@@ -1,0 +1,90 @@
+"""A frozen sentence encoder with logistic regression: the texts are encoded once for all trials."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from core import encoders
+from core.students.base import FitRequest, Fitted, LogisticHead, Student
+from core.tasks.base import Head
+
+MAX_ITER = 1000
+
+
+class Frozen(Student):
+    """A sentence encoder that is not trained, and a logistic regression on its vectors."""
+
+    title: ClassVar[str] = "Frozen sentence encoder + logistic regression"
+    heads: ClassVar[tuple[Head, ...]] = ("class",)
+
+    encoder: str = Field(
+        default=encoders.EMBEDDED,
+        min_length=1,
+        description=(
+            "'embedded' (all-MiniLM-L6-v2), a local folder, or with a revision a model id of the "
+            "Hugging Face Hub"
+        ),
+    )
+    revision: str = Field(
+        default="",
+        pattern=r"^([0-9a-f]{40})?$",
+        description="full commit of a model of the Hub; empty for the others",
+    )
+    max_length: int = Field(
+        default=256, ge=8, le=512, description="tokens of a text that are read; the rest is cut off"
+    )
+    C: float = Field(
+        # Of 0.3 to 100 on four data sets at n = 200 and 2,000: 1 is best in accuracy and 3 at most
+        # .011 below it at 2,000 rows, 3 ahead of it by .01 to .05 in macro-F1 overall.
+        default=3.0,
+        ge=0.001,
+        le=10_000,
+        description="inverse strength of the penalty on weights; smaller is simpler",
+    )
+
+    def fingerprint(self) -> str:
+        """Return the hash of the encoder's files.
+
+        Raises:
+            Problem: the encoder is not there or not the file it should be.
+        """
+        return encoders.fingerprint(self._encoder)
+
+    def encode(
+        self,
+        texts: Sequence[str],
+        cache: Path | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> np.ndarray:
+        """Return the vectors of the texts, float32 of shape (texts, d).
+
+        Raises:
+            Problem: the encoder is not there, is not the file it should be, or cannot be read.
+        """
+        return encoders.encode(self._encoder, texts, cache, progress=progress)
+
+    def fit(self, features: Any, requests: Sequence[FitRequest]) -> Iterator[Fitted]:
+        """Train one model per request and yield each as it is done; `n_steps` are iterations.
+
+        Raises:
+            Problem: a request has no rows.
+        """
+        for request in requests:
+            # In float32 the solver stops where rounding, not the gradient, ends its progress.
+            rows = features[request.rows].astype(np.float64)
+            head = LogisticHead.fit(rows, request, self.C, MAX_ITER)
+            yield Fitted(request.key, head, head.n_steps)
+
+    def predict(self, fitted: Fitted, features: Any, rows: np.ndarray) -> np.ndarray:
+        """Return probabilities of shape (rows, n_classes), float32, rows summing to 1."""
+        head: LogisticHead = fitted.model
+        return head.predict(features[rows].astype(np.float64))
+
+    @property
+    def _encoder(self) -> encoders.Encoder:
+        return encoders.Encoder(self.encoder, self.revision, self.max_length)

@@ -1,0 +1,1 @@
+"""Grids of trials and how they are read: one file each."""

@@ -1,0 +1,104 @@
+"""A grid of trials over a frozen pool: which trials it wants, and how their results are read."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from core.budget import Prices
+from core.mixture import Draws, Mixture
+from core.records import PoolRow, Trial
+from core.registry import Member, content_hash
+from core.students.base import Student
+
+TRAINING_CODE = 1
+"""Raised whenever a change makes the same trial come to other numbers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One place of a grid: the mixture it asks for, and the share it stands for."""
+
+    mixture: Mixture
+    asked_share: float
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A cell that the pool cannot fill under some seed, and why."""
+
+    asked_share: float
+    n_human: int
+    n_synthetic: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class StudyPlan:
+    """The trials a study wants and the cells it leaves out."""
+
+    trials: tuple[Trial, ...]
+    left_out: tuple[LeftOut, ...]
+
+
+class Study(Member):
+    """A grid of factors with seeds; pure: it names rows of pools and never generates."""
+
+    family: ClassVar[str] = "studies"
+
+    def needs(self) -> tuple[dict[str, Any], ...]:
+        """Return the generation runs that the study draws from; none unless it says so."""
+        return ()
+
+    @abstractmethod
+    def plan(
+        self,
+        pool: str,
+        rows: Sequence[PoolRow],
+        labels: Sequence[str],
+        student: Student,
+        prices: Prices,
+    ) -> StudyPlan:
+        """Return the trials of the study over a pool, in the order they should run."""
+
+    @staticmethod
+    def wanted(trials: Iterable[Trial], done: Iterable[str]) -> list[Trial]:
+        """Return the trials that have no result yet."""
+        known = set(done)
+        return [trial for trial in trials if trial.key not in known]
+
+
+def make_trial(
+    pool: str,
+    draws: Draws,
+    cell: Cell,
+    student: Student,
+    fingerprint: str,
+    seed: int,
+    prices: Prices,
+) -> Trial:
+    """Return the trial of one cell under one seed, priced with the human rows behind it.
+
+    Raises:
+        Short: the pool cannot fill the cell.
+    """
+    drawn = draws.draw(cell.mixture, seed)
+    mixture, settings = cell.mixture.to_json(), student.to_json()
+    n = len(drawn)
+    synthetic_usd = prices.cost(0, cell.mixture.n_synthetic)
+    cost_usd = prices.cost(draws.n_human_paid(drawn), cell.mixture.n_synthetic)
+    return Trial(
+        key=content_hash(pool, mixture, settings, fingerprint, seed, TRAINING_CODE),
+        pool=pool,
+        student=settings,
+        mixture=mixture,
+        seed=seed,
+        n_human=cell.mixture.n_human,
+        n_synthetic=cell.mixture.n_synthetic,
+        n_behind=draws.n_behind(drawn),
+        synthetic_share=cell.mixture.n_synthetic / n if n else 0.0,
+        money_share=synthetic_usd / cost_usd if cost_usd and synthetic_usd is not None else None,
+        cost_usd=cost_usd,
+    )

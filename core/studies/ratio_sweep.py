@@ -1,0 +1,110 @@
+"""Accuracy against the synthetic share: one line of cells from all human to all synthetic."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import ClassVar, Literal
+
+from pydantic import Field, field_validator
+
+from core.budget import Prices
+from core.errors import Problem
+from core.mixture import Classes, Draws, Mixture, Short
+from core.records import PoolRow, Trial
+from core.students.base import Student
+from core.studies.base import Cell, LeftOut, Study, StudyPlan, make_trial
+
+DEFAULT_RATIOS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0)
+
+
+class RatioSweep(Study):
+    """Train at several shares of synthetic data with several seeds each."""
+
+    title: ClassVar[str] = "Ratio sweep"
+
+    n_total: int = Field(
+        default=400,
+        ge=2,
+        le=10_000_000,
+        description="training size: rows in all; human rows if those are held; with money held, "
+        "the budget is what so many human labels cost",
+    )
+    ratios: tuple[float, ...] = Field(
+        default=DEFAULT_RATIOS,
+        min_length=1,
+        description="shares of synthetic data, of rows or of money, each from 0 to 1",
+    )
+    seeds: int = Field(default=5, ge=1, le=1000, description="number of seeds per share")
+    hold: Literal["total", "human", "money"] = Field(
+        default="total",
+        description="what stays the same along the line: rows in all, human rows, or money",
+    )
+    classes: Classes = Field(
+        default="natural",
+        description="class mix: natural (each source its own), human (that of the human rows), "
+        "or uniform",
+    )
+
+    @field_validator("ratios")
+    @classmethod
+    def _shares(cls, ratios: tuple[float, ...]) -> tuple[float, ...]:
+        if any(not 0 <= ratio <= 1 for ratio in ratios):
+            raise ValueError("every share lies between 0 and 1")
+        return tuple(sorted(set(ratios)))
+
+    def plan(
+        self,
+        pool: str,
+        rows: Sequence[PoolRow],
+        labels: Sequence[str],
+        student: Student,
+        prices: Prices,
+    ) -> StudyPlan:
+        """Return seed after seed of the line, so that a plot fills in along its whole length.
+
+        A share that the pool cannot fill under some seed is left out under all of them.
+        """
+        draws = Draws(rows, labels)
+        fingerprint = student.fingerprint()
+        seeds = range(self.seeds)
+        kept: dict[float, dict[int, Trial]] = {}
+        left_out: list[LeftOut] = []
+        for ratio in self.ratios:
+            cell = self._cell(ratio, prices)
+            if isinstance(cell, LeftOut):
+                left_out.append(cell)
+                continue
+            mixture = cell.mixture
+            try:
+                kept[ratio] = {
+                    seed: make_trial(pool, draws, cell, student, fingerprint, seed, prices)
+                    for seed in seeds
+                }
+            except Short as short:
+                left_out.append(
+                    LeftOut(ratio, mixture.n_human, mixture.n_synthetic, short.message)
+                )
+        trials = tuple(kept[ratio][seed] for seed in seeds for ratio in kept)
+        return StudyPlan(trials, tuple(left_out))
+
+    def _cell(self, ratio: float, prices: Prices) -> Cell | LeftOut:
+        if self.hold == "total":
+            n_synthetic = round(ratio * self.n_total)
+            n_human = self.n_total - n_synthetic
+        elif self.hold == "human":
+            if ratio == 1:
+                reason = "adding to human rows never reaches 100% synthetic"
+                return LeftOut(ratio, self.n_total, 0, reason)
+            n_human = self.n_total
+            n_synthetic = round(ratio / (1 - ratio) * n_human)
+        else:
+            if not prices.human_usd or not prices.synthetic_usd:
+                raise Problem(
+                    "Holding money needs the price of a human label and of a synthetic sample.",
+                    "Set both on the Budget page, or with --human-usd and --synthetic-usd.",
+                )
+            budget = self.n_total * prices.human_usd
+            n_human = math.floor((1 - ratio) * budget / prices.human_usd + 1e-9)
+            n_synthetic = math.floor(ratio * budget / prices.synthetic_usd + 1e-9)
+        return Cell(Mixture(n_human, n_synthetic, self.classes), ratio)
