@@ -52,7 +52,9 @@ def test_fresh_texts_are_not_flagged(check):
 
 
 def test_an_exact_duplicate_is_found_through_case_and_width():
-    copy = Item("copy", "  ＴＨＥ train to osaka was late\nagain and nobody told us why ")
+    copy = Item(
+        "copy", "  \uff34\uff28\uff25 train to osaka was late\nagain and nobody told us why "
+    )
     found = flagged(judged(Duplicates(), [*FRESH, copy]))
     assert list(found) == ["copy"]
     assert (found["copy"].score, found["copy"].close_to) == (1.0, "train-1")

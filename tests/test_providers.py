@@ -61,9 +61,14 @@ class Wire(ThreadingHTTPServer):
 class Handler(BaseHTTPRequestHandler):
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.received.append((self.path, dict(self.headers), json.loads(body)))
-        if self.server.send:
-            return self.server.send(self)
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        self.server.received.append((self.path, headers, json.loads(body)))
+        if self.server.send is None:
+            self.send_prepared()
+        else:
+            self.server.send(self)
+
+    def send_prepared(self):
         # Every answer but a good one quotes the key, as OpenAI's own does.
         key = self.headers["Authorization"].removeprefix("Bearer ").encode()
         reply = self.server.body.replace(b"KEY", key)
@@ -192,8 +197,10 @@ def test_providers_are_imported_without_the_vendors_packages():
     code += "for name in member_ids('providers'): member('providers', name)\n"
     code += "print({'openai', 'anthropic', 'httpx', 'httpx2'} & set(sys.modules))"
     root = recorded.__file__.rsplit("/core/", 1)[0]
-    ran = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True)
-    assert ran.stdout == "set()\n", ran.stderr
+    ran = subprocess.run(
+        [sys.executable, "-c", code], cwd=root, check=True, capture_output=True, text=True
+    )
+    assert ran.stdout == "set()\n"
 
 
 def test_settings_change_the_cache_key_but_patience_does_not():
@@ -253,8 +260,8 @@ def test_openai_keys_go_to_openai_only(monkeypatch, wire, other_host):
     monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", f"Authorization: {OTHER_CANARY}")
     OpenAIChat().complete(prompt_for())
     (_, headers, _) = wire.received[0]
-    assert headers["Authorization"] == f"Bearer {CANARY}"
-    assert headers["OpenAI-Organization"] == "org-1"
+    assert headers["authorization"] == f"Bearer {CANARY}"
+    assert headers["openai-organization"] == "org-1"
     assert other_host.received == []
 
 
@@ -268,7 +275,7 @@ def test_a_compatible_server_is_never_sent_what_belongs_to_openai(monkeypatch, w
     OpenAICompatible(base_url=wire.url, model="served").complete(prompt_for())
     (path, headers, body) = wire.received[0]
     assert path == "/v1/chat/completions"
-    assert headers["Authorization"] == f"Bearer {sent}"
+    assert headers["authorization"] == f"Bearer {sent}"
     assert CANARY not in json.dumps([headers, body])
 
 
@@ -368,7 +375,7 @@ def test_what_no_retry_will_mend_stops(provider, wire, status, body, said):
     [
         (429, {"Retry-After": "7"}, 7),
         (429, {"retry-after-ms": "250", "Retry-After": "9"}, 0.25),
-        (429, {"Retry-After": formatdate(time.time() + 60, usegmt=True)}, 60),
+        (429, {"Retry-After": formatdate(time.time() + 3600, usegmt=True)}, 3600),
         (429, {"Retry-After": "soon"}, None),
         (429, {}, None),
         (500, {}, None),
@@ -380,7 +387,7 @@ def test_what_passes_waits_as_long_as_asked_and_is_tried_once(
 ):
     wire.answer_with(status, error("slow down, KEY"), headers)
     problem = problem_of(provider, ProviderWait)
-    assert problem.seconds == (seconds and pytest.approx(seconds, abs=5 if seconds > 9 else 0))
+    assert problem.seconds == (seconds and pytest.approx(seconds, abs=600 if seconds > 9 else 0))
     assert not problem.may_cost
     assert len(wire.received) == 1
 

@@ -54,8 +54,8 @@ def test_no_text_at_the_threshold_is_missed(base):
 
 
 def test_equality_sees_through_width_case_and_white_space():
-    index = Nearby([("a", "Ｔｈｅ  ﬁrst\nSTRASSE")])
-    assert index.closest("the first straße") == Match("a", "Ｔｈｅ  ﬁrst\nSTRASSE", 1.0, True)
+    wide = "\uff34\uff48\uff45  \ufb01rst\nSTRASSE"
+    assert Nearby([("a", wide)]).closest("the first straße") == Match("a", wide, 1.0, True)
 
 
 def test_four_words_of_five_are_near_and_three_are_not():

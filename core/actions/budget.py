@@ -30,6 +30,12 @@ class Measured:
     n_rejected: int
     n_unpriced: int
 
+    @property
+    def acceptance(self) -> float | None:
+        """Return the share accepted of what was decided; None before the first decision."""
+        n_decided = self.n_accepted + self.n_rejected
+        return self.n_accepted / n_decided if n_decided else None
+
 
 def measured(project: str) -> Measured:
     """Return what was measured in a project."""

@@ -29,20 +29,21 @@ class Accepted:
 
 def wanted(
     label: str | None = None, flagged: bool | None = None, status: str | None = "pending",
-    text: str | None = None, run: str | None = None,
+    text: str | None = None, run: str | None = None, source: str = "synthetic",
 ) -> Filter:  # fmt: skip
     """Return a filter over pseudo-samples."""
     return Filter(
-        source="synthetic", split="train", status=status, label=label, flagged=flagged, text=text,
+        source=source, split="train", status=status, label=label, flagged=flagged, text=text,
         run=run,
     )  # fmt: skip
 
 
 def queue(
-    project: str, annotator: str, filter_: Filter, skipped: Collection[str] = ()
-) -> review.Queue:
-    """Return the next pseudo-sample to decide on."""
-    return review.queue(project, annotator, filter_, skipped)
+    project: str, annotator: str, filter_: Filter, skipped: Collection[str] = (),
+    first: str | None = None,
+) -> review.Queue:  # fmt: skip
+    """Return the next pseudo-sample to decide on; `first` before all others."""
+    return review.queue(project, annotator, filter_, skipped, first)
 
 
 def accept(
@@ -113,7 +114,7 @@ def edit(
 
 def accept_many(
     project: str, annotator: str, label: str | None = None, flagged: bool = False,
-    ids: Sequence[str] | None = None,
+    ids: Sequence[str] | None = None, sources: Sequence[str] = SOURCE_ORDER,
 ) -> Accepted:  # fmt: skip
     """Accept every pending pseudo-sample that no check flags, or those named, as one batch.
 
@@ -124,7 +125,7 @@ def accept_many(
     """
     database = here().database
     pending: list[Sample] = []
-    for source in SOURCE_ORDER:
+    for source in sources:
         filter_ = Filter(source=source, split="train", status="pending", label=label)
         pending += samples.page(database, project, filter_, 10_000_000)
     if ids is not None:
@@ -168,9 +169,7 @@ def provenance(project: str, sample: str) -> dict[str, object]:
     found = samples.get(database, project, sample)
     made = dict(found.provenance)
     key = made.get("completion")
-    completion = next(
-        (row for row in runs.completions(database, project) if row["key"] == key), None
-    )
+    completion = runs.completion(database, project, str(key))
     if completion is None:
         return {"origin": made}
     humans = samples.by_ids(database, project, completion["prompt"]["human_ids"])
@@ -188,13 +187,19 @@ def provenance(project: str, sample: str) -> dict[str, object]:
     }
 
 
-def counts(project: str) -> dict[str, Counter[str]]:
+def sources(project: str) -> list[str]:
+    """Return the sources, of those that are curated, that a project has samples of."""
+    there = {row["source"] for row in samples.counts(here().database, project)}
+    return [source for source in SOURCE_ORDER if source in there]
+
+
+def counts(project: str, source: str = "synthetic") -> dict[str, Counter[str]]:
     """Return, per class, counts of pending, flagged, accepted and rejected pseudo-samples."""
     made: dict[str, Counter[str]] = {
         label: Counter() for label in task_of(project).label_names
     }
     for row in samples.counts(here().database, project):
-        if row["source"] == "synthetic" and row["split"] == "train" and row["label"] in made:
+        if row["source"] == source and row["split"] == "train" and row["label"] in made:
             made[row["label"]][row["status"]] += row["n"]
             if row["is_flagged"] and row["status"] == "pending":
                 made[row["label"]]["flagged"] += row["n"]

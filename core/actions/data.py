@@ -14,8 +14,9 @@ from core.checks.base import Check, Item
 from core.errors import BadFile, Problem, RowFault
 from core.formats import Table
 from core.records import SOURCE_PARTS, SOURCES, Decision, NewSample, Source
-from core.registry import make, member_ids
+from core.registry import content_hash, make, member_ids
 from core.store import decisions, projects, samples, verdicts
+from core.store.db import now
 from core.store.samples import Filter
 from core.tasks.base import LabelSpec, Task
 from core.text import normalise
@@ -132,14 +133,15 @@ def prepare(
     )
 
 
-def import_rows(project: str, prepared: Prepared) -> Imported:
+def import_rows(project: str, prepared: Prepared, again: bool = True) -> Imported:
     """Import what was prepared, all or nothing.
 
     Human rows come in as accepted; synthetic and LLM-labelled ones arrive pending, judged by
-    every check, as generated ones do.
+    every check, as generated ones do. Unless `again`, the same rows come in once only.
 
     Raises:
         BadFile: there are faults; nothing was imported.
+        Problem: these very rows were imported before.
     """
     if prepared.faults:
         raise BadFile(
@@ -150,6 +152,14 @@ def import_rows(project: str, prepared: Prepared) -> Imported:
     database = here().database
     rows = [replace(row, id=None) for row in prepared.rows]
     with database.write() as cursor:
+        earlier = imports(project)
+        content = content_hash([(row.inputs, row.label, row.split, row.source) for row in rows])
+        same = [one for one in earlier if one["content"] == content]
+        if same and not again:
+            raise Problem(
+                f"These {len(rows):,} rows were imported already, from {same[-1]['name']}.",
+                "Nothing was imported a second time.",
+            )
         existing = samples.texts(database, project)
         ids = samples.add(cursor, project, rows)
         found = []
@@ -161,6 +171,16 @@ def import_rows(project: str, prepared: Prepared) -> Imported:
             task = task_of(project).to_json()
             task["labels"] = [{"name": n, "definition": ""} for n in prepared.new_labels]
             projects.update_in(cursor, project, task=task)
+        about = {
+            "name": Path(prepared.table.name).name,
+            "n_rows": len(rows),
+            "split": rows[0].split,
+            "source": rows[0].source,
+            "content": content,
+            "at": now().isoformat(" ", "seconds"),
+        }
+        settings = {**project_of(project).settings, "imports": [*earlier, about]}
+        projects.update_in(cursor, project, settings=settings)
     return Imported(
         n_rows=len(rows),
         labels=prepared.labels,
@@ -169,6 +189,11 @@ def import_rows(project: str, prepared: Prepared) -> Imported:
         left_out=prepared.left_out,
         warnings=prepared.warnings,
     )
+
+
+def imports(project: str) -> list[dict[str, Any]]:
+    """Return what was imported: name, n_rows, split, source, content hash and when."""
+    return list(project_of(project).settings.get("imports", ()))
 
 
 def judge(existing: Sequence[Item], candidates: Sequence[Item]) -> list[Any]:
@@ -243,6 +268,28 @@ def draw_test(project: str, n: int, seed: int = 0, min_per_class: int = 2) -> di
     ]
     decisions.decide_many(database, project, events, split="test")
     return {label: len(ids) for label, ids in moved.items()}
+
+
+def class_counts(project: str) -> dict[str, list[dict[str, Any]]]:
+    """Return, per split, counts by class, source and whether accepted or pending.
+
+    The classes are in the task's order; `None` stands for no label.
+    """
+    order = {name: i for i, name in enumerate(task_of(project).label_names)}
+    found: dict[str, Counter[tuple[str | None, str, str]]] = defaultdict(Counter)
+    for row in balance(project):
+        if row["status"] in ("accepted", "pending"):
+            found[row["split"]][row["label"], row["source"], row["status"]] += row["n"]
+    first = {"train": 0, "test": 1}
+    return {
+        split: [
+            {"label": label, "source": source, "status": status, "n": n}
+            for (label, source, status), n in sorted(
+                found[split].items(), key=lambda item: (order.get(item[0][0] or "", 1_000), item[0][1:])
+            )
+        ]
+        for split in sorted(found, key=lambda name: (first.get(name, 2), name))
+    }
 
 
 def balance(project: str) -> list[dict[str, Any]]:

@@ -84,6 +84,7 @@ class RunStatus:
     run: str
     job: Job | None
     n_wanted: int
+    n_usable: int
     n_pending: int
     n_accepted: int
     n_rejected: int
@@ -158,13 +159,31 @@ def redraw_examples(project: str, size: int) -> list[Sample]:
     return example_set(project)
 
 
+def candidates(
+    project: str, label: str | None = None, text: str | None = None, limit: int = 200
+) -> list[Sample]:
+    """Return labelled human train rows that could join the example set, the first of them."""
+    chosen = {sample.id for sample in example_set(project)}
+    wanted = Filter(
+        split="train", source="human", status="accepted", unlabelled=False, label=label, text=text
+    )
+    found = samples.page(here().database, project, wanted, limit + len(chosen))
+    return [sample for sample in found if sample.id not in chosen][:limit]
+
+
+def human_counts(project: str) -> dict[str, int]:
+    """Return how many human train rows each class has, in the task's order."""
+    found = dict.fromkeys(task_of(project).label_names, 0)
+    for row in samples.counts(here().database, project):
+        is_human = (row["split"], row["source"], row["status"]) == ("train", "human", "accepted")
+        if is_human and row["label"] in found:
+            found[row["label"]] += row["n"]
+    return found
+
+
 def targets(project: str, kind: Target, total: int | None = None) -> dict[str, int]:
     """Return how many synthetic samples each class should get, on top of the human rows."""
-    human: dict[str, int] = defaultdict(int)
-    for row in samples.counts(here().database, project):
-        if (row["split"], row["source"], row["status"]) == ("train", "human", "accepted"):
-            human[row["label"]] += row["n"]
-    return budget.targets(kind, human, task_of(project).label_names, total)
+    return budget.targets(kind, human_counts(project), task_of(project).label_names, total)
 
 
 def known_price(request: Request) -> Price | None:
@@ -212,6 +231,21 @@ def preview(project: str, request: Request, labels: Sequence[str] | None = None)
     few = {name: n_items for name in task.label_names if name in wanted}
     plan = {**_plan(project, request), "targets": few, "max_calls": 1.0}
     return _submit(project, plan, is_preview=True)
+
+
+def last_preview(project: str, request: Request) -> str | None:
+    """Return the newest preview of the very prompts a request would send, if there is one."""
+    wanted = (
+        make(Provider, request.provider, request.provider_settings).to_json(),
+        make(Strategy, request.strategy, request.strategy_settings).to_json(),
+        sorted(sample.id for sample in example_set(project)),
+    )
+    for run in runs.of_project(here().database, project, previews=True):
+        plan = run["plan"]
+        shown = sorted(example["id"] for example in plan["examples"])
+        if (plan["provider"], plan["strategy"], shown) == wanted:
+            return str(run["id"])
+    return None
 
 
 def previewed(project: str, run: str) -> list[Previewed]:
@@ -273,6 +307,7 @@ def status(project: str, run: str) -> RunStatus:
         run=run,
         job=jobs.of_subject(database, run),
         n_wanted=sum(found["plan"]["targets"].values()),
+        n_usable=of(flagged=False),
         n_pending=of(status="pending"),
         n_accepted=of(status="accepted"),
         n_rejected=of(status="rejected"),
@@ -286,6 +321,54 @@ def status(project: str, run: str) -> RunStatus:
         cap_usd=found["plan"]["cap_usd"],
         plan=found["plan"],
     )
+
+
+def job_of(run: str) -> Job | None:
+    """Return the newest job of a run or a preview."""
+    return jobs.of_subject(here().database, run)
+
+
+def at_work(project: str) -> Job | None:
+    """Return the run or preview of a project that is at work, if one is."""
+    found = jobs.of_project(here().database, project)
+    return next((job for job in found if job.kind == "generate" and job.state in jobs.LIVE), None)
+
+
+def set_cap(project: str, run: str, cap_usd: float) -> None:
+    """Give a run another cap, which counts when it is resumed.
+
+    Raises:
+        Problem: the run's price is not known, so that no cap can be kept.
+    """
+    found = runs.get(here().database, run)
+    if found["plan"]["price"] is None:
+        raise Problem("A cap needs a price, and this run has none.")
+    runs.set_plan(here().database, project, run, {**found["plan"], "cap_usd": cap_usd})
+
+
+def history(project: str, limit: int = 50) -> list[dict[str, Any]]:
+    """Return one row per run, the newest first, as a table shows them."""
+    made = []
+    for run in runs.of_project(here().database, project)[:limit]:
+        now = status(project, run["id"])
+        plan = run["plan"]
+        made.append(
+            {
+                "run": run["id"],
+                "started": run["created_at"],
+                "state": now.job.state if now.job else "not started",
+                "provider": plan["provider"]["kind"],
+                "model": plan["provider"].get("model", ""),
+                "strategy": plan["strategy"]["kind"],
+                "wanted": now.n_wanted,
+                "usable": now.n_usable,
+                "pending": now.n_pending,
+                "accepted": now.n_accepted,
+                "spent (USD)": now.account.spent_usd if now.account.is_price_known else None,
+                "cap (USD)": plan["cap_usd"],
+            }
+        )
+    return made
 
 
 def run_ids(project: str) -> list[str]:

@@ -47,6 +47,16 @@ def find_project(name: str) -> Project:
     return projects.by_name(here().database, name)
 
 
+def read_labels(text: str) -> list[tuple[str, str]]:
+    r"""Return the labels of a text, one per line as `name` or `name: definition`.
+
+    >>> read_labels("joy: The writer is glad.\\nanger")
+    [('joy', 'The writer is glad.'), ('anger', '')]
+    """
+    found = [line.partition(":") for line in text.splitlines() if line.strip()]
+    return [(name.strip(), definition.strip()) for name, _, definition in found]
+
+
 def create_project(
     name: str,
     kind: str = "classify",
@@ -63,6 +73,8 @@ def create_project(
     if not name:
         raise Problem("A project needs a name.")
     names = [label for label, _ in labels]
+    if not all(names):
+        raise Problem("A label has no name.", "Write one label per line: name, or name: definition.")
     twice = {label for label in names if names.count(label) > 1}
     if twice:
         raise Problem(f"The label {sorted(twice)[0]!r} is there twice.")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 from typing import Any, Literal
 
 from core import metrics, statistics
@@ -12,6 +15,7 @@ from core.actions import train
 from core.actions.session import here, task_of
 from core.errors import Problem
 from core.mixture import Draws, Mixture
+from core.records import PoolRow
 from core.registry import canonical
 from core.statistics import Estimate
 from core.store import pools, studies
@@ -185,7 +189,7 @@ def made_by(project: str, study: str, key: str) -> Made:
     if row is None or key not in done:
         raise Problem("This trial has no result yet.")
     names = task_of(project).label_names
-    rows = pools.read(pools.path(here().home, found["pool"]))
+    rows = _pool(here().home, found["pool"])
     drawn = Draws(rows, names).draw(Mixture(**row["mixture"]), row["seed"])
     predicted, chances = done[key]
     tests = _test_rows(project, study)
@@ -205,9 +209,21 @@ def made_by(project: str, study: str, key: str) -> Made:
     )  # fmt: skip
 
 
+def published(name: str = "taai2024_values") -> dict[str, Any]:
+    """Return the figures of a publication, with their source; other data than any project's."""
+    file = Path(__file__).parents[2] / "data" / "published" / f"{name}.json"
+    return json.loads(file.read_text(encoding="utf-8"))
+
+
+@lru_cache(maxsize=2)
+def _pool(home: Path, pool: str) -> list[PoolRow]:
+    # Named by its content, so what was read once stays true.
+    return pools.read(pools.path(home, pool))
+
+
 def _test_rows(project: str, study: str) -> list[dict[str, Any]]:
     found = studies.get(here().database, project, study)
-    rows = pools.read(pools.path(here().home, found["pool"]))
+    rows = _pool(here().home, found["pool"])
     return [
         {"id": row.id, "text": row.text, "label": row.label} for row in rows if row.split == "test"
     ]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from core.actions.session import here
 from core.errors import Problem
@@ -14,6 +14,9 @@ from core.store.samples import Filter
 
 PAGE = 200
 """Rows of a table, and candidates looked at for the next card."""
+MOST_KEYS = 20
+"""Labels up to which each has a button and a key; with more a person types to find one."""
+STATUSES = ("to review", "reviewed", "unlabelled", "all")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,16 +38,41 @@ class Queue:
     n_skipped: int
 
 
-def queue(
-    project: str, annotator: str, wanted: Filter, skipped: Collection[str] = ()
-) -> Queue:
-    """Return the next card that the annotator has not decided on; skipped ones come last."""
-    from dataclasses import replace
+def wanted(
+    status: str = "to review", label: str | None = None, annotator: str | None = None,
+    split: str | None = "train", text: str | None = None,
+) -> Filter:  # fmt: skip
+    """Return a filter over human samples; `to review` are those on which nobody decided."""
+    return Filter(
+        source="human", split=split, label=label, annotator=annotator, text=text or None,
+        has_decisions={"to review": False, "reviewed": True}.get(status),
+        unlabelled=True if status == "unlabelled" else None,
+    )  # fmt: skip
 
+
+def queue(
+    project: str, annotator: str, wanted: Filter, skipped: Collection[str] = (),
+    first: str | None = None,
+) -> Queue:  # fmt: skip
+    """Return the next card that the annotator has not decided on; skipped ones come last.
+
+    `first` is shown before all others, as a card that was taken back is, if it is of the source
+    that is wanted. What is decided leaves the filters `pending` and `to review`, so these count
+    their total without that.
+    """
     database = here().database
     mine = replace(wanted, not_decided_by=annotator)
     n_left = samples.count(database, project, mine)
-    n_total = samples.count(database, project, wanted)
+    whole = replace(
+        wanted,
+        has_decisions=wanted.has_decisions or None,
+        status=None if wanted.status == "pending" else wanted.status,
+    )
+    n_total = samples.count(database, project, whole)
+    for sample in samples.by_ids(database, project, [first] if first else []):
+        if sample.source == wanted.source:
+            card = card_of(project, annotator, sample.id)
+            return Queue(card, n_left, n_total, min(len(skipped), n_left))
     found, after = None, 0
     first_skipped: Sample | None = None
     while found is None:
@@ -143,6 +171,22 @@ def label_many(project: str, annotator: str, labels: dict[str, str]) -> None:
     decisions.decide_many(here().database, project, events)
 
 
+def apply_many(
+    project: str, annotator: str, labels: Mapping[str, str], left_out: Collection[str] = ()
+) -> int:
+    """Label some samples and leave others out as one batch; return how many were decided on."""
+    events = [
+        Decision(sample, "label", annotator, label=chosen)
+        for sample, chosen in labels.items()
+        if sample not in left_out
+    ]
+    events += [Decision(sample, "reject", annotator) for sample in left_out]
+    if not events:
+        raise Problem("Nothing was changed.")
+    decisions.decide_many(here().database, project, events)
+    return len(events)
+
+
 def reject_many(project: str, annotator: str, ids: Sequence[str], reason: str = "") -> None:
     """Leave several samples out as one batch."""
     events = [Decision(sample, "reject", annotator, reason=reason) for sample in ids]
@@ -159,19 +203,24 @@ def annotators(project: str) -> list[str]:
     return decisions.annotators(here().database, project)
 
 
-FREE_LETTERS = "qwertyasdfghjklzvbnm"
+def splits(project: str) -> list[str]:
+    """Return the splits that have human samples."""
+    rows = samples.counts(here().database, project)
+    return sorted({row["split"] for row in rows if row["source"] == "human"})
+
+
+FREE_LETTERS = "qwtyadfghjklzvbnm"
 """Letters that may be label keys: without c and r, which Streamlit keeps, and the commands' own."""
 COMMAND_KEYS = {"accept": "Enter", "skip": "s", "undo": "u", "reject": "x", "edit": "e"}
 
 
 def keys_of(labels: Sequence[str]) -> dict[str, str | None]:
-    """Return a key per label: 1 to 9, 0, then letters; None where they run out.
+    """Return a key per label: 1 to 9, 0, then letters; None for all where there are too many.
 
     >>> keys_of(["a", "b"])
     {'a': '1', 'b': '2'}
     """
-    letters = [letter for letter in FREE_LETTERS if letter not in COMMAND_KEYS.values()]
-    keys: list[str | None] = [*"1234567890", *letters]
+    keys: list[str | None] = [*"1234567890", *FREE_LETTERS]
     return {
-        name: keys[i] if len(labels) <= len(keys) else None for i, name in enumerate(labels)
+        name: keys[i] if len(labels) <= MOST_KEYS else None for i, name in enumerate(labels)
     }

@@ -11,6 +11,7 @@ from typing import Any
 
 from core.actions.budget import prices
 from core.actions.session import here, task_of
+from core.budget import Prices
 from core.errors import Missing, Problem
 from core.records import Job, PoolRow, Trial
 from core.registry import make, member, member_ids
@@ -18,7 +19,7 @@ from core.store import decisions, jobs, pools, samples, studies
 from core.store.db import new_id
 from core.store.pools import version_of
 from core.students.base import Student
-from core.studies.base import LeftOut, Study
+from core.studies.base import LeftOut, Study, StudyPlan
 from core.text import MIN_WORDS, NEAR, Nearby
 
 ROUGH_SECONDS = {"tfidf": (2.0, 0.0008), "frozen": (8.0, 0.0004)}
@@ -126,12 +127,23 @@ def outline(project: str, request: StudyRequest) -> Outline:
     """Return what a study would run, without freezing or starting anything."""
     rows, report = pool_rows(project)
     study, student = _members(request)
+    newest = (decisions.last_event(here().database, project), _n_samples(project))
     labels = task_of(project).label_names
-    plan = study.plan("not frozen", rows, labels, student, prices(project))
+    plan = _planned(here().home, project, newest, study, student, labels, prices(project))
     seconds, is_measured = _time(project, request.student, plan.trials, len(rows))
     return Outline(
         len(plan.trials), 0, plan.left_out, seconds, is_measured, report, plan.trials
     )
+
+
+@lru_cache(maxsize=8)
+def _planned(
+    _home: Any, project: str, _newest: tuple[int, int], study: Study, student: Student,
+    labels: tuple[str, ...], chosen: Prices,
+) -> StudyPlan:  # fmt: skip
+    # A form asks again at every change elsewhere on its page; 20,000 rows take seconds to order.
+    rows, _ = pool_rows(project)
+    return study.plan("not frozen", rows, labels, student, chosen)
 
 
 def launch(project: str, request: StudyRequest, n_workers: int = 1) -> tuple[str, str]:
@@ -181,6 +193,34 @@ def create_study(project: str, request: StudyRequest) -> str:
 def all_studies(project: str) -> list[dict[str, Any]]:
     """Return a project's studies, the newest first."""
     return studies.of_project(here().database, project)
+
+
+def at_work(project: str) -> Job | None:
+    """Return the newest training job of a project that is at work, if one is."""
+    found = jobs.of_project(here().database, project)
+    return next((job for job in found if job.kind == "train" and job.state in jobs.LIVE), None)
+
+
+def history(project: str) -> list[dict[str, Any]]:
+    """Return one row per study, the newest first, as a table shows them."""
+    states = {}
+    for job in reversed(jobs.of_project(here().database, project)):
+        states[job.subject] = job.state
+    return [
+        {
+            "study": study["name"],
+            "started": study["created_at"],
+            "state": states.get(study["id"], "not started"),
+            "student": study["spec"]["student"]["kind"],
+            "size": study["spec"]["study"].get("n_total"),
+            "held": study["spec"]["study"].get("hold"),
+            "class mix": study["spec"]["study"].get("classes"),
+            "trials": study["n_trials"],
+            "done": study["n_done"],
+            "cells left out": len(study["left_out"]),
+        }
+        for study in all_studies(project)
+    ]
 
 
 def find_study(project: str, study: str | None = None) -> dict[str, Any]:

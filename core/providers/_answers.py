@@ -17,6 +17,7 @@ from core.errors import Problem, ProviderStop, ProviderWait
 from core.records import Completion, Finish
 
 _NO_MONEY = frozenset({"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"})
+_NO_JSON = object()
 _FILTERED = frozenset({"content_filter", "content_policy_violation"})
 
 
@@ -44,12 +45,9 @@ def read_reply(endpoint: Endpoint, body: bytes, seconds: float) -> Completion:
     Raises:
         ProviderWait: the body is not JSON, as when only half of it came.
     """
-    try:
-        data = json.loads(body)
-    except (ValueError, RecursionError):
-        raise ProviderWait(
-            f"{endpoint.host} sent half an answer, or no JSON.", may_cost=True
-        ) from None
+    data = _parsed(body)
+    if data is _NO_JSON:
+        raise ProviderWait(f"{endpoint.host} sent half an answer, or no JSON.", may_cost=True)
     reply = data if isinstance(data, Mapping) else {}
     text, finish, detail = _first_choice(reply)
     usage = reply.get("usage")
@@ -68,6 +66,13 @@ def read_reply(endpoint: Endpoint, body: bytes, seconds: float) -> Completion:
         raw_id=_storable(raw_id) if isinstance(raw_id, str) else None,
         detail=_clean(detail, endpoint.key),
     )
+
+
+def _parsed(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return _NO_JSON
 
 
 def _first_choice(reply: Mapping[str, Any]) -> tuple[str, Finish, str]:

@@ -31,6 +31,8 @@ _HEADERS = frozenset(
         "host",
         "transfer-encoding",
         "user-agent",
+        # By this one the SDK knows afterwards that the answer is to be handed over unread.
+        "x-stainless-raw-response",
     }
 )
 Temperature = Annotated[

@@ -35,6 +35,15 @@ def get(database: Database, run: str) -> dict[str, Any]:
     return {**rows[0], "plan": json.loads(rows[0]["plan"])}
 
 
+def set_plan(database: Database, project: str, run: str, plan: Mapping[str, Any]) -> None:
+    """Replace the plan of a run."""
+    with database.write() as cursor:
+        cursor.execute(
+            "UPDATE run SET plan = ? WHERE project = ? AND id = ?",
+            [json.dumps(dict(plan), ensure_ascii=False), project, run],
+        )
+
+
 def of_project(database: Database, project: str, previews: bool = False) -> list[dict[str, Any]]:
     """Return the runs of a project, the newest first."""
     with database.read() as cursor:
@@ -98,6 +107,20 @@ def completions(database: Database, project: str) -> list[dict[str, Any]]:
             {**row, "prompt": json.loads(row["prompt"]), "provider": json.loads(row["provider"])}
             for row in dicts(cursor)
         ]
+
+
+def completion(database: Database, project: str, key: str) -> dict[str, Any] | None:
+    """Return one completion of a project, if it is there."""
+    with database.read() as cursor:
+        cursor.execute("SELECT * FROM completion WHERE project = ? AND key = ?", [project, key])
+        rows = dicts(cursor)
+    return next(
+        (
+            {**row, "prompt": json.loads(row["prompt"]), "provider": json.loads(row["provider"])}
+            for row in rows
+        ),
+        None,
+    )
 
 
 def completions_of_run(database: Database, run: str) -> list[dict[str, Any]]:

@@ -116,7 +116,7 @@ class LogisticHead:
         if len(classes) > 1 and features.shape[1]:
             classifier = LogisticRegression(C=c, max_iter=max_iter)
             with _one_thread():
-                classifier.fit(features, request.targets, sample_weight=weights)
+                classifier.fit(features, request.targets, sample_weight=request.weights)
         return cls(classes, shares / shares.sum(), classifier, request.n_classes)
 
     @property

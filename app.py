@@ -1,0 +1,36 @@
+"""Admix: how much of a budget should go to human labels, and how much to LLM-written samples?"""
+
+import streamlit as st
+
+from core import actions
+from core.__main__ import run
+from core.actions import demo, door
+from core.ui import frame, look
+
+
+@st.cache_resource(show_spinner=False)
+def start() -> bool:
+    """Open the home folder once per process, take commands for it, and start what waits."""
+    session = actions.start(what="the app")
+    door.serve(session.home, run)
+    demo.start_queued()
+    return True
+
+
+st.set_page_config(page_title="Admix", page_icon=look.PAGE_ICON, layout="wide")
+start()
+groups = {
+    "": ["home"],
+    "Data": ["data", "review"],
+    "Synthetic": ["generate", "curate"],
+    "Answer": ["budget", "train", "results"],
+}
+pages = {
+    group: [
+        st.Page(f"pages/{name}.py", title=frame.PAGES[name][0], icon=frame.PAGES[name][1],
+                default=name == "home")
+        for name in names
+    ]
+    for group, names in groups.items()
+}  # fmt: skip
+st.navigation(pages).run()

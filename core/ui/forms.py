@@ -1,0 +1,67 @@
+"""A member's fields as a form: declared once, asked for here."""
+
+from __future__ import annotations
+
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin
+
+import streamlit as st
+from pydantic.fields import FieldInfo
+
+from core.registry import member
+
+
+def settings(family: str, member_id: str, key: str, skip: frozenset[str] = frozenset()) -> dict[str, Any]:
+    """Show one widget per field of a member and return the settings."""
+    made = {}
+    for name, field in member(family, member_id).model_fields.items():
+        if name in skip:
+            continue
+        value = _widget(name, field, f"{key}_{member_id}_{name}")
+        if value is not None:
+            made[name] = value
+    return made
+
+
+def _widget(name: str, field: FieldInfo, key: str) -> Any:
+    label = name.replace("_", " ").capitalize()
+    kind = _kind(field.annotation)
+    told = field.description
+    default = None if field.is_required() else field.get_default()
+    low, high = _bounds(field)
+    if get_origin(kind) is Literal:
+        choices = list(get_args(kind))
+        return st.selectbox(label, choices, index=choices.index(default), help=told, key=key)
+    if kind is bool:
+        return st.checkbox(label, value=bool(default), help=told, key=key)
+    if kind in (int, float):
+        number = {"step": 1, "format": "%d"} if kind is int else {"step": 0.1, "format": "%.4g"}
+        bounds = {
+            "min_value": None if low is None else kind(low),
+            "max_value": None if high is None else kind(high),
+        }
+        value = None if default is None else kind(default)
+        return st.number_input(label, value=value, help=told, key=key, **bounds, **number)
+    if get_origin(kind) is tuple:
+        part = get_args(kind)[0]
+        text = st.text_input(
+            label, value=", ".join(f"{x:g}" if part is float else str(x) for x in default or ()),
+            help=f"{told}; separated by commas", key=key,
+        )  # fmt: skip
+        return tuple(piece.strip() for piece in text.split(",") if piece.strip())
+    text = st.text_input(label, value=default or "", help=told, key=key).strip()
+    return text or None
+
+
+def _kind(annotation: Any) -> Any:
+    if get_origin(annotation) in (Union, UnionType):
+        return next(part for part in get_args(annotation) if part is not NoneType)
+    return annotation
+
+
+def _bounds(field: FieldInfo) -> tuple[float | None, float | None]:
+    low = high = None
+    for rule in field.metadata:
+        low = getattr(rule, "ge", None) if getattr(rule, "ge", None) is not None else low
+        high = getattr(rule, "le", None) if getattr(rule, "le", None) is not None else high
+    return low, high

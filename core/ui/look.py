@@ -1,0 +1,93 @@
+"""Colours, words and small pieces that every page shares."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping
+
+import streamlit as st
+
+COLOURS: Mapping[str, str] = {
+    "human": "#E69F00",
+    "synthetic": "#0072B2",
+    "llm-labelled": "#009E73",
+}
+"""Okabe-Ito, told apart with every common colour blindness; the same on every screen and plot."""
+PAGE_ICON = "⚖️"
+
+_STYLE = """
+<style>
+.admix-text {
+  white-space: pre-wrap; overflow-wrap: anywhere; unicode-bidi: plaintext;
+  font-size: 1.15rem; line-height: 1.6; padding: 1rem 1.2rem; margin: 0 0 .6rem 0;
+  border: 1px solid color-mix(in srgb, currentColor 18%, transparent);
+  border-inline-start: .35rem solid var(--admix-source, #888); border-radius: .5rem;
+  max-height: 22rem; overflow-y: auto;
+}
+.admix-text.small { font-size: .95rem; line-height: 1.45; padding: .5rem .8rem; }
+.admix-source {
+  display: inline-block; font-size: .8rem; padding: .05rem .5rem; border-radius: 1rem;
+  border: 1px solid var(--admix-source); margin-inline-end: .4rem;
+}
+.admix-source::before {
+  content: ""; display: inline-block; width: .6rem; height: .6rem; border-radius: 50%;
+  background: var(--admix-source); margin-inline-end: .35rem;
+}
+</style>
+"""
+
+
+def style() -> None:
+    """Put the page's few style rules in place; once per page."""
+    st.html(_STYLE)
+
+
+def literal(text: str, source: str = "human", small: bool = False) -> None:
+    """Show a sample's text exactly as it is: white space and direction kept, nothing interpreted.
+
+    This is the one place where sample text becomes markup, and it is escaped here.
+    """
+    size = " small" if small else ""
+    colour = COLOURS.get(source, "#888888")
+    st.html(
+        f'<div class="admix-text{size}" dir="auto" style="--admix-source:{colour}">'
+        f"{html.escape(text)}</div>"
+    )
+
+
+def source_badge(source: str, more: str = "") -> None:
+    """Show where a text comes from, in its colour and in words."""
+    colour = COLOURS.get(source, "#888888")
+    st.html(
+        f'<span class="admix-source" style="--admix-source:{colour}">{html.escape(source)}</span>'
+        f"{html.escape(more)}"
+    )
+
+
+def usd(amount: float | None, digits: int = 2) -> str:
+    """Return an amount of money as shown on screen.
+
+    >>> usd(None), usd(0.5)
+    ('unknown', '$0.50')
+    """
+    if amount is None:
+        return "unknown"
+    return f"${amount:,.{4 if 0 < abs(amount) < 0.01 else digits}f}"
+
+
+def duration(seconds: float) -> str:
+    """Return a time as people say it.
+
+    >>> duration(45), duration(150), duration(7300)
+    ('45 s', '3 min', '2.0 h')
+    """
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"
+
+
+def plain(text: str) -> str:
+    """Return text for places that read Markdown, with every sign that means something escaped."""
+    return "".join(f"\\{c}" if c in r"\`*_{}[]()#+-.!|<>~$:^&" else c for c in text)

@@ -1,0 +1,280 @@
+"""Figures as pure functions from the actions' records; each names its axes, units and n.
+
+A figure carries no colours of text or paper, so that Streamlit's theme gives it those of the
+screen; `for_export` gives it a light ground, its title and its caption inside the picture.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import plotly.graph_objects as go
+
+from core.actions.results import AXES, Curve, Point
+from core.ui.look import COLOURS
+
+HUMAN, SYNTHETIC = COLOURS["human"], COLOURS["synthetic"]
+CAPTION = (
+    "Bars: 95% interval of the mean (Student's t over seeds), for new draws from this pool; "
+    "the same test items. Small dots: single seeds."
+)
+EXPORT_SIZE = (1280, 720)
+"""Width and height of a downloaded picture, in pixels before scaling."""
+_GREY = "#8A8D99"
+_SHARES = (AXES["synthetic_share"], AXES["money_share"])
+
+
+def curve_figure(curve: Curve, for_export: bool = False) -> go.Figure:
+    """Return a metric over the share of synthetic data: means, limits where given, and seeds.
+
+    `customdata` of every dot is its trial's key, that of a mean the key of its first seed.
+    """
+    figure = go.Figure()
+    mixed = [point for point in curve.points if point.n_synthetic]
+    human = curve.human_only
+    if human is not None:
+        _human_line(figure, human)
+    seeds = [(point, seed, value) for point in curve.points for seed, value in point.by_seed.items()]
+    if seeds:
+        figure.add_scatter(
+            x=[point.x for point, _, _ in seeds],
+            y=[value for _, _, value in seeds],
+            customdata=[[point.keys[seed]] for point, seed, _ in seeds],
+            text=[f"seed {seed}, {_rows(point)}" for point, seed, _ in seeds],
+            hovertemplate=f"%{{text}}<br>{_safe(curve.metric)} %{{y:.3f}}<extra></extra>",
+            mode="markers", name="Single seeds",
+            marker={"size": 8, "opacity": 0.45, "color": [_colour(p) for p, _, _ in seeds]},
+        )  # fmt: skip
+    if mixed:
+        figure.add_trace(_means(mixed, curve, "Mean with synthetic data", SYNTHETIC, "circle"))
+    if human is not None:
+        figure.add_trace(_means([human], curve, "Mean, human only", HUMAN, "diamond"))
+    for point in curve.points:
+        if point.n_human == 0 and point.n_synthetic:
+            _mark_all_synthetic(figure, point)
+    figure.update_xaxes(title_text=curve.axis + _unit(curve.axis))
+    if curve.axis in _SHARES:
+        figure.update_xaxes(tickformat=".0%", range=[-0.04, 1.06], dtick=0.1)
+    figure.update_yaxes(title_text=f"{_safe(curve.metric)} on {curve.n_test:,} test items")
+    notes = [subtitle(curve), CAPTION] if curve.points else [subtitle(curve)]
+    return _dressed(figure, str(curve.study["name"]), notes, for_export)
+
+
+def difference_figure(curve: Curve, for_export: bool = False) -> go.Figure:
+    """Return the paired difference of each cell to human-only, seed by seed, with its limits."""
+    points = [point for point in curve.points if point.difference is not None]
+    found = [point.difference for point in points if point.difference is not None]
+    figure = go.Figure()
+    figure.add_hline(y=0, line={"color": HUMAN, "dash": "dash", "width": 3})
+    if points:
+        figure.add_scatter(
+            x=[point.x for point in points], y=[each.mean for each in found],
+            error_y=_limits(found), mode="lines+markers", name="Difference to human only",
+            marker={"size": 11, "color": SYNTHETIC}, line={"color": SYNTHETIC, "width": 2},
+            text=[f"{_rows(p)}, {d.n_seeds} seeds" for p, d in zip(points, found, strict=True)],
+            hovertemplate="%{text}<br>%{y:+.3f}<extra></extra>",
+        )  # fmt: skip
+    figure.update_xaxes(title_text=curve.axis + _unit(curve.axis))
+    if curve.axis in _SHARES:
+        figure.update_xaxes(tickformat=".0%", range=[-0.04, 1.06], dtick=0.1)
+    figure.update_yaxes(title_text=f"Difference in {_safe(curve.metric)}", tickformat="+.2f")
+    note = "Same seeds on both sides; bars: 95% interval of the mean difference (Student's t)."
+    return _dressed(figure, f"{curve.study['name']}: paired difference to human only",
+                    [note], for_export)  # fmt: skip
+
+
+def confusion_figure(labels: Sequence[str], counts: Sequence[Sequence[int]]) -> go.Figure:
+    """Return a confusion matrix: gold rows, predicted columns, coloured by the share of a row."""
+    names = [_safe(label) for label in labels]
+    places = list(range(len(names)))
+    totals = [sum(row) for row in counts]
+    shares = [[n / total if total else 0.0 for n in row]
+              for row, total in zip(counts, totals, strict=True)]  # fmt: skip
+    figure = go.Figure(
+        go.Heatmap(
+            x=places, y=places, z=shares, zmin=0, zmax=1, text=[list(row) for row in counts],
+            texttemplate="%{text}", colorscale=[[0, "rgba(71,74,138,0.04)"], [1, "#474A8A"]],
+            hovertemplate="%{text} items, %{z:.0%} of the row<extra></extra>",
+            colorbar={"title": {"text": "Share of<br>gold label"}, "tickformat": ".0%"},
+            xgap=2, ygap=2,
+        )  # fmt: skip
+    )
+    ticks = {"tickvals": places, "ticktext": names, "showgrid": False, "zeroline": False}
+    figure.update_xaxes(title_text="Predicted label", tickangle=-40, automargin=True, **ticks)
+    figure.update_yaxes(title_text="Gold label", autorange="reversed", automargin=True, **ticks)
+    _dressed(figure, "", [], False)
+    figure.update_layout(height=220 + 44 * max(3, len(names)), hovermode="closest")
+    return figure
+
+
+def purchase_figure(per_class: Mapping[str, tuple[int, int]]) -> go.Figure:
+    """Return what an allocation buys of every class, human and synthetic stacked."""
+    return _stacked(per_class, "Rows bought")
+
+
+def pool_figure(per_class: Mapping[str, Mapping[str, int]]) -> go.Figure:
+    """Return what a pool holds of every class, human and synthetic stacked."""
+    counts = {
+        label: (found.get("human", 0), found.get("synthetic", 0))
+        for label, found in per_class.items()
+    }
+    return _stacked(counts, "Rows in the pool")
+
+
+def published_figure(data: Mapping[str, Any]) -> go.Figure:
+    """Return a publication's accuracies as a figure of their own."""
+    colours = {"baseline": _GREY, "human": HUMAN, "with synthetic": SYNTHETIC}
+    names = {"baseline": "LLM alone", "human": "Human only", "with synthetic": "With synthetic"}
+    rows = data["accuracy"]
+    figure = go.Figure()
+    for kind, name in names.items():
+        some = [row for row in rows if row["kind"] == kind]
+        figure.add_bar(
+            x=[row["condition"] for row in some], y=[row["accuracy"] for row in some], name=name,
+            marker={"color": colours[kind]}, texttemplate="%{y:.3~f}", textposition="outside",
+        )  # fmt: skip
+    order = [row["condition"] for row in rows]
+    figure.update_xaxes(title_text="Training data", categoryorder="array", categoryarray=order)
+    figure.update_yaxes(title_text=str(data["metric"]).capitalize(), range=[0, 0.65])
+    return _dressed(figure, f"Published: {data['short']}", [f"Other data: {data['data']}"], True)
+
+
+def subtitle(curve: Curve) -> str:
+    """Return what a curve rests on: student, rows, seeds and test items."""
+    student = curve.study["spec"]["student"]["kind"]
+    if not curve.points:
+        return f"{student} student; no trial is done yet"
+    sizes = sorted({point.n_human + point.n_synthetic for point in curve.points})
+    seeds = sorted({point.estimate.n_seeds for point in curve.points})
+    return (
+        f"{student} student; n = {_span(sizes)} train rows a cell; "
+        f"{_span(seeds)} seed{'s' if seeds[-1] != 1 else ''}; {curve.n_test:,} test items"
+    )
+
+
+def _means(
+    points: Sequence[Point], curve: Curve, name: str, colour: str, symbol: str
+) -> go.Scatter:
+    return go.Scatter(
+        x=[point.x for point in points],
+        y=[point.estimate.mean for point in points],
+        error_y=_limits([point.estimate for point in points]),
+        customdata=[[next(iter(point.keys.values()))] for point in points],
+        text=[f"{_rows(point)}, {point.estimate.n_seeds} seeds{_told(point)}" for point in points],
+        hovertemplate=f"%{{text}}<br>mean {_safe(curve.metric)} %{{y:.3f}}<extra></extra>",
+        mode="lines+markers", name=name,
+        line={"color": colour, "width": 3},
+        marker={"size": 13, "color": colour, "symbol": symbol},
+    )  # fmt: skip
+
+
+def _limits(estimates: Sequence[Any]) -> dict[str, Any] | None:
+    """Return error bars, or None where no estimate has limits."""
+    if all(each.low is None for each in estimates):
+        return None
+    above = [None if each.high is None else each.high - each.mean for each in estimates]
+    below = [None if each.low is None else each.mean - each.low for each in estimates]
+    return {"type": "data", "symmetric": False, "array": above, "arrayminus": below,
+            "thickness": 2, "width": 6}  # fmt: skip
+
+
+def _human_line(figure: go.Figure, human: Point) -> None:
+    estimate = human.estimate
+    if estimate.low is not None:
+        figure.add_hrect(y0=estimate.low, y1=estimate.high, fillcolor=HUMAN, opacity=0.12,
+                         line_width=0, layer="below")  # fmt: skip
+    figure.add_hline(
+        y=estimate.mean, line={"color": HUMAN, "dash": "dash", "width": 3},
+        annotation={"text": f"human only, n = {human.n_human:,}", "font": {"size": 15},
+                    "xanchor": "right", "x": 0.995},
+        annotation_position="bottom right",
+    )  # fmt: skip
+
+
+def _mark_all_synthetic(figure: go.Figure, point: Point) -> None:
+    behind = f"only the {point.n_behind:,} human examples in prompts"
+    figure.add_annotation(
+        x=point.x, y=point.estimate.mean, ax=-20, ay=48, xanchor="right", align="right",
+        text=f"100% synthetic:<br>{behind if point.n_behind else 'human rows behind unknown'}",
+        font={"size": 14}, showarrow=True, arrowhead=0, arrowcolor=SYNTHETIC,
+    )  # fmt: skip
+
+
+def _stacked(counts: Mapping[str, tuple[int, int]], unit: str) -> go.Figure:
+    names = [_safe(label) for label in counts]
+    figure = go.Figure()
+    for place, (source, colour) in enumerate((("Human", HUMAN), ("Synthetic", SYNTHETIC))):
+        figure.add_bar(
+            x=names, y=[pair[place] for pair in counts.values()], name=source,
+            marker={"color": colour}, hovertemplate="%{x}: %{y:,} rows<extra>" + source + "</extra>",
+        )  # fmt: skip
+    figure.update_layout(barmode="stack")
+    figure.update_xaxes(title_text="Class", type="category", automargin=True)
+    figure.update_yaxes(title_text=f"{unit} (count)", rangemode="tozero")
+    _dressed(figure, "", [], False)
+    figure.update_layout(height=360)
+    return figure
+
+
+def _dressed(
+    figure: go.Figure, title: str, notes: Sequence[str], for_export: bool
+) -> go.Figure:
+    axis = {"title_font": {"size": 19}, "tickfont": {"size": 16}, "title_standoff": 12}
+    figure.update_xaxes(**axis)
+    figure.update_yaxes(**axis)
+    figure.update_layout(
+        height=520,
+        margin={"l": 20, "r": 20, "t": 56, "b": 20},
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "font": {"size": 15}},
+        hoverlabel={"font": {"size": 15}},
+        font={"size": 15},
+        clickmode="event+select",
+        dragmode=False,
+    )
+    if for_export:
+        width, height = EXPORT_SIZE
+        figure.update_layout(
+            template="plotly_white", width=width, height=height,
+            paper_bgcolor="#FFFFFF", plot_bgcolor="#FFFFFF", font={"color": "#1E2130", "size": 16},
+            title={"text": _safe(title), "font": {"size": 26}, "x": 0.02, "y": 0.97,
+                   "yanchor": "top",
+                   "subtitle": {"text": _safe(notes[0]) if notes else "", "font": {"size": 17}}},
+            margin={"l": 30, "r": 40, "t": 130, "b": 90},
+        )  # fmt: skip
+        for note in notes[1:]:
+            figure.add_annotation(
+                text=_safe(note), xref="paper", yref="paper", x=0, y=-0.17, showarrow=False,
+                xanchor="left", yanchor="top", font={"size": 14},
+            )  # fmt: skip
+    return figure
+
+
+def _colour(point: Point) -> str:
+    return SYNTHETIC if point.n_synthetic else HUMAN
+
+
+def _rows(point: Point) -> str:
+    return f"{point.n_human:,} human + {point.n_synthetic:,} synthetic rows"
+
+
+def _told(point: Point) -> str:
+    low, high = point.estimate.low, point.estimate.high
+    if low is None or high is None:
+        return f"; no interval: {point.estimate.refused}"
+    return f"; 95% interval {low:.3f} to {high:.3f}"
+
+
+def _unit(axis: str) -> str:
+    return " (%)" if axis in _SHARES else " (count)"
+
+
+def _span(numbers: Sequence[int]) -> str:
+    first, last = numbers[0], numbers[-1]
+    return f"{first:,}" if first == last else f"{first:,} to {last:,}"
+
+
+def _safe(text: str) -> str:
+    # Plotly reads a little HTML in titles, ticks and hover texts.
+    return html.escape(text, quote=False)

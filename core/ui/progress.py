@@ -1,0 +1,81 @@
+"""How is background work followed? One flat polling fragment, its figures, and its buttons."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from core.records import Job
+from core.ui import frame, look
+
+LIVE = ("queued", "running", "pausing")
+RESUMABLE = ("paused", "stopped", "interrupted", "failed")
+STATES = {
+    "queued": (":material/hourglass_empty:", "waiting to start"),
+    "running": (":material/play_circle:", "at work"),
+    "pausing": (":material/pause_circle:", "finishing what is in hand"),
+    "paused": (":material/pause_circle:", "paused"),
+    "stopped": (":material/stop_circle:", "stopped"),
+    "interrupted": (":material/warning:", "interrupted"),
+    "failed": (":material/error:", "failed"),
+    "done": (":material/check_circle:", "done"),
+}
+"""State of a job -> icon and words."""
+
+
+def is_live(job: Job | None) -> bool:
+    """Say whether a job is at work or about to be."""
+    return job is not None and job.state in LIVE
+
+
+def follow(show: Callable[[], Job | None], seconds: float, is_at_work: bool) -> None:
+    """Show something that moves: again every few seconds while it is at work, once otherwise.
+
+    `show` draws it and returns its job. When that ends, the whole page runs once more.
+    """
+
+    @st.fragment(run_every=seconds if is_at_work else None)
+    def panel() -> None:
+        with frame.problems():
+            job = show()
+            if is_at_work and not is_live(job):
+                st.rerun()
+
+    panel()
+
+
+def bar(job: Job, unit: str) -> None:
+    """Show how far a job is, and what it has to say."""
+    n_done, n_wanted = job.progress.get("n_done"), job.progress.get("n_wanted")
+    icon, words = STATES.get(job.state, (":material/circle:", job.state))
+    told = f"{icon} {words}"
+    if n_wanted:
+        told += f" · {n_done or 0:,} of {n_wanted:,} {unit}"
+    if job.state == "running" and (doing := job.progress.get("doing")):
+        told += f" · {look.plain(str(doing))}"
+    st.progress(min(1.0, (n_done or 0) / n_wanted) if n_wanted else 0.0, text=told)
+    if job.message:
+        notice = st.error if job.state == "failed" else st.info
+        notice(look.plain(job.message))
+
+
+def buttons(
+    job: Job,
+    resume: Callable[[], None],
+    pause: Callable[[], None] | None = None,
+    stop: Callable[[], None] | None = None,
+) -> None:
+    """Show the buttons that a job's state allows; each acts once and runs the page anew."""
+    choices = []
+    if job.state in LIVE and job.state != "pausing" and pause:
+        choices.append(("Pause", ":material/pause:", pause))
+    if job.state in LIVE and stop:
+        choices.append(("Stop", ":material/stop:", stop))
+    if job.state in RESUMABLE:
+        choices.append(("Resume", ":material/play_arrow:", resume))
+    with st.container(horizontal=True):
+        for name, icon, act in choices:
+            if st.button(name, icon=icon, key=f"{name}_{job.id}"):
+                act()
+                st.rerun()

@@ -1,0 +1,76 @@
+"""Shared fixtures: a home folder of the test's own, with nothing from outside."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+# Before any test imports transformers: no test may reach a hub.
+os.environ["HF_HUB_OFFLINE"] = "1"
+for name in ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "ADMIX_COMPATIBLE_API_KEY", "ADMIX_HOME"):
+    os.environ.pop(name, None)
+
+from core import actions
+from core.actions import data, home
+from core.actions.session import Session
+from core.formats import write_csv
+from core.store.db import Database, open_database
+
+WORDS = {
+    "sea": "wave tide shell harbour sail anchor gull salt reef fish",
+    "sky": "cloud wind star rain sun moon kite plane thunder bird",
+    "soil": "root worm seed stone clay field plough moss dust sand",
+}
+"""A planted task: every class has words of its own, so that any student beats chance."""
+
+
+def planted(n_per_class: int, seed: int = 0) -> list[dict[str, str]]:
+    """Return distinct rows whose label follows from their words."""
+    import random
+
+    generator = random.Random(seed)
+    rows = []
+    for label, words in WORDS.items():
+        for number in range(n_per_class):
+            chosen = generator.sample(words.split(), 4)
+            rows.append({"text": f"{' '.join(chosen)} note {seed}x{number} {label[0]}", "label": label})
+    generator.shuffle(rows)
+    return rows
+
+
+def bring(project: str, rows: list[dict[str, str]], split: str, source: str, name: str = "rows.csv"):
+    """Import rows as a person would import a file."""
+    table = data.read_table(name, write_csv(["text", "label"], rows).encode())
+    return data.import_rows(project, data.prepare(project, table, "text", "label", split, source))
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    """An open, empty database."""
+    opened = open_database(tmp_path / "home", "a test")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
+    """A started Admix in a home folder of its own."""
+    monkeypatch.setenv("ADMIX_HOME", str(tmp_path / "home"))
+    yield actions.start(tmp_path / "home", "a test")
+    actions.stop()
+
+
+@pytest.fixture
+def project(session: Session) -> str:
+    """A project with 60 human, 30 test and 60 accepted synthetic rows of a planted task."""
+    from core.actions import curate
+
+    made = home.create_project("planted", "classify").id
+    bring(made, planted(20, seed=1), "train", "human")
+    bring(made, planted(10, seed=2), "test", "human")
+    bring(made, planted(20, seed=3), "train", "synthetic")
+    curate.accept_many(made, "a test", flagged=True)
+    return made

@@ -1,0 +1,136 @@
+"""A stand-in for a vendor on loopback: chat completions whose words depend on the request alone."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+N_IN, N_OUT = 400, 100
+"""Tokens that every answer says it used."""
+
+WORDS = [f"{a}{b}" for a in "ba ce di fo gu ha je ki lo mu".split() for b in "lan mer nok pur sit tav wex zor".split()]
+
+
+class FakeLLM(ThreadingHTTPServer):
+    """Answers each request the same way every time, unless `fault` names something else to do.
+
+    `fault(request number of these words, label)` returns None or one of: 429, 500, garbage, slow,
+    half, refused, unreadable.
+    """
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.asked: Counter[str] = Counter()
+        self.answered: Counter[str] = Counter()
+        self.received: list[dict[str, object]] = []
+        self.keys: set[str] = set()
+        self.fault: Callable[[int, str], str | None] = lambda n, label: None
+        self.delay = 0.0
+        self.lock = threading.Lock()
+        self.at_once = self.most_at_once = 0
+
+    @property
+    def url(self) -> str:
+        """Return the address to give as base_url."""
+        return f"http://127.0.0.1:{self.server_address[1]}/v1"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: FakeLLM
+
+    def do_POST(self) -> None:
+        server = self.server
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        words = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+        label = json.loads(body["messages"][-1]["content"])["label"]
+        with server.lock:
+            server.asked[words] += 1
+            number = server.asked[words]
+            server.received.append(body)
+            server.keys.add(self.headers.get("Authorization", ""))
+            server.at_once += 1
+            server.most_at_once = max(server.most_at_once, server.at_once)
+        try:
+            time.sleep(server.delay)
+            self._answer(server.fault(number, label), words, body)
+        finally:
+            with server.lock:
+                server.at_once -= 1
+
+    def _answer(self, fault: str | None, words: str, body: dict[str, object]) -> None:
+        if fault == "429":
+            return self._send(429, {"error": {"message": "slow down"}}, {"Retry-After": "0"})
+        if fault == "500":
+            return self._send(500, {"error": {"message": "oops"}}, {"Retry-After": "0"})
+        if fault == "garbage":
+            return self._send(200, b"<html>not json</html>")
+        if fault == "half":
+            data = json.dumps(_reply(words, body)).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data[: len(data) // 2])
+            self.wfile.flush()
+            self.connection.close()
+            return None
+        if fault == "slow":
+            time.sleep(2)
+        with self.server.lock:
+            self.server.answered[words] += 1
+        return self._send(200, _reply(words, body, fault))
+
+    def _send(
+        self, status: int, answer: object, headers: dict[str, str] | None = None
+    ) -> None:
+        data = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
+        self.send_response(status)
+        for name, value in {
+            "Content-Type": "application/json",
+            "Content-Length": str(len(data)),
+            **(headers or {}),
+        }.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+def _reply(words: str, body: dict[str, object], fault: str | None = None) -> dict[str, object]:
+    asked = json.loads(body["messages"][-1]["content"])  # type: ignore[index]
+    items = [
+        {"text": _text(f"{words}/{i}"), "label": asked["label"]} for i in range(asked["n_items"])
+    ]
+    content: str | None = json.dumps({"items": items})
+    message: dict[str, object] = {"role": "assistant"}
+    if fault == "unreadable":
+        content = "Here you are: " + str(content)[:40]
+    if fault == "refused":
+        content, message["refusal"] = None, "I cannot do that."
+    message["content"] = content
+    return {
+        "id": words[:12],
+        "object": "chat.completion",
+        "created": 1,
+        "model": "fake-1",
+        "choices": [{"index": 0, "finish_reason": "stop", "message": message}],
+        "usage": {
+            "prompt_tokens": N_IN,
+            "completion_tokens": N_OUT,
+            "total_tokens": N_IN + N_OUT,
+        },
+    }
+
+
+def _text(seed: str) -> str:
+    digest = hashlib.sha256(seed.encode()).digest()
+    return " ".join(WORDS[byte % len(WORDS)] for byte in digest[:12])

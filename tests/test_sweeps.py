@@ -1,0 +1,314 @@
+"""Sweeps: frozen pools, nested and paired draws, and the same table however a sweep was disturbed."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core import mixture
+from core.actions import curate, data, home, results, review, train
+from core.actions.session import Session
+from core.budget import Prices
+from core.errors import Problem
+from core.jobs import outbox
+from core.mixture import Draws, Mixture, Short
+from core.records import PoolRow
+from core.registry import make
+from core.store import pools, samples
+from core.store.samples import Filter
+from core.students.base import Student
+from core.studies.base import Study
+from tests.conftest import bring, planted
+
+ROOT = Path(__file__).parents[1]
+SWEEP = train.StudyRequest(
+    settings={"n_total": 40, "ratios": [0, 0.5, 1], "seeds": 3}, student="tfidf", name="sweep"
+)
+
+
+def scores(project: str, study: str) -> list[tuple[object, ...]]:
+    rows = results.table(project, study)
+    return [tuple(v for k, v in row.items() if k not in ("seconds", "study")) for row in rows]
+
+
+def ended(job: str) -> str:
+    return train.wait(job).state
+
+
+# Draws
+
+
+def pool_of(human: dict[str, int], synthetic: dict[str, int]) -> list[PoolRow]:
+    return [
+        PoolRow(f"{source}-{label}-{i}", "v", {}, f"{label} {i}", label, source, "train",
+                ("human-a-0",) if source == "synthetic" else ())
+        for source, counts in (("human", human), ("synthetic", synthetic))
+        for label, n in counts.items()
+        for i in range(n)
+    ]  # fmt: skip
+
+
+COUNTS = st.fixed_dictionaries({label: st.integers(1, 30) for label in "abc"})
+
+
+@given(COUNTS, COUNTS, st.integers(0, 50), st.sampled_from(["natural", "human", "uniform"]))
+@settings(max_examples=60, deadline=None)
+def test_draws_are_nested_and_never_repeat_a_row(
+    human: dict[str, int], synthetic: dict[str, int], seed: int, classes: mixture.Classes
+) -> None:
+    draws = Draws(pool_of(human, synthetic), "abc")
+    n = min(draws.available("human", seed, classes), draws.available("synthetic", seed, classes))
+    largest = draws.draw(Mixture(n, n, classes), seed)
+    assert len(set(largest)) == 2 * n
+    for smaller in range(n):
+        drawn = draws.draw(Mixture(smaller, smaller, classes), seed)
+        assert drawn == [*largest[:smaller], *largest[n : n + smaller]]
+
+
+@given(COUNTS, st.integers(0, 50))
+@settings(max_examples=60, deadline=None)
+def test_every_prefix_is_as_balanced_as_whole_numbers_allow(
+    human: dict[str, int], seed: int
+) -> None:
+    rows = pool_of(human, {"a": 0, "b": 0, "c": 0})
+    draws = Draws(rows, "abc")
+    for n in range(1, draws.available("human", seed, "uniform") + 1):
+        counts = Counter(rows[i].label for i in draws.draw(Mixture(n, 0, "uniform"), seed))
+        assert max(counts.values()) - min(counts.get(c, 0) for c in "abc" if human[c]) <= 1
+    total = sum(human.values())
+    assert draws.available("human", seed, "natural") == total
+    for n in range(1, total + 1):
+        counts = Counter(rows[i].label for i in draws.draw(Mixture(n, 0, "natural"), seed))
+        assert all(abs(counts.get(c, 0) - n * human[c] / total) < 2 for c in "abc")
+
+
+def test_adding_rows_leaves_the_order_of_the_others() -> None:
+    before = pool_of({"a": 20}, {"a": 0})
+    after = [*before, *pool_of({"a": 30}, {"a": 0})[20:]]
+    old = [before[i].id for i in Draws(before, "a").draw(Mixture(20, 0), 7)]
+    new = [after[i].id for i in Draws(after, "a").draw(Mixture(30, 0), 7)]
+    assert [row for row in new if row in set(old)] == old
+
+
+def test_human_rows_behind_synthetic_ones_lead_and_are_paid() -> None:
+    rows = pool_of({"a": 20, "b": 20}, {"a": 5, "b": 5})
+    draws = Draws(rows, "ab")
+    for seed in range(5):
+        assert rows[draws.draw(Mixture(1, 0), seed)[0]].id == "human-a-0"
+    only_synthetic = draws.draw(Mixture(0, 6), 0)
+    assert draws.n_behind(only_synthetic) == 1 == draws.n_human_paid(only_synthetic)
+    assert draws.n_human_paid(draws.draw(Mixture(4, 6), 0)) == 4
+
+
+def test_a_cell_that_the_pool_cannot_fill_is_left_out_and_said() -> None:
+    draws = Draws(pool_of({"a": 20, "b": 3}, {"a": 9, "b": 9}), "ab")
+    with pytest.raises(Short, match="'b' has only 3"):
+        draws.draw(Mixture(10, 0, "uniform"), 0)
+    study = make(Study, "ratio_sweep", {"n_total": 18, "ratios": [0, 0.5, 1], "classes": "uniform"})
+    student = make(Student, "tfidf", {})
+    plan = study.plan("p", pool_of({"a": 20, "b": 3}, {"a": 9, "b": 9}), "ab", student, Prices())
+    assert [cell.asked_share for cell in plan.left_out] == [0.0, 0.5]
+    assert {trial.synthetic_share for trial in plan.trials} == {1.0}
+
+
+def test_what_is_held_decides_the_sizes() -> None:
+    rows = pool_of({"a": 50, "b": 50}, {"a": 500, "b": 500})
+    student, prices = make(Student, "tfidf", {}), Prices(0.10, 0.01)
+    sizes = {}
+    for hold in ("total", "human", "money"):
+        study = make(
+            Study,
+            "ratio_sweep",
+            {"n_total": 40, "ratios": [0, 0.5], "seeds": 1, "hold": hold},
+        )
+        plan = study.plan("p", rows, "ab", student, prices)
+        sizes[hold] = [(trial.n_human, trial.n_synthetic) for trial in plan.trials]
+    assert sizes == {
+        "total": [(40, 0), (20, 20)],
+        "human": [(40, 0), (40, 40)],
+        "money": [(40, 0), (20, 200)],
+    }
+    with pytest.raises(Problem, match="price"):
+        study.plan("p", rows, "ab", student, Prices())
+
+
+# Pools
+
+
+def test_a_pool_stays_as_it_was_when_annotators_go_on(project: str, session: Session) -> None:
+    study, job = train.launch(project, SWEEP)
+    assert ended(job) == "done"
+    before = pools.read(pools.path(session.home, train.find_study(project)["pool"]))
+    row = next(row for row in before if row.source == "human" and row.split == "train")
+    review.label_many(project, "Ana", {row.id: "sky" if row.label != "sky" else "sea"})
+    assert pools.read(pools.path(session.home, train.find_study(project)["pool"])) == before
+    assert train.status(project, study).n_newer_decisions == 1
+    other = train.create_study(project, SWEEP)
+    assert train.status(project, other).study["pool"] != train.status(project, study).study["pool"]
+
+
+def test_texts_close_to_a_test_text_never_train(project: str, session: Session) -> None:
+    test = samples.page(session.database, project, Filter(split="test"), 1)[0]
+    leak = {"text": test.text.upper() + "  ", "label": str(test.label)}
+    near = {"text": test.text + " indeed", "label": str(test.label)}
+    bring(project, [leak, near], "train", "synthetic")
+    curate.accept_many(project, "Ana", flagged=True)
+    rows, report = train.pool_rows(project)
+    assert report.removed == {"synthetic": 1}
+    assert not {row.text for row in rows if row.split == "train"} & {leak["text"], near["text"]}
+
+
+def test_a_project_without_a_test_split_says_what_to_do(session: Session) -> None:
+    made = home.create_project("bare").id
+    with pytest.raises(Problem, match="Import one, or draw one"):
+        train.outline(made, SWEEP)
+    bring(made, planted(20), "train", "human")
+    assert data.draw_test(made, 15) == {"sea": 5, "sky": 5, "soil": 5}
+    with pytest.raises(Problem, match="sealed"):
+        data.draw_test(made, 15)
+    assert train.outline(made, train.StudyRequest(
+        settings={"n_total": 20, "ratios": [0], "seeds": 1}, student="tfidf")).n_trials == 1
+
+
+# Whatever happens to a sweep
+
+
+@pytest.fixture
+def undisturbed(project: str, session: Session) -> list[tuple[object, ...]]:
+    study, job = train.launch(project, SWEEP)
+    assert ended(job) == "done"
+    table = scores(project, study)
+    assert {row[-1] for row in table} == {"done"}
+    assert results.summary(project, study)[0]["Accuracy"] > 0.8
+    with session.database.write() as cursor:
+        cursor.execute("DELETE FROM result")
+    return table
+
+
+def test_the_number_of_workers_changes_nothing(
+    project: str, undisturbed: list[tuple[object, ...]]
+) -> None:
+    study, job = train.launch(project, SWEEP, n_workers=3)
+    assert ended(job) == "done"
+    assert scores(project, study) == undisturbed
+
+
+def n_done(project: str, study: str) -> int:
+    return train.status(project, study).n_done
+
+
+def until_some_are_done(project: str, study: str) -> None:
+    deadline = time.monotonic() + 60
+    while not n_done(project, study):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_killed_workers_and_resume_give_the_undisturbed_table(
+    project: str, undisturbed: list[tuple[object, ...]], session: Session
+) -> None:
+    study, job = train.launch(project, SWEEP, n_workers=2)
+    for part in session.runner._running[job].parts:
+        os.kill(part.pid, signal.SIGKILL)
+    assert ended(job) == "interrupted"
+    train.resume(job)
+    assert ended(job) == "done"
+    assert scores(project, study) == undisturbed
+
+
+def test_stop_and_resume_keeps_what_was_done(
+    project: str, undisturbed: list[tuple[object, ...]], session: Session
+) -> None:
+    study, job = train.launch(project, SWEEP)
+    until_some_are_done(project, study)
+    train.pause(job)
+    assert ended(job) in ("paused", "done")
+    kept = n_done(project, study)
+    assert kept >= 1
+    if kept < 9:
+        train.resume(job)
+        assert ended(job) == "done"
+    assert scores(project, study) == undisturbed
+
+
+def test_a_killed_owner_leaves_no_orphan_and_its_results_are_taken_in(
+    project: str, undisturbed: list[tuple[object, ...]], session: Session
+) -> None:
+    from core import actions
+
+    path = session.home
+    actions.stop()
+    code = f"""
+import json, os, signal, time
+from core import actions
+from core.actions import train
+session = actions.start({str(path)!r})
+request = train.StudyRequest(
+    settings={{"n_total": 40, "ratios": [0, 0.5, 1], "seeds": 3}}, student="tfidf", name="sweep")
+session.runner._closing.set()  # nothing is taken in: what the outbox holds is all there is
+study, job = train.launch({project!r}, request)
+part = session.home / "jobs" / job / "part0"
+pid = session.runner._running[job].parts[0].pid
+box = part / "outbox.jsonl"
+while not box.exists() or b'"result"' not in box.read_bytes():
+    time.sleep(0.01)
+print(json.dumps([study, job, pid]), flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False
+    )
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    study, job, pid = json.loads(done.stdout)
+    actions.start(path)
+    assert not is_alive(pid)
+    assert n_done(project, study) >= 1
+    if train.status(project, study).job.state == "interrupted":
+        train.resume(job)
+        assert ended(job) == "done"
+    assert scores(project, study) == undisturbed
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    # Where nothing reaps orphans, a dead one stays listed as a zombie.
+    stat = Path(f"/proc/{pid}/stat")
+    return not (stat.exists() and stat.read_text().rpartition(")")[2].split()[0] == "Z")
+
+
+def test_a_line_that_a_kill_cut_short_is_skipped_once_the_next_writer_comes(tmp_path: Path) -> None:
+    path = tmp_path / "outbox.jsonl"
+    outbox.Outbox(path).put("a", {"text": "one\u2028line"})
+    whole = path.stat().st_size
+    path.write_bytes(path.read_bytes() + b'{"kind": "cut')
+    lines, offset = outbox.read(path)
+    assert [line["text"] for line in lines] == ["one\u2028line"] and offset == whole
+    outbox.Outbox(path).put("b", {"text": "next"})
+    assert [line["kind"] for line in outbox.read(path, offset)[0]] == ["b"]
+
+
+def test_a_point_names_exactly_the_rows_that_trained_it(project: str, session: Session) -> None:
+    study, job = train.launch(project, SWEEP)
+    ended(job)
+    point = results.curve(project, study).points[1]
+    made = results.made_by(project, study, point.keys[0])
+    by_source = Counter(row["source"] for row in made.trained_on)
+    assert by_source == {"human": 20, "synthetic": 20}
+    accuracy = 1 - len(made.wrong) / made.n_test
+    assert accuracy == pytest.approx(point.by_seed[0])
+    names, counts = results.confusion(project, study, [point.keys[0]])
+    right = sum(counts[i][i] for i in range(len(names)))
+    assert right / made.n_test == pytest.approx(accuracy)
