@@ -8,7 +8,7 @@ from core.actions import demo, door
 from core.ui import frame, look
 
 
-@st.cache_resource(show_spinner=False)
+@st.cache_resource(show_spinner="Opening the home folder ...")
 def start() -> bool:
     """Open the home folder once per process, take commands for it, and start what waits."""
     session = actions.start(what="the app")
@@ -18,7 +18,9 @@ def start() -> bool:
 
 
 st.set_page_config(page_title="Admix", page_icon=look.PAGE_ICON, layout="wide")
-start()
+frame.stay_here()
+with frame.problems(is_fatal=True):
+    start()
 groups = {
     "": ["home"],
     "Data": ["data", "review"],

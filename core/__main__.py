@@ -296,9 +296,7 @@ def _accept(arguments: argparse.Namespace, say: Say) -> int:
             f"{arguments.label!r} is not one of the labels.",
             f"Labels: {', '.join(data.label_names(project.id))}.",
         )
-    done = curate.accept_many(
-        project.id, WHO, arguments.label, arguments.flagged, arguments.ids
-    )
+    done = curate.accept_many(project.id, WHO, arguments.label, arguments.flagged, arguments.ids)
     say(f"Accepted {done.n_accepted:,} pseudo-samples.", False)
     for reason, n in done.left.items():
         say(f"  left pending, flagged by {reason}: {n:,}", False)
@@ -344,7 +342,9 @@ def _study_show(arguments: argparse.Namespace, say: Say) -> int:
     elif arguments.format == "csv":
         say(write_csv(list(rows[0]), rows).rstrip("\r\n") if rows else "", False)
     else:
-        _show_table([{k: v for k, v in row.items() if k not in ("study", "trial")} for row in rows], say)
+        _show_table(
+            [{k: v for k, v in row.items() if k not in ("study", "trial")} for row in rows], say
+        )
     return 0
 
 
@@ -400,9 +400,7 @@ def _show_table(rows: Sequence[dict[str, Any]], say: Say) -> None:
 
     columns = list(rows[0])
     texts = [[cell(row[column]) for column in columns] for row in rows]
-    widths = [
-        max(len(column), *(len(row[i]) for row in texts)) for i, column in enumerate(columns)
-    ]
+    widths = [max(len(column), *(len(row[i]) for row in texts)) for i, column in enumerate(columns)]
     for row in [columns, *texts]:
         say("  ".join(text.rjust(width) for text, width in zip(row, widths, strict=True)), False)
 

@@ -149,9 +149,9 @@ def list_price(provider: str, model: str) -> Price | None:
     from genai_prices import Usage, calc_price
 
     try:
-        million = 1_000_000
+        # A thousand tokens, scaled up: a million in one call would be priced as long context.
         found = calc_price(
-            Usage(input_tokens=million, output_tokens=million),
+            Usage(input_tokens=1000, output_tokens=1000),
             model_ref=model,
             provider_id=vendors[provider],
         )
@@ -159,8 +159,8 @@ def list_price(provider: str, model: str) -> Price | None:
         return None
     release = version("genai-prices")
     return Price(
-        input_per_mtok=float(found.input_price),
-        output_per_mtok=float(found.output_price),
+        input_per_mtok=float(found.input_price) * 1000,
+        output_per_mtok=float(found.output_price) * 1000,
         source=f"genai-prices {release}, {found.model.name or found.model.id}",
         as_of=f"release {release}",
     )

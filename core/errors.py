@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 
-class Problem(Exception):
+class Problem(Exception):  # noqa: N818  what people read, not a kind of error
     """Something a person can mend; the root of every error that Admix raises on purpose."""
 
     def __init__(self, message: str, hint: str = "") -> None:

@@ -15,7 +15,17 @@ from core.errors import BadFile, RowFault
 MAX_CELL = 1_000_000
 """Most characters in one cell."""
 TEXT_NAMES = ("text", "sentence", "content", "utterance", "tweet", "review", "scenario", "body")
-LABEL_NAMES = ("label", "labels", "class", "category", "target", "intent", "sentiment", "value", "y")
+LABEL_NAMES = (
+    "label",
+    "labels",
+    "class",
+    "category",
+    "target",
+    "intent",
+    "sentiment",
+    "value",
+    "y",
+)
 EXTENSIONS = (".csv", ".tsv", ".jsonl")
 
 _BOMS = (
@@ -132,7 +142,9 @@ def _read_csv(name: str, text: str, delimiter: str) -> Table:
             f"{name}, line {reader.line_num:,}: {error}.",
             "Look for a quotation mark that is not closed.",
         ) from error
-    faults = (RowFault(f"not {len(columns)} cells as in the header", tuple(uneven)),) if uneven else ()
+    faults = (
+        (RowFault(f"not {len(columns)} cells as in the header", tuple(uneven)),) if uneven else ()
+    )
     return Table(name, columns, tuple(rows), 2, faults)
 
 

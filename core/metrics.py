@@ -37,9 +37,7 @@ def classification(
     }
 
 
-def confusion(
-    gold: Sequence[int], predicted: Sequence[int], n_labels: int
-) -> list[list[int]]:
+def confusion(gold: Sequence[int], predicted: Sequence[int], n_labels: int) -> list[list[int]]:
     """Return counts with gold labels as rows and predicted labels as columns.
 
     >>> confusion([0, 0, 1], [0, 1, 1], 2)

@@ -20,7 +20,7 @@ Classes = Literal["natural", "human", "uniform"]
 
 
 class Short(Problem):
-    """A pool that cannot fill a cell; the cell is left out and listed, never filled by repetition."""
+    """A pool that cannot fill a cell, which is left out and listed, never filled by repetition."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +68,12 @@ def order(
     made: list[int] = []
 
     def take(queues: dict[str, list[int]], may_skip: bool) -> None:
-        position = {label: 0 for label in shares}
+        position = dict.fromkeys(shares, 0)
         n_left = sum(len(queues[label]) for label in shares)
         while n_left:
             place = len(made) + 1
             open_ = [
-                label
-                for label in shares
-                if not may_skip or position[label] < len(queues[label])
+                label for label in shares if not may_skip or position[label] < len(queues[label])
             ]
             label = max(open_, key=lambda c: shares[c] * place - taken[c])
             if position[label] >= len(queues[label]):
@@ -131,7 +129,7 @@ class Draws:
         return len(behind([self._rows[i] for i in drawn]))
 
     def n_human_paid(self, drawn: Sequence[int]) -> int:
-        """Return how many human rows a draw must pay for: its own and those behind its synthetic."""
+        """Return how many human rows a draw must pay for: its own and those in prompts."""
         own = {self._rows[i].id for i in drawn if self._rows[i].source == "human"}
         return len(own | behind([self._rows[i] for i in drawn]))
 

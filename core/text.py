@@ -14,6 +14,11 @@ MIN_WORDS = 5
 """Fewest distinct words in both texts for near duplication to mean anything."""
 
 _WORD = re.compile(r"\w+")
+_UNSPACED = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
+    "\U00020000-\U0003ffff]+"
+)
+"""Runs of scripts that put no space between words: Thai, Lao, Burmese, Khmer, kana, Han."""
 
 
 def normalise(text: str) -> str:
@@ -28,10 +33,26 @@ def normalise(text: str) -> str:
 def words(text: str) -> frozenset[str]:
     """Return the set of words of a text, case folded.
 
+    Vowel signs and accents belong to their word. Where a script puts no space between words, every
+    two neighbouring characters count as one.
+
     >>> sorted(words("The cat, the hat."))
     ['cat', 'hat', 'the']
+    >>> sorted(words("東京都は"))
+    ['京都', '東京', '都は']
     """
-    return frozenset(_WORD.findall(normalise(text)))
+    plain = normalise(text)
+    if plain.isascii():
+        return frozenset(_WORD.findall(plain))
+    spaced = "".join(
+        c if c.isalnum() or c == "_" or unicodedata.category(c)[0] == "M" else " " for c in plain
+    )
+    pairs = {
+        run[i : i + 2]
+        for run in _UNSPACED.findall(spaced)
+        for i in range(max(1, len(run) - 1))
+    }
+    return frozenset(pairs.union(_UNSPACED.sub(" ", spaced).split()))
 
 
 def jaccard(a: frozenset[str], b: frozenset[str]) -> float:

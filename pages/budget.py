@@ -1,1 +1,65 @@
-"""To come."""
+"""Split a budget between human labels and synthetic samples, and see what it buys."""
+
+import streamlit as st
+
+from core.actions import budget
+from core.ui import frame, look, money
+
+project = frame.open_page(
+    "budget", "Divide money between human labels and synthetic samples, and see what it buys."
+)
+frame.heard()
+with frame.problems():
+    st.subheader("Prices")
+    chosen = money.prices(project.id)
+    used = budget.prices(project.id)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        uses = st.button("Use these prices for studies", icon=":material/sell:")
+        st.caption(
+            "Studies count with "
+            + look.plain(
+                f"{look.usd(used.human_usd, 4)} per human label and"
+                f" {look.usd(used.synthetic_usd, 4)} per synthetic sample."
+            )
+        )
+    if uses:
+        budget.set_prices(project.id, chosen)
+        frame.say("Studies count with these prices from now on.")
+        st.rerun()
+
+    st.subheader("Allocation")
+    amount, division, mix = st.columns([1, 2, 1], gap="large", vertical_alignment="bottom")
+    total = amount.number_input("Budget (USD)", 0.0, value=100.0, step=10.0, key="total_usd")
+    percent = division.slider(
+        "Money share to synthetic data", 0, 100, 20, 1, format="%d%%", key="money_share"
+    )
+    classes = mix.selectbox(
+        "Human labels by class", ["natural", "uniform"], key="classes",
+        help="natural: in the mix of the human rows so far; uniform: equally many of every class."
+        " Synthetic samples are bought equally per class.",
+    )  # fmt: skip
+    missing = money.missing(chosen, percent)
+    if missing:
+        st.info(f"{missing} Type one above to go on.", icon=":material/sell:")
+        st.page_link("pages/generate.py", label="Generate samples to measure a price",
+                     icon=":material/auto_awesome:")  # fmt: skip
+    elif not budget.human_mix(project.id):
+        st.info("The task has no labels yet.", icon=":material/info:")
+        st.page_link("pages/data.py", label="Import a train file on Data", icon=":material/database:")
+    else:
+        found = budget.purchase(project.id, total, percent / 100, chosen, classes)
+        money.bought(found)
+        with st.form("save_plan", border=False), st.container(
+            horizontal=True, vertical_alignment="bottom"
+        ):
+            name = st.text_input("Name of the plan", max_chars=80, width=320)
+            saves = st.form_submit_button("Save the plan", icon=":material/save:")
+        if saves:
+            budget.save_plan(
+                project.id, name, money.plan_of(total, percent / 100, chosen, found)
+            )
+            frame.say("The plan is saved.")
+            st.rerun()
+
+    st.subheader("Saved plans")
+    money.saved(project.id)

@@ -1,1 +1,66 @@
-"""To come."""
+"""Curation of pseudo-samples: accept, reject with a reason or edit; one by one or in a grid."""
+
+import streamlit as st
+
+from core.actions import curate, data
+from core.ui import card, curation, desk, frame
+
+ONE, MANY = "One by one", "Grid"
+FLAGS = {"Flagged or not": None, "Flagged only": True, "Not flagged": False}
+
+project = frame.open_page("curate", "Decide which LLM-written samples are good enough to train on.")
+frame.heard()
+card.style()
+who = frame.who()
+sources = curate.sources(project.id)
+if not sources:
+    st.info("This project has no pseudo-samples yet.", icon=":material/info:")
+    st.page_link("pages/generate.py", label="Have some written on Generate",
+                 icon=":material/auto_awesome:")  # fmt: skip
+    st.page_link("pages/data.py", label="Or import a file of them on Data",
+                 icon=":material/database:")  # fmt: skip
+    st.stop()
+
+
+@st.fragment
+def one_by_one(wanted: curate.Filter) -> None:
+    at = desk.desk("curate", project.id, who)
+    left, right = st.columns([2, 1], gap="medium")
+    with left, frame.problems():
+        queue = curate.queue(project.id, who, wanted, at.skipped, at.first)
+        desk.progress(queue)
+        shown = at.show(queue.card) if queue.card else None
+        if shown is None:
+            card.nothing_left(queue, "Choose another class, or accepted or rejected in the grid.")
+        else:
+            curation.asked_for(queue.card, labels)
+            card.text(queue.card)
+            card.verdicts(queue.card.verdicts, queue.card.sample.text, queue.card.sample.source)
+        if shown and at.editing == shown.sample:
+            curation.editor(at, shown, queue.card)
+        else:
+            curation.commands(at, shown)
+        desk.notices(at)
+        if shown:
+            card.provenance(project.id, shown.sample, at.key("provenance"))
+    with right:
+        card.definitions(labels, project.guidelines)
+
+
+labels = data.labels(project.id)
+with st.container(horizontal=True, vertical_alignment="bottom"):
+    source = st.selectbox("Source", sources, width=145, key=f"curate_source_{project.id}")
+    counts = curate.counts(project.id, source)
+    label = st.selectbox("Class", list(counts), index=None, width=265, placeholder="any",
+                         format_func=lambda name: curation.counted(name, counts[name]),
+                         key=f"curate_class_{project.id}")  # fmt: skip
+    flags = st.selectbox("Checks", list(FLAGS), width=150, key="curate_flags",
+                         persist_state="session")  # fmt: skip
+    mode = st.segmented_control("Show", [ONE, MANY], default=ONE, required=True, key="curate_mode")
+    curation.accept_rest(project.id, who, source, label, counts)
+curation.totals(counts, label)
+if mode == MANY:
+    with frame.problems():
+        curation.grid(project.id, who, source, label, FLAGS[flags])
+else:
+    one_by_one(curate.wanted(label, FLAGS[flags], source=source))

@@ -1,1 +1,31 @@
-"""To come."""
+"""The task and its data: balance, import, test split, export."""
+
+import streamlit as st
+
+from core.actions import data
+from core.ui import balance, frame, imports, labels
+
+project = frame.open_page("data", "What is predicted, and the texts to learn it from.")
+frame.heard()
+counts = data.class_counts(project.id)
+names = data.label_names(project.id)
+has = "Balance" if counts else "Import" if names else "Task"
+tabs = st.tabs(["Balance", "Import", "Task", "Export"], default=has, on_change="rerun",
+               key=f"data_tabs_{project.id}")  # fmt: skip
+with tabs[0], frame.problems():
+    if tabs[0].open and counts:
+        balance.show(counts, names)
+        imports.test_split(project.id, counts)
+    elif tabs[0].open:
+        st.info("There are no texts yet: go to Import.", icon=":material/info:")
+with tabs[1], frame.problems():
+    if tabs[1].open:
+        imports.show(project.id)
+with tabs[2], frame.problems():
+    if tabs[2].open:
+        labels.editor(project)
+with tabs[3], frame.problems():
+    if tabs[3].open and counts:
+        imports.export(project)
+    elif tabs[3].open:
+        st.info("There is nothing to export yet: go to Import.", icon=":material/info:")

@@ -1,1 +1,90 @@
-"""To come."""
+"""Let a language model write samples: preview with its price, then a capped run."""
+
+from dataclasses import replace
+
+import streamlit as st
+
+from core.actions import generate
+from core.ui import examples, forms, frame, preview, progress, run
+
+project = frame.open_page(
+    "generate", "A language model writes samples from your definitions and a few human examples."
+)
+frame.heard()
+human = generate.human_counts(project.id)
+if not human:
+    st.info("The task has no labels yet.", icon=":material/info:")
+    st.page_link("pages/data.py", label="Import a train file on Data", icon=":material/database:")
+    st.stop()
+
+at_work = generate.at_work(project.id)
+with frame.problems():
+    known = {info.id: info for info in generate.providers()}
+    st.subheader("1 · Who writes, and how")
+    writer, way = st.columns(2, gap="large")
+    with writer:
+        chosen = st.selectbox(
+            "Provider", list(known), format_func=lambda name: known[name].title, key="provider"
+        )
+        provider = known[chosen]
+        provider_settings = forms.settings("providers", chosen, f"generate_{project.id}")
+    with way:
+        titles = generate.strategies()
+        strategy = st.selectbox("Strategy", list(titles), format_func=titles.__getitem__)
+        strategy_settings = forms.settings("strategies", strategy, f"generate_{project.id}")
+        seed = st.number_input("Seed", 0, value=0, help="Decides which examples a prompt shows.")
+    if provider.is_replay:
+        st.info(
+            "**Recorded**: changing settings does not change these texts.", icon=":material/replay:"
+        )
+    if not provider.has_key:
+        st.warning(
+            f"No key was found in `{provider.keys[0]}`. Set it in the environment or in"
+            " `.streamlit/secrets.toml` and start Admix again.",
+            icon=":material/key:",
+        )
+    with st.expander("Examples that prompts may show", icon=":material/format_list_bulleted:"):
+        examples.editor(project.id)
+
+    asked = generate.Request(chosen, provider_settings, strategy, strategy_settings, seed=int(seed))
+    price = preview.price_of(asked)
+
+    st.subheader("2 · Preview")
+    wanted = preview.labels_wanted(list(human))
+    asks = st.button(
+        "Preview one call per class", icon=":material/visibility:", disabled=at_work is not None
+    )
+    if asks and not generate.at_work(project.id):
+        generate.preview(project.id, replace(asked, price=price), wanted)
+        st.rerun()
+    is_previewing = at_work is not None and run.is_preview(project.id, at_work)
+    if at_work and is_previewing:
+        progress.follow(lambda: run.show(project.id, at_work.subject), 0.5, True)
+    seen = generate.last_preview(project.id, asked)
+    if seen and not is_previewing:
+        preview.show(generate.previewed(project.id, seen))
+    elif not seen:
+        st.caption("Shows the exact prompts and replies. The run starts with these very replies.")
+
+    st.subheader("3 · Run")
+    if at_work and not is_previewing:
+        progress.follow(lambda: run.show(project.id, at_work.subject), 1.0, True)
+    goals = run.targets(project.id)
+    request = replace(asked, price=price, targets=goals)
+    found = generate.estimate(project.id, request, seen)
+    preview.estimate(found, provider.title, provider.is_replay)
+    request = replace(request, cap_usd=run.cap(found.price is not None))
+    starts = st.button(
+        "Start", type="primary", icon=":material/play_arrow:", disabled=at_work is not None
+    )
+    if starts and not generate.at_work(project.id):
+        generate.launch(project.id, request)
+        st.rerun()
+
+past = generate.history(project.id)
+if past:
+    st.subheader("Runs so far")
+    if not at_work:
+        progress.follow(lambda: run.show(project.id, past[0]["run"]), 1.0, False)
+        st.page_link("pages/curate.py", label="Curate what came", icon=":material/checklist:")
+    st.dataframe(past, hide_index=True, column_config=run.COLUMNS)

@@ -3,10 +3,35 @@
 import streamlit as st
 
 from core.actions import home
-from core.ui import frame, look
+from core.ui import frame, look, projects
 
 look.style()
+frame.heard()
 st.title("Admix")
-for project in home.all_projects():
-    st.write(look.plain(project.name))
+st.markdown(
+    "**How much of your budget should go to human labels, and how much to LLM-written samples?**"
+    "  \nImport labelled texts, review them, have an LLM write more, curate those, and train on"
+    " every mixture: the answer is a plot of accuracy over the share, with honest intervals."
+)
+who = frame.who(required=False)
+if not who:
+    frame.ask_who()
 frame.chosen_project()
+found = home.all_projects()
+projects.jobs_at_work({project.id: project.name for project in found})
+st.subheader("Projects")
+if not found:
+    st.info("There is no project yet. Start one below, or look at the demo first.",
+            icon=":material/info:")  # fmt: skip
+for project in found:
+    with frame.problems():
+        projects.card(home.overview(project.id))
+with frame.problems():
+    projects.demo_button()
+st.subheader("A new project")
+with frame.problems():
+    projects.new_form()
+st.caption(
+    "A copy of everything, made safely while Admix runs: `python -m core backup FILE`"
+    " at the command line."
+)

@@ -1,1 +1,66 @@
-"""To come."""
+"""Accuracy against the synthetic share, and what is behind every point."""
+
+import streamlit as st
+
+from core.actions import results, train
+from core.ui import answer, frame
+
+project = frame.open_page(
+    "results", "Does synthetic data help here, and how sure is that? Every point opens."
+)
+studies = {study["id"]: study["name"] for study in train.all_studies(project.id)}
+if not studies:
+    st.info("There is no study yet.", icon=":material/info:")
+    st.page_link("pages/train.py", label="Launch a sweep on Train", icon=":material/model_training:")
+    st.stop()
+
+asked = st.columns([3, 2, 2, 2], gap="small")
+study = asked[0].selectbox(
+    "Study", list(studies), format_func=studies.__getitem__, key="study", bind="query-params"
+)
+metric = asked[1].selectbox(
+    "Metric", list(results.METRICS), format_func=results.METRICS.__getitem__, key="metric",
+    bind="query-params",
+)  # fmt: skip
+axis = asked[2].selectbox(
+    "Over", list(results.AXES), format_func=results.AXES.__getitem__, key="axis",
+    bind="query-params",
+)  # fmt: skip
+label = None
+if metric == "class_f1":
+    label = asked[3].selectbox("Class", results.labels(project.id), key="label", bind="query-params")
+
+with frame.problems():
+    curve = results.curve(project.id, study, metric, axis, label)
+    if not curve.points:
+        st.info(" ".join(curve.notes), icon=":material/info:")
+        st.page_link("pages/train.py", label="See where it stands on Train",
+                     icon=":material/model_training:")  # fmt: skip
+        st.page_link("pages/budget.py", label="Set prices on Budget", icon=":material/payments:")
+        st.stop()
+    answer.headline(curve)
+    clicked = answer.plot(curve)
+    answer.downloads(project.id, curve, metric, label)
+    if clicked:
+        st.session_state |= {"trial": clicked, "view": "samples"}
+
+    view = st.segmented_control(
+        "Look at", list(answer.VIEWS), format_func=answer.VIEWS.__getitem__, key="view",
+        default="samples", required=True, bind="query-params",
+    )  # fmt: skip
+    if view == "samples":
+        trials = answer.trial_names(curve)
+        trial = st.selectbox(
+            "Point", list(trials), format_func=trials.__getitem__, key="trial", index=None,
+            placeholder="Click a dot in the plot, or choose one here", width=460,
+        )  # fmt: skip
+        if trial:
+            answer.samples(project.id, study, trial)
+    elif view == "confusion":
+        answer.confusion(project.id, study, curve)
+    elif view == "difference":
+        answer.difference(curve)
+    elif view == "table":
+        answer.tables(project.id, study, metric, label)
+    else:
+        answer.published()

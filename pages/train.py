@@ -1,1 +1,59 @@
-"""To come."""
+"""Launch a sweep over shares of synthetic data, and follow it."""
+
+import streamlit as st
+
+from core.actions import train
+from core.ui import forms, frame, look, progress, study
+
+project = frame.open_page(
+    "train", "Train a small model at several shares of synthetic data, several seeds each."
+)
+frame.heard()
+at_work = train.at_work(project.id)
+with frame.problems():
+    st.subheader("What to train")
+    student_titles, kind_titles = train.students(), train.study_kinds()
+    left, right = st.columns(2, gap="large")
+    with left:
+        student = st.selectbox("Student", list(student_titles), key="student",
+                               index=list(student_titles).index("frozen"),
+                               format_func=student_titles.__getitem__)  # fmt: skip
+        student_settings = forms.settings("students", student, f"train_{project.id}")
+    with right:
+        kind = st.selectbox("Study", list(kind_titles), format_func=kind_titles.__getitem__)
+        settings = forms.settings("studies", kind, f"train_{project.id}")
+
+    with st.spinner("Counting what the pool can fill"):
+        asked = train.StudyRequest(kind, settings, student, student_settings)
+        found = study.outline_or_help(project.id, asked)
+    if found:
+        study.outline(found)
+        with st.expander("What the pool holds", icon=":material/database:"):
+            study.pool(found.report)
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            name = st.text_input("Name", placeholder="made from kind and student", max_chars=80,
+                                 width=300)  # fmt: skip
+            workers = st.number_input("Workers", 1, train.max_workers(), 1, width=120,
+                                      help="Processes that train side by side.")  # fmt: skip
+            launches = st.button(
+                "Launch", type="primary", icon=":material/rocket_launch:",
+                disabled=at_work is not None or not found.n_trials,
+            )  # fmt: skip
+        if launches and not train.at_work(project.id):
+            named = train.StudyRequest(kind, settings, student, student_settings, name)
+            made, _ = train.launch(project.id, named, int(workers))
+            st.session_state["followed"] = made
+            st.rerun()
+
+past = train.all_studies(project.id)
+if past:
+    st.subheader("Where it stands")
+    names = {each["id"]: each["name"] for each in past}
+    first = at_work.subject if at_work else st.session_state.get("followed")
+    chosen = st.selectbox("Study to follow", list(names), format_func=names.__getitem__,
+                          index=list(names).index(first) if first in names else 0)  # fmt: skip
+    job = train.status(project.id, chosen).job
+    progress.follow(lambda: study.show(project.id, chosen), 2.0, progress.is_live(job))
+    st.page_link("pages/results.py", label="Look at the results", icon=":material/show_chart:")
+    st.subheader("Studies")
+    st.dataframe(train.history(project.id), hide_index=True, column_config=study.COLUMNS)

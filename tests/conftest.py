@@ -13,11 +13,11 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 for name in ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "ADMIX_COMPATIBLE_API_KEY", "ADMIX_HOME"):
     os.environ.pop(name, None)
 
-from core import actions
-from core.actions import data, home
-from core.actions.session import Session
-from core.formats import write_csv
-from core.store.db import Database, open_database
+from core import actions  # noqa: E402
+from core.actions import data, home  # noqa: E402
+from core.actions.session import Session  # noqa: E402
+from core.formats import write_csv  # noqa: E402
+from core.store.db import Database, open_database  # noqa: E402
 
 WORDS = {
     "sea": "wave tide shell harbour sail anchor gull salt reef fish",
@@ -36,12 +36,16 @@ def planted(n_per_class: int, seed: int = 0) -> list[dict[str, str]]:
     for label, words in WORDS.items():
         for number in range(n_per_class):
             chosen = generator.sample(words.split(), 4)
-            rows.append({"text": f"{' '.join(chosen)} note {seed}x{number} {label[0]}", "label": label})
+            rows.append(
+                {"text": f"{' '.join(chosen)} note {seed}x{number} {label[0]}", "label": label}
+            )
     generator.shuffle(rows)
     return rows
 
 
-def bring(project: str, rows: list[dict[str, str]], split: str, source: str, name: str = "rows.csv"):
+def bring(
+    project: str, rows: list[dict[str, str]], split: str, source: str, name: str = "rows.csv"
+):
     """Import rows as a person would import a file."""
     table = data.read_table(name, write_csv(["text", "label"], rows).encode())
     return data.import_rows(project, data.prepare(project, table, "text", "label", split, source))

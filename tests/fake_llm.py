@@ -13,7 +13,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 N_IN, N_OUT = 400, 100
 """Tokens that every answer says it used."""
 
-WORDS = [f"{a}{b}" for a in "ba ce di fo gu ha je ki lo mu".split() for b in "lan mer nok pur sit tav wex zor".split()]
+WORDS = [
+    f"{a}{b}"
+    for a in ["ba", "ce", "di", "fo", "gu", "ha", "je", "ki", "lo", "mu"]
+    for b in ["lan", "mer", "nok", "pur", "sit", "tav", "wex", "zor"]
+]
 
 
 class FakeLLM(ThreadingHTTPServer):
@@ -70,7 +74,7 @@ class _Handler(BaseHTTPRequestHandler):
         if fault == "500":
             return self._send(500, {"error": {"message": "oops"}}, {"Retry-After": "0"})
         if fault == "garbage":
-            return self._send(200, b"<html>not json</html>")
+            return self._send(200, {"hello": "I am no completion"})
         if fault == "half":
             data = json.dumps(_reply(words, body)).encode()
             self.send_response(200)
@@ -87,9 +91,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.server.answered[words] += 1
         return self._send(200, _reply(words, body, fault))
 
-    def _send(
-        self, status: int, answer: object, headers: dict[str, str] | None = None
-    ) -> None:
+    def _send(self, status: int, answer: object, headers: dict[str, str] | None = None) -> None:
         data = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
         self.send_response(status)
         for name, value in {

@@ -147,6 +147,20 @@ def test_what_cannot_be_read_is_counted_and_never_guessed(
     assert "Short of the target" in job.message
 
 
+def test_a_provider_that_is_down_stops_the_run_which_can_be_resumed(
+    humans: str, llm: FakeLLM, session: Session
+) -> None:
+    llm.fault = lambda number, label: "500"
+    run = generate.launch(humans, asked_of(llm))
+    job = generate.wait(run)
+    assert job.state == "failed" and "in a row got no answer" in job.message
+    llm.fault = lambda number, label: None
+    generate.resume(job.id)
+    finished(run)
+    status = generate.status(humans, run)
+    assert (status.n_pending, status.n_failed) == (30, 0)
+
+
 def test_a_wrong_key_stops_at_once_and_says_what_to_do(
     humans: str, session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -118,7 +118,9 @@ def test_a_failed_write_leaves_nothing_behind(database: Database) -> None:
 
 
 STEP = st.tuples(
-    st.sampled_from(["label", "reject", "accept", "edit", "split", "undo", "batch", "flag", "delete"]),
+    st.sampled_from(
+        ["label", "reject", "accept", "edit", "split", "undo", "batch", "flag", "delete"]
+    ),
     st.integers(0, 3),
     st.sampled_from(["Ana", "Ben"]),
     st.sampled_from(["a", "b", "c"]),
@@ -126,7 +128,9 @@ STEP = st.tuples(
 
 
 @given(st.lists(STEP, max_size=12))
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 def test_the_state_always_equals_one_rebuilt_from_events(
     database: Database, steps: list[tuple[str, int, str, str]]
 ) -> None:
@@ -233,13 +237,18 @@ def test_erased_samples_keep_a_tombstone_and_no_text(database: Database) -> None
     assert [event["kind"] for event in decisions.history(database, project, ids[1])] == ["delete"]
 
 
-def test_a_backup_is_a_whole_database_and_the_lock_stays(database: Database, tmp_path: Path) -> None:
+def test_a_backup_is_a_whole_database_and_the_lock_stays(
+    database: Database, tmp_path: Path
+) -> None:
     project, _ = new_project(database)
     target = tmp_path / "copy.duckdb"
     database.backup(target)
     with duckdb.connect(str(target), read_only=True) as copy:
         assert copy.execute("SELECT count(*) FROM sample_now").fetchone() == (4,)
-    code = f"from pathlib import Path\nfrom core.store.db import open_database\nopen_database(Path({str(database.home)!r}))"
+    code = (
+        "from pathlib import Path\nfrom core.store.db import open_database\n"
+        f"open_database(Path({str(database.home)!r}))"
+    )
     assert "Busy" in in_another_process(code).stderr
     with pytest.raises(Problem, match="exists already"):
         database.backup(target)

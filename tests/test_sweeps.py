@@ -1,4 +1,4 @@
-"""Sweeps: frozen pools, nested and paired draws, and the same table however a sweep was disturbed."""
+"""Sweeps: frozen pools, nested and paired draws, the same table however one was disturbed."""
 
 from __future__ import annotations
 
@@ -176,8 +176,15 @@ def test_a_project_without_a_test_split_says_what_to_do(session: Session) -> Non
     assert data.draw_test(made, 15) == {"sea": 5, "sky": 5, "soil": 5}
     with pytest.raises(Problem, match="sealed"):
         data.draw_test(made, 15)
-    assert train.outline(made, train.StudyRequest(
-        settings={"n_total": 20, "ratios": [0], "seeds": 1}, student="tfidf")).n_trials == 1
+    assert (
+        train.outline(
+            made,
+            train.StudyRequest(
+                settings={"n_total": 20, "ratios": [0], "seeds": 1}, student="tfidf"
+            ),
+        ).n_trials
+        == 1
+    )
 
 
 # Whatever happens to a sweep

@@ -64,6 +64,11 @@ def test_four_words_of_five_are_near_and_three_are_not():
     assert index.closest("one two three four six") is None
 
 
+def test_of_equally_near_texts_the_first_counts():
+    near = [("b", "one two three four five"), ("a", "five four three two one")]
+    assert Nearby(near).closest("one two three four five six").id == "b"
+
+
 def test_few_words_are_never_near():
     assert Nearby([("a", "one two three four")]).closest("four three two one") is None
 
@@ -84,3 +89,17 @@ def test_a_text_put_anew_replaces_the_old_one():
 
 def test_the_examples_in_the_docstrings_hold():
     assert doctest.testmod(text).failed == 0
+
+
+def test_scripts_without_spaces_are_compared_too() -> None:
+    one = "今日は友達と海へ行って、とても楽しかったです。"
+    near = "今日は友達と海へ行って、とても楽しかったよ。"
+    far = "昨日の会議は長くて、何も決まらなかったのが残念だ。"
+    nearby = Nearby([("one", one), ("far", far)])
+    found = nearby.closest(near)
+    assert found is not None and found.id == "one" and not found.is_equal
+    assert Nearby([("far", far)]).closest(near) is None
+
+
+def test_vowel_signs_belong_to_their_word() -> None:
+    assert words("मैं घर जाता हूँ") == {"मैं", "घर", "जाता", "हूँ"}

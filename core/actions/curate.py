@@ -13,10 +13,12 @@ from core.checks.base import Item
 from core.errors import Missing, Problem
 from core.records import Decision, Sample, Verdict
 from core.store import decisions, runs, samples, verdicts
-from core.store.samples import Filter
+from core.store.samples import Filter as Filter  # noqa: PLC0414  the ui asks for it here
 
 REASONS = ("wrong label", "unnatural", "too similar to another", "off topic", "harmful", "other")
 SOURCE_ORDER = ("synthetic", "llm-labelled")
+GRID = 24
+"""Samples on a page of the grid."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +99,7 @@ def edit(
     number = decisions.decide(
         database,
         project,
-        Decision(
-            sample, "edit", annotator, text=text, seconds=seconds, shown_revision=revision
-        ),
+        Decision(sample, "edit", annotator, text=text, seconds=seconds, shown_revision=revision),
         inputs=inputs,
     )
     cleared = [
@@ -140,7 +140,7 @@ def accept_many(
     return Accepted(len(good), dict(left))
 
 
-def grid(project: str, filter_: Filter, after: int = 0, limit: int = 24) -> list[review.Card]:
+def grid(project: str, filter_: Filter, after: int = 0, limit: int = GRID) -> list[review.Card]:
     """Return a page of pseudo-samples with what checks said of them."""
     database = here().database
     page = samples.page(database, project, filter_, limit, after)
@@ -195,9 +195,7 @@ def sources(project: str) -> list[str]:
 
 def counts(project: str, source: str = "synthetic") -> dict[str, Counter[str]]:
     """Return, per class, counts of pending, flagged, accepted and rejected pseudo-samples."""
-    made: dict[str, Counter[str]] = {
-        label: Counter() for label in task_of(project).label_names
-    }
+    made: dict[str, Counter[str]] = {label: Counter() for label in task_of(project).label_names}
     for row in samples.counts(here().database, project):
         if row["source"] == source and row["split"] == "train" and row["label"] in made:
             made[row["label"]][row["status"]] += row["n"]

@@ -18,7 +18,7 @@ from core.registry import content_hash, make, member_ids
 from core.store import decisions, projects, samples, verdicts
 from core.store.db import now
 from core.store.samples import Filter
-from core.tasks.base import LabelSpec, Task
+from core.tasks.base import LabelSpec
 from core.text import normalise
 
 
@@ -219,9 +219,7 @@ def set_task(project: str, labels: Sequence[tuple[str, str]], guidelines: str) -
     if gone := sorted(used - set(names)):
         raise Problem(f"Samples are labelled {gone[0]!r}.", "Relabel them first.")
     changed = type(task)(
-        labels=tuple(
-            LabelSpec(name=name.strip(), definition=text.strip()) for name, text in labels
-        )
+        labels=tuple(LabelSpec(name=name.strip(), definition=text.strip()) for name, text in labels)
     )
     projects.update(here().database, project, task=changed.to_json(), guidelines=guidelines)
 
@@ -251,7 +249,11 @@ def draw_test(project: str, n: int, seed: int = 0, min_per_class: int = 2) -> di
         by_label[str(row.label)].append(row.id)
     scarce = sorted(label for label, ids in by_label.items() if len(ids) <= min_per_class)
     if not rows or n >= len(rows) or scarce:
-        why = f"{scarce[0]!r} has only {len(by_label[scarce[0]])}" if scarce else f"{len(rows):,} in all"
+        why = (
+            f"{scarce[0]!r} has only {len(by_label[scarce[0]])}"
+            if scarce
+            else f"{len(rows):,} in all"
+        )
         raise Problem(f"There are too few labelled rows to draw a test split ({why}).")
     from core.budget import spread
 
@@ -285,7 +287,8 @@ def class_counts(project: str) -> dict[str, list[dict[str, Any]]]:
         split: [
             {"label": label, "source": source, "status": status, "n": n}
             for (label, source, status), n in sorted(
-                found[split].items(), key=lambda item: (order.get(item[0][0] or "", 1_000), item[0][1:])
+                found[split].items(),
+                key=lambda item: (order.get(item[0][0] or "", 1_000), item[0][1:]),
             )
         ]
         for split in sorted(found, key=lambda name: (first.get(name, 2), name))
@@ -446,9 +449,7 @@ def _class_warnings(
             made.append(RowFault(f"no rows of {listed} in {name}", fatal=False))
         unseen = sorted(c for c in counts if others and c not in others)
         if unseen:
-            made.append(
-                RowFault(f"{', '.join(map(repr, unseen))} is not in {other}", fatal=False)
-            )
+            made.append(RowFault(f"{', '.join(map(repr, unseen))} is not in {other}", fatal=False))
     return made
 
 
@@ -462,5 +463,3 @@ def _new_sample(file: str, row: Row, split: str, source: Source) -> NewSample:
         split=split,
         provenance={"file": Path(file).name, "row": number},
     )
-
-

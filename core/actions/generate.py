@@ -83,6 +83,7 @@ class RunStatus:
 
     run: str
     job: Job | None
+    is_preview: bool
     n_wanted: int
     n_usable: int
     n_pending: int
@@ -207,7 +208,9 @@ def estimate(project: str, request: Request, preview: str | None = None) -> Esti
     if price is not None:
         tokens = [estimate_input_tokens(prompt) for prompt in prompts]
         worst = sum(price.of(n, provider.worst_output_tokens) for n in tokens)
-        counted = [r for r in seen if r["input_tokens"] is not None and r["output_tokens"] is not None]
+        counted = [
+            r for r in seen if r["input_tokens"] is not None and r["output_tokens"] is not None
+        ]
         if counted:
             each = [price.of(row["input_tokens"], row["output_tokens"]) for row in counted]
             n_good = sum(row["n_drafts"] - row["n_flagged"] for row in seen)
@@ -306,6 +309,7 @@ def status(project: str, run: str) -> RunStatus:
     return RunStatus(
         run=run,
         job=jobs.of_subject(database, run),
+        is_preview=found["is_preview"],
         n_wanted=sum(found["plan"]["targets"].values()),
         n_usable=of(flagged=False),
         n_pending=of(status="pending"),
@@ -321,11 +325,6 @@ def status(project: str, run: str) -> RunStatus:
         cap_usd=found["plan"]["cap_usd"],
         plan=found["plan"],
     )
-
-
-def job_of(run: str) -> Job | None:
-    """Return the newest job of a run or a preview."""
-    return jobs.of_subject(here().database, run)
 
 
 def at_work(project: str) -> Job | None:
@@ -470,5 +469,3 @@ def _draw_examples(project: str, size: int) -> list[str]:
         ranked = sorted(found, key=lambda row: hashlib.sha256(row.text.encode()).digest())
         drawn += [row.id for row in ranked[: max(2, wanted[label])]]
     return drawn
-
-

@@ -50,7 +50,7 @@ def find_project(name: str) -> Project:
 def read_labels(text: str) -> list[tuple[str, str]]:
     r"""Return the labels of a text, one per line as `name` or `name: definition`.
 
-    >>> read_labels("joy: The writer is glad.\\nanger")
+    >>> read_labels("joy: The writer is glad.\nanger")
     [('joy', 'The writer is glad.'), ('anger', '')]
     """
     found = [line.partition(":") for line in text.splitlines() if line.strip()]
@@ -74,7 +74,9 @@ def create_project(
         raise Problem("A project needs a name.")
     names = [label for label, _ in labels]
     if not all(names):
-        raise Problem("A label has no name.", "Write one label per line: name, or name: definition.")
+        raise Problem(
+            "A label has no name.", "Write one label per line: name, or name: definition."
+        )
     twice = {label for label in names if names.count(label) > 1}
     if twice:
         raise Problem(f"The label {sorted(twice)[0]!r} is there twice.")
@@ -149,7 +151,9 @@ def backup(target: Path) -> Path:
     return target
 
 
-def _next_step(human: int, test: int, synthetic: int, pending: int, n_studies: int) -> tuple[str, str]:
+def _next_step(
+    human: int, test: int, synthetic: int, pending: int, n_studies: int
+) -> tuple[str, str]:
     if not human:
         return "Import human-labelled text", "data"
     if not test:

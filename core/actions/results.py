@@ -14,6 +14,7 @@ from core import metrics, statistics
 from core.actions import train
 from core.actions.session import here, task_of
 from core.errors import Problem
+from core.formats import write_csv
 from core.mixture import Draws, Mixture
 from core.records import PoolRow
 from core.registry import canonical
@@ -136,10 +137,13 @@ def table(project: str, study: str) -> list[dict[str, Any]]:
     ]
 
 
-def summary(project: str, study: str, metric: str = "accuracy") -> list[dict[str, Any]]:
+def summary(
+    project: str, study: str, metric: str = "accuracy", label: str | None = None
+) -> list[dict[str, Any]]:
     """Return one row per cell: sizes, cost, mean with limits, difference to human-only."""
     made = []
-    for point in curve(project, study, metric).points:
+    found = curve(project, study, metric, label=label)
+    for point in found.points:
         difference = point.difference
         made.append(
             {
@@ -149,7 +153,7 @@ def summary(project: str, study: str, metric: str = "accuracy") -> list[dict[str
                 "human rows in prompts": point.n_behind,
                 "cost (USD)": point.cost_usd,
                 "seeds": point.estimate.n_seeds,
-                METRICS[metric]: point.estimate.mean,
+                found.metric: point.estimate.mean,
                 "low": point.estimate.low,
                 "high": point.estimate.high,
                 "difference to human only": difference.mean if difference else None,
@@ -158,6 +162,23 @@ def summary(project: str, study: str, metric: str = "accuracy") -> list[dict[str
             }
         )
     return made
+
+
+def trials_csv(project: str, study: str) -> str:
+    """Return the table of trials as CSV."""
+    rows = table(project, study)
+    return write_csv(list(rows[0]) if rows else [], rows)
+
+
+def summary_csv(project: str, study: str, metric: str, label: str | None = None) -> str:
+    """Return the summary by cell as CSV."""
+    rows = summary(project, study, metric, label)
+    return write_csv(list(rows[0]) if rows else [], rows)
+
+
+def labels(project: str) -> tuple[str, ...]:
+    """Return the names of the task's labels, in its order."""
+    return task_of(project).label_names
 
 
 def confusion(
@@ -170,7 +191,9 @@ def confusion(
     total = [[0] * len(names) for _ in names]
     for predicted, _ in studies.predictions(here().database, project, keys).values():
         counts = metrics.confusion(gold, predicted, len(names))
-        total = [[a + b for a, b in zip(x, y, strict=True)] for x, y in zip(total, counts, strict=True)]
+        total = [
+            [a + b for a, b in zip(x, y, strict=True)] for x, y in zip(total, counts, strict=True)
+        ]
     return names, total
 
 
@@ -231,9 +254,7 @@ def _test_rows(project: str, study: str) -> list[dict[str, Any]]:
 
 def _by_seed(cell: Sequence[Mapping[str, Any]], metric: str, label: str) -> dict[int, float]:
     return {
-        row["seed"]: _value(row["scores"], metric, label)
-        for row in cell
-        if row["status"] == "done"
+        row["seed"]: _value(row["scores"], metric, label) for row in cell if row["status"] == "done"
     }
 
 

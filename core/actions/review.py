@@ -10,7 +10,7 @@ from core.errors import Problem
 from core.records import Decision, Sample, Verdict
 from core.store import decisions, samples, verdicts
 from core.store.decisions import Undone
-from core.store.samples import Filter
+from core.store.samples import Filter as Filter  # noqa: PLC0414  the ui asks for it here
 
 PAGE = 200
 """Rows of a table, and candidates looked at for the next card."""
@@ -71,8 +71,8 @@ def queue(
     n_total = samples.count(database, project, whole)
     for sample in samples.by_ids(database, project, [first] if first else []):
         if sample.source == wanted.source:
-            card = card_of(project, annotator, sample.id)
-            return Queue(card, n_left, n_total, min(len(skipped), n_left))
+            front = card_of(project, annotator, sample.id)
+            return Queue(front, n_left, n_total, min(len(skipped), n_left))
     found, after = None, 0
     first_skipped: Sample | None = None
     while found is None:
@@ -172,15 +172,21 @@ def label_many(project: str, annotator: str, labels: dict[str, str]) -> None:
 
 
 def apply_many(
-    project: str, annotator: str, labels: Mapping[str, str], left_out: Collection[str] = ()
+    project: str, annotator: str, labels: Mapping[str, str], left_out: Mapping[str, bool]
 ) -> int:
-    """Label some samples and leave others out as one batch; return how many were decided on."""
-    events = [
-        Decision(sample, "label", annotator, label=chosen)
-        for sample, chosen in labels.items()
-        if sample not in left_out
-    ]
-    events += [Decision(sample, "reject", annotator) for sample in left_out]
+    """Label samples, leave them out or take them in again, as one batch; return how many.
+
+    Raises:
+        Problem: nothing was changed.
+    """
+    events = []
+    for sample in {**labels, **left_out}:
+        if left_out.get(sample):
+            events.append(Decision(sample, "reject", annotator))
+        elif sample in labels:
+            events.append(Decision(sample, "label", annotator, label=labels[sample]))
+        else:
+            events.append(Decision(sample, "accept", annotator))
     if not events:
         raise Problem("Nothing was changed.")
     decisions.decide_many(here().database, project, events)
@@ -221,6 +227,4 @@ def keys_of(labels: Sequence[str]) -> dict[str, str | None]:
     {'a': '1', 'b': '2'}
     """
     keys: list[str | None] = [*"1234567890", *FREE_LETTERS]
-    return {
-        name: keys[i] if len(labels) <= MOST_KEYS else None for i, name in enumerate(labels)
-    }
+    return {name: keys[i] if len(labels) <= MOST_KEYS else None for i, name in enumerate(labels)}

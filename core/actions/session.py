@@ -36,7 +36,9 @@ def home_folder(given: str | Path | None = None) -> Path:
     return Path(chosen).expanduser().resolve()
 
 
-def start(home: str | Path | None = None, what: str = "a command", executor: str = "local") -> Session:
+def start(
+    home: str | Path | None = None, what: str = "a command", executor: str = "local"
+) -> Session:
     """Open the home folder, once per process, and recover what a dead owner left.
 
     Raises:

@@ -86,6 +86,14 @@ def study_kinds() -> dict[str, str]:
     return {name: member("studies", name).title for name in member_ids("studies")}
 
 
+def has_rows(project: str, split: str) -> bool:
+    """Say whether a split has labelled rows that a study could use."""
+    return any(
+        row["split"] == split and row["status"] == "accepted" and row["label"] is not None
+        for row in samples.counts(here().database, project)
+    )
+
+
 def pool_rows(project: str) -> tuple[list[PoolRow], PoolReport]:
     """Return the rows that a pool frozen now would hold, and what it keeps out.
 
@@ -131,9 +139,7 @@ def outline(project: str, request: StudyRequest) -> Outline:
     labels = task_of(project).label_names
     plan = _planned(here().home, project, newest, study, student, labels, prices(project))
     seconds, is_measured = _time(project, request.student, plan.trials, len(rows))
-    return Outline(
-        len(plan.trials), 0, plan.left_out, seconds, is_measured, report, plan.trials
-    )
+    return Outline(len(plan.trials), 0, plan.left_out, seconds, is_measured, report, plan.trials)
 
 
 @lru_cache(maxsize=8)
@@ -326,9 +332,7 @@ def _n_samples(project: str) -> int:
     return sum(row["n"] for row in rows)
 
 
-def _time(
-    project: str, student: str, trials: Sequence[Trial], n_rows: int
-) -> tuple[float, bool]:
+def _time(project: str, student: str, trials: Sequence[Trial], n_rows: int) -> tuple[float, bool]:
     """Return rough seconds for trials, by those of the same student that ran here before."""
     seen = studies.seconds_per_row(here().database, project, student)
     start, per_row = ROUGH_SECONDS.get(student, (10.0, 0.01))

@@ -1,4 +1,4 @@
-"""A generation run: rounds of prompts under a cap; a completion that arrived is never asked again."""
+"""A generation run: rounds of prompts under a cap; what arrived is never asked for again."""
 
 from __future__ import annotations
 
@@ -27,6 +27,8 @@ N_AT_ONCE = 8
 """Requests in flight at the same time."""
 MAX_ATTEMPTS = 6
 """Attempts per prompt before its completion counts as failed."""
+MAX_FAILED_IN_A_ROW = 3
+"""Prompts without an answer after which the provider counts as down and the run stops."""
 
 
 class CapReached(ProviderStop):
@@ -79,9 +81,7 @@ def work(folder: Path, plan: Mapping[str, Any], outbox: Outbox, paused: threadin
     strategy = from_json(Strategy, plan["strategy"])
     provider = from_json(Provider, plan["provider"])
     existing = [Item(*row) for row in _lines(folder / "texts.jsonl")]
-    judges: list[Judge] = [
-        make(Check, name, {}).start(existing) for name in member_ids("checks")
-    ]
+    judges: list[Judge] = [make(Check, name, {}).start(existing) for name in member_ids("checks")]
     asker = _Asker(plan, provider, outbox, _lines(folder / "known.jsonl"), paused)
     progress = Progress()
     while prompts := strategy.next_round(generation, progress):
@@ -93,9 +93,7 @@ def work(folder: Path, plan: Mapping[str, Any], outbox: Outbox, paused: threadin
                 continue
             reading = strategy.read(generation, prompt, completion)
             line = _judged(plan, provider.key_of(prompt), reading, judges)
-            outbox.put(
-                "reading", {**line, "label": label, "was_cached": was_cached}, sync=True
-            )
+            outbox.put("reading", {**line, "label": label, "was_cached": was_cached}, sync=True)
             usable = line["n_drafts"] - line["n_flagged"]
             progress.n_usable[label] = progress.n_usable.get(label, 0) + usable
         if paused.is_set():
@@ -118,21 +116,16 @@ def keep(cursor: Cursor, project: str, run: Mapping[str, Any], line: Mapping[str
     elif kind == "completion":
         if runs.keep_completion(cursor, project, run["id"], line["key"], line):
             ledger.book(cursor, run["id"], line["attempt"], "spend", line["cost_usd"])
-    elif kind == "reading" and runs.keep_reading(
-        cursor, project, run["id"], line["key"], line
-    ):
-        if line["drafts"] and not run["is_preview"]:
+    elif kind == "reading":
+        is_new = runs.keep_reading(cursor, project, run["id"], line["key"], line)
+        if is_new and line["drafts"] and not run["is_preview"]:
             _keep_drafts(cursor, project, run, line)
 
 
 def _keep_drafts(
     cursor: Cursor, project: str, run: Mapping[str, Any], line: Mapping[str, Any]
 ) -> None:
-    prompt = json.loads(
-        cursor.execute(
-            "SELECT prompt FROM completion WHERE project = ? AND key = ?", [project, line["key"]]
-        ).fetchone()[0]  # type: ignore[index]  # the completion's line came before
-    )
+    human_ids = runs.human_ids(cursor, project, line["key"])
     plan = run["plan"]
     made = [
         NewSample(
@@ -147,7 +140,7 @@ def _keep_drafts(
                 "completion": line["key"],
                 "provider": plan["provider"],
                 "strategy": plan["strategy"],
-                "human_ids": prompt["human_ids"],
+                "human_ids": human_ids,
             },
         )
         for draft in line["drafts"]
@@ -208,7 +201,7 @@ class _Asker:
         self._reserved: dict[str, float | None] = {}
         self._money = threading.Lock()
         self._stopped = threading.Event()
-        self._attempts = 0
+        self._attempts = self._n_failed_in_a_row = 0
         self._start = time.time_ns()
         self.why_exhausted = ""
         self._known = {
@@ -218,9 +211,7 @@ class _Asker:
             for row in known
         }
 
-    def ask(
-        self, prompts: Sequence[Prompt]
-    ) -> Iterator[tuple[Prompt, Completion | None, bool]]:
+    def ask(self, prompts: Sequence[Prompt]) -> Iterator[tuple[Prompt, Completion | None, bool]]:
         """Yield the completion of each prompt in order, and whether it was there already.
 
         None stands for a class of which nothing is left. A pause lets requests in flight arrive
@@ -274,7 +265,15 @@ class _Asker:
                 raise
             else:
                 self._spend(name, key, prompt, completion)
+                self._n_failed_in_a_row = 0
                 return completion, False
+        with self._money:
+            self._n_failed_in_a_row += 1
+            if self._n_failed_in_a_row >= MAX_FAILED_IN_A_ROW:
+                raise ProviderStop(
+                    f"{self._n_failed_in_a_row} prompts in a row got no answer: {last}",
+                    "Resume when the provider is well again; nothing that arrived is lost.",
+                )
         failed = Completion("", "failed", self._provider.model_name, None, None, detail=last)
         return failed, False
 
@@ -282,9 +281,7 @@ class _Asker:
         """Put the worst-case price on disk before a request may cost it."""
         usd = None
         if self._price:
-            usd = self._price.of(
-                estimate_input_tokens(prompt), self._provider.worst_output_tokens
-            )
+            usd = self._price.of(estimate_input_tokens(prompt), self._provider.worst_output_tokens)
         with self._money:
             if self._cap is not None and self._committed + (usd or 0.0) > self._cap:
                 raise CapReached(

@@ -147,5 +147,7 @@ def _request(
 
 def _write_json(path: Path, data: Any) -> None:
     staging = path.with_suffix(".new")
-    staging.write_text(json.dumps(data, ensure_ascii=False), encoding="utf-8", errors="surrogatepass")
+    staging.write_text(
+        json.dumps(data, ensure_ascii=False), encoding="utf-8", errors="surrogatepass"
+    )
     staging.replace(path)

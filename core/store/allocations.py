@@ -33,6 +33,4 @@ def of_project(database: Database, project: str) -> list[dict[str, Any]]:
 def delete(database: Database, project: str, allocation: str) -> None:
     """Forget a plan."""
     with database.write() as cursor:
-        cursor.execute(
-            "DELETE FROM allocation WHERE project = ? AND id = ?", [project, allocation]
-        )
+        cursor.execute("DELETE FROM allocation WHERE project = ? AND id = ?", [project, allocation])

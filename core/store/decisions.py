@@ -1,4 +1,4 @@
-"""Decisions are appended; what they come to stands in `sample_now`, written in the same transaction.
+"""Decisions are appended; what they come to stands in `sample_now`, in the same transaction.
 
 `STATE` is the one query that says what decisions come to. A decision runs it for the samples it
 touches, `rebuild` for all of them, so the two cannot differ in meaning; a test compares them.

@@ -72,9 +72,7 @@ def of_project(database: Database, project: str | None = None) -> list[Job]:
 def of_subject(database: Database, subject: str) -> Job | None:
     """Return the newest job that works on a run or a study, if there is one."""
     with database.read() as cursor:
-        cursor.execute(
-            _NOW + " WHERE subject = ? ORDER BY job.created_at DESC LIMIT 1", [subject]
-        )
+        cursor.execute(_NOW + " WHERE subject = ? ORDER BY job.created_at DESC LIMIT 1", [subject])
         rows = dicts(cursor)
     return _job(rows[0]) if rows else None
 

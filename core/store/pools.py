@@ -94,9 +94,7 @@ def read(file: Path) -> list[PoolRow]:
 def about(database: Database, project: str, pool: str) -> dict[str, Any]:
     """Return a pool's report and the last event it saw."""
     with database.read() as cursor:
-        cursor.execute(
-            "SELECT * FROM pool WHERE hash = ? AND project = ?", [pool, project]
-        )
+        cursor.execute("SELECT * FROM pool WHERE hash = ? AND project = ?", [pool, project])
         rows = dicts(cursor)
     if not rows:
         raise Missing(f"There is no pool {pool}.")

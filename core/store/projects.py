@@ -27,7 +27,9 @@ def create(database: Database, project: Project) -> Project:
     )
     with database.write() as cursor:
         if cursor.execute("SELECT 1 FROM project WHERE name = ?", [made.name]).fetchone():
-            raise Problem(f"There is a project called {made.name!r} already.", "Choose another name.")
+            raise Problem(
+                f"There is a project called {made.name!r} already.", "Choose another name."
+            )
         cursor.execute(
             "INSERT INTO project VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             [

@@ -75,16 +75,21 @@ def keep_completion(
     return True
 
 
-def keep_reading(
-    cursor: Cursor, project: str, run: str, key: str, row: Mapping[str, Any]
-) -> bool:
+def human_ids(cursor: Cursor, project: str, key: str) -> list[str]:
+    """Return the human samples that the prompt of a completion showed."""
+    row = cursor.execute(
+        "SELECT prompt -> 'human_ids' FROM completion WHERE project = ? AND key = ?",
+        [project, key],
+    ).fetchone()
+    return json.loads(row[0]) if row else []
+
+
+def keep_reading(cursor: Cursor, project: str, run: str, key: str, row: Mapping[str, Any]) -> bool:
     """Keep what a run read in a completion, once; a failed one gives way; say if it was new."""
     cursor.execute(
         "DELETE FROM reading WHERE run = ? AND key = ? AND outcome = 'failed'", [run, key]
     )
-    if cursor.execute(
-        "SELECT 1 FROM reading WHERE run = ? AND key = ?", [run, key]
-    ).fetchone():
+    if cursor.execute("SELECT 1 FROM reading WHERE run = ? AND key = ?", [run, key]).fetchone():
         return False
     cursor.execute(
         "INSERT INTO reading VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",

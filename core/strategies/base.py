@@ -54,7 +54,7 @@ class Progress:
 
 
 class Strategy(Member):
-    """A way to make prompts; pure, so its prompts depend only on plan, seed and completed rounds."""
+    """A way to make prompts; they depend only on plan, seed and completed rounds."""
 
     family: ClassVar[str] = "strategies"
 

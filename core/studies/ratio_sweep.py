@@ -82,9 +82,7 @@ class RatioSweep(Study):
                     for seed in seeds
                 }
             except Short as short:
-                left_out.append(
-                    LeftOut(ratio, mixture.n_human, mixture.n_synthetic, short.message)
-                )
+                left_out.append(LeftOut(ratio, mixture.n_human, mixture.n_synthetic, short.message))
         trials = tuple(kept[ratio][seed] for seed in seeds for ratio in kept)
         return StudyPlan(trials, tuple(left_out))
 

@@ -50,7 +50,9 @@ class Classify(Task):
         if not isinstance(text, str) or not text.strip():
             raise Unreadable("an item has no text")
         if item.get("label") != label:
-            raise Unreadable(f"an item is labelled {item.get('label')!r}, but {label!r} was asked for")
+            raise Unreadable(
+                f"an item is labelled {item.get('label')!r}, but {label!r} was asked for"
+            )
         return Draft({"text": text.strip()}, text.strip(), label)
 
     def check(self, label: str) -> str | None:

@@ -11,7 +11,9 @@ from pydantic.fields import FieldInfo
 from core.registry import member
 
 
-def settings(family: str, member_id: str, key: str, skip: frozenset[str] = frozenset()) -> dict[str, Any]:
+def settings(
+    family: str, member_id: str, key: str, skip: frozenset[str] = frozenset()
+) -> dict[str, Any]:
     """Show one widget per field of a member and return the settings."""
     made = {}
     for name, field in member(family, member_id).model_fields.items():
@@ -35,13 +37,14 @@ def _widget(name: str, field: FieldInfo, key: str) -> Any:
     if kind is bool:
         return st.checkbox(label, value=bool(default), help=told, key=key)
     if kind in (int, float):
-        number = {"step": 1, "format": "%d"} if kind is int else {"step": 0.1, "format": "%.4g"}
-        bounds = {
+        number: dict[str, Any] = {
+            "step": kind(1) if kind is int else 0.1,
+            "format": "%d" if kind is int else "%.4g",
+            "value": None if default is None else kind(default),
             "min_value": None if low is None else kind(low),
             "max_value": None if high is None else kind(high),
         }
-        value = None if default is None else kind(default)
-        return st.number_input(label, value=value, help=told, key=key, **bounds, **number)
+        return st.number_input(label, help=told, key=key, **number)
     if get_origin(kind) is tuple:
         part = get_args(kind)[0]
         text = st.text_input(

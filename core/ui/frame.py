@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -25,9 +26,13 @@ PAGES = {
 """File name -> title and icon, in the order of the job."""
 
 
+ALLOW_OPEN = "ADMIX_ALLOW_OPEN"
+"""Environment variable that opens Admix to other addresses although it has no accounts."""
+
+
 @contextmanager
-def problems() -> Iterator[None]:
-    """Show a `Problem` as what is wrong and what to do, and go on with the page."""
+def problems(is_fatal: bool = False) -> Iterator[None]:
+    """Show a `Problem` as what is wrong and what to do; go on with the page unless it is fatal."""
     try:
         yield
     except Problem as problem:
@@ -35,6 +40,29 @@ def problems() -> Iterator[None]:
         if problem.hint:
             told += f"\n\n{look.plain(problem.hint)}"
         st.error(told, icon=":material/error:")
+        if is_fatal:
+            st.stop()
+
+
+def stay_here() -> None:
+    """Show nothing but why, where Admix is served on an address that others reach.
+
+    There are no accounts yet, so whoever reaches the address could decide and spend.
+    """
+    address = str(st.get_option("server.address") or "")
+    if address in ("127.0.0.1", "localhost", "::1") or os.environ.get(ALLOW_OPEN) == "1":
+        return
+    st.title("Admix stays shut")
+    st.error(
+        f"It is served on {look.plain(address or 'every address')}, where anybody who reaches it"
+        " could decide and spend money.",
+        icon=":material/lock:",
+    )
+    st.write(
+        "Serve it on this machine alone (`--server.address 127.0.0.1`) and reach it from elsewhere"
+        f" through an SSH tunnel. If you know what you do, set `{ALLOW_OPEN}=1`."
+    )
+    st.stop()
 
 
 def open_page(page: str, about: str) -> Project:
@@ -50,7 +78,7 @@ def open_page(page: str, about: str) -> Project:
         st.stop()
     if project.is_demo:
         st.caption(
-            ":material/science: Demo: the *human* texts are a stand-in written for this project, and"
+            ":material/science: Demo: the *human* texts are a stand-in written for this project;"
             " provider and prices are examples."
         )
     return project
@@ -62,13 +90,16 @@ def chosen_project() -> Project | None:
     if not projects:
         return None
     names = [project.name for project in projects]
-    asked = st.query_params.get("project", st.session_state.get("project"))
+    address, before = st.query_params.get("project"), st.session_state.get("project")
+    asked = address or before
     if asked not in names:
-        asked = names[0]
+        asked = before if before in names else names[0]
+    if asked != before or st.session_state.get("project_choice") not in names:
+        # An address or an action chose, not the box.
+        st.session_state["project_choice"] = asked
     with st.sidebar:
-        name = st.selectbox("Project", names, index=names.index(asked), key="project_choice")
-    st.session_state["project"] = name
-    st.query_params["project"] = name
+        name = st.selectbox("Project", names, key="project_choice")
+    choose(name)
     return projects[names.index(name)]
 
 
@@ -76,13 +107,7 @@ def who(required: bool = True) -> str:
     """Return the annotator's name, asked once and kept in the address."""
     name = st.query_params.get("who", st.session_state.get("who", "")).strip()[:60]
     if not name and required:
-        with st.form("who_form"):
-            st.write("**Who is deciding?** Decisions are kept under this name.")
-            given = st.text_input("Your name", max_chars=60)
-            if st.form_submit_button("Start", type="primary") and given.strip():
-                st.session_state["who"] = given.strip()
-                st.query_params["who"] = given.strip()
-                st.rerun()
+        ask_who()
         st.stop()
     if name:
         st.session_state["who"] = name
@@ -90,6 +115,31 @@ def who(required: bool = True) -> str:
         with st.sidebar:
             st.caption(f":material/person: {look.plain(name)}")
     return name
+
+
+def ask_who() -> None:
+    """Ask for the annotator's name."""
+    with st.form("who_form"):
+        st.write("**Who is deciding?** Decisions are kept under this name.")
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            given = st.text_input("Your name", max_chars=60, width=320)
+            sent = st.form_submit_button("Start", type="primary")
+        if sent and given.strip():
+            st.session_state["who"] = given.strip()
+            st.query_params["who"] = given.strip()
+            st.rerun()
+
+
+def choose(name: str) -> None:
+    """Make a project the chosen one, in the session and in the address."""
+    st.session_state["project"] = name
+    st.query_params["project"] = name
+
+
+def address(project: str) -> dict[str, str]:
+    """Return what a link to a page needs to open it for a project and the same person."""
+    who = st.session_state.get("who")
+    return {"project": project, **({"who": who} if who else {})}
 
 
 def say(message: str, icon: str = ":material/check:") -> None:

@@ -17,6 +17,7 @@ PAGE_ICON = "⚖️"
 
 _STYLE = """
 <style>
+[data-testid="stMainBlockContainer"] { padding-top: 3.2rem; padding-bottom: 4rem; }
 .admix-text {
   white-space: pre-wrap; overflow-wrap: anywhere; unicode-bidi: plaintext;
   font-size: 1.15rem; line-height: 1.6; padding: 1rem 1.2rem; margin: 0 0 .6rem 0;
@@ -78,7 +79,7 @@ def usd(amount: float | None, digits: int = 2) -> str:
 def duration(seconds: float) -> str:
     """Return a time as people say it.
 
-    >>> duration(45), duration(150), duration(7300)
+    >>> duration(45), duration(200), duration(7300)
     ('45 s', '3 min', '2.0 h')
     """
     if seconds < 90:

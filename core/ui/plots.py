@@ -22,6 +22,11 @@ CAPTION = (
 )
 EXPORT_SIZE = (1280, 720)
 """Width and height of a downloaded picture, in pixels before scaling."""
+CONFIG: dict[str, Any] = {
+    "displaylogo": False,
+    "modeBarButtonsToRemove": ["toImage", "select2d", "lasso2d", "autoScale2d"],
+}
+"""On screen; pictures are downloaded with their own buttons, on a light ground."""
 _GREY = "#8A8D99"
 _SHARES = (AXES["synthetic_share"], AXES["money_share"])
 
@@ -36,7 +41,9 @@ def curve_figure(curve: Curve, for_export: bool = False) -> go.Figure:
     human = curve.human_only
     if human is not None:
         _human_line(figure, human)
-    seeds = [(point, seed, value) for point in curve.points for seed, value in point.by_seed.items()]
+    seeds = [
+        (point, seed, value) for point in curve.points for seed, value in point.by_seed.items()
+    ]
     if seeds:
         figure.add_scatter(
             x=[point.x for point, _, _ in seeds],
@@ -94,11 +101,18 @@ def confusion_figure(labels: Sequence[str], counts: Sequence[Sequence[int]]) -> 
               for row, total in zip(counts, totals, strict=True)]  # fmt: skip
     figure = go.Figure(
         go.Heatmap(
-            x=places, y=places, z=shares, zmin=0, zmax=1, text=[list(row) for row in counts],
-            texttemplate="%{text}", colorscale=[[0, "rgba(71,74,138,0.04)"], [1, "#474A8A"]],
+            x=places,
+            y=places,
+            z=shares,
+            zmin=0,
+            zmax=1,
+            text=[list(row) for row in counts],
+            texttemplate="%{text}",
+            colorscale=[[0, "rgba(71,74,138,0.04)"], [1, "#474A8A"]],
             hovertemplate="%{text} items, %{z:.0%} of the row<extra></extra>",
             colorbar={"title": {"text": "Share of<br>gold label"}, "tickformat": ".0%"},
-            xgap=2, ygap=2,
+            xgap=2,
+            ygap=2,
         )  # fmt: skip
     )
     ticks = {"tickvals": places, "ticktext": names, "showgrid": False, "zeroline": False}
@@ -218,9 +232,7 @@ def _stacked(counts: Mapping[str, tuple[int, int]], unit: str) -> go.Figure:
     return figure
 
 
-def _dressed(
-    figure: go.Figure, title: str, notes: Sequence[str], for_export: bool
-) -> go.Figure:
+def _dressed(figure: go.Figure, title: str, notes: Sequence[str], for_export: bool) -> go.Figure:
     axis = {"title_font": {"size": 19}, "tickfont": {"size": 16}, "title_standoff": 12}
     figure.update_xaxes(**axis)
     figure.update_yaxes(**axis)

@@ -1,0 +1,185 @@
+"""What does a study say? Its headline, a point's samples and mistakes, and its tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+
+from core.actions import results
+from core.actions.results import Curve, Point
+from core.statistics import Estimate
+from core.ui import look, pictures, plots
+
+VIEWS = {
+    "samples": "Samples of a point",
+    "confusion": "Confusion",
+    "difference": "Difference to human only",
+    "table": "Tables",
+    "published": "Published figures",
+}
+SHARE = st.column_config.NumberColumn(format="percent")
+FIGURE = st.column_config.NumberColumn(format="%.3f")
+COLUMNS = {
+    "synthetic share": SHARE,
+    "synthetic_share": SHARE,
+    "money_share": SHARE,
+    "cost (USD)": st.column_config.NumberColumn(format="$%.2f"),
+    "cost_usd": st.column_config.NumberColumn(format="$%.2f"),
+    **dict.fromkeys(
+        [*results.METRICS.values(), "low", "high", "difference to human only", "difference low",
+         "difference high", "accuracy", "macro_f1", "weighted_f1", "probability"], FIGURE,
+    ),
+}  # fmt: skip
+"""How tables of results show their columns."""
+
+
+def headline(curve: Curve) -> None:
+    """Show human-only, the highest mean with synthetic data, and all-synthetic, with limits."""
+    mixed = [point for point in curve.points if point.n_synthetic]
+    shown = [("Human only", curve.human_only)]
+    if mixed:
+        top = max(mixed, key=lambda point: point.estimate.mean)
+        shown.append((f"Highest mean, {top.synthetic_share:.0%} synthetic", top))
+        if mixed[-1].n_human == 0 and mixed[-1] is not top:
+            shown.append(("All synthetic", mixed[-1]))
+    with st.container(horizontal=True):
+        for name, point in shown:
+            if point is not None:
+                with st.container(width=290):
+                    st.metric(name, f"{point.estimate.mean:.3f}")
+                    st.caption(look.plain(limits(point.estimate)))
+
+
+def limits(estimate: Estimate) -> str:
+    """Return the interval of an estimate in words, or why there is none."""
+    if estimate.low is None or estimate.high is None:
+        return f"no interval: {estimate.refused}"
+    return f"95% interval {estimate.low:.3f} to {estimate.high:.3f}, {estimate.n_seeds} seeds"
+
+
+def plot(curve: Curve) -> str | None:
+    """Show the curve and return the trial whose dot was clicked, once."""
+    event = st.plotly_chart(
+        plots.curve_figure(curve), key=f"curve_{curve.study['id']}_{curve.axis}_{curve.metric}",
+        on_select="rerun", selection_mode="points", config=plots.CONFIG,
+        alt=f"{curve.metric} over {curve.axis}",
+    )  # fmt: skip
+    st.caption(look.plain(f"{plots.subtitle(curve)}. {plots.CAPTION}"))
+    for note in curve.notes:
+        st.caption(f":material/info: {look.plain(note)}")
+    points = event.selection.points if event else []
+    clicked = points[0]["customdata"][0] if points and points[0].get("customdata") else None
+    if clicked == st.session_state.get("clicked"):
+        return None
+    st.session_state["clicked"] = clicked
+    return clicked
+
+
+def downloads(project: str, curve: Curve, metric: str, label: str | None) -> None:
+    """Show the plot's pictures and data as downloads."""
+    name = _file_name(curve.study["name"])
+    with st.container(horizontal=True, vertical_alignment="center"):
+        with st.container(width="content"):
+            pictures.downloads(plots.curve_figure(curve, for_export=True), name, "curve_picture")
+        study = curve.study["id"]
+        st.download_button("Trials (CSV)", lambda: results.trials_csv(project, study),
+                           f"{name}-trials.csv", "text/csv", on_click="ignore")  # fmt: skip
+        st.download_button("Summary (CSV)", lambda: results.summary_csv(project, study, metric, label),
+                           f"{name}-summary.csv", "text/csv", on_click="ignore")  # fmt: skip
+
+
+def trial_names(curve: Curve) -> dict[str, str]:
+    """Return every trial done by its key, in words."""
+    return {
+        key: f"{_cell(point)}, seed {seed}"
+        for point in curve.points
+        for seed, key in point.keys.items()
+    }
+
+
+def samples(project: str, study: str, trial: str) -> None:
+    """Show which samples trained a trial, by source, and which test items it got wrong."""
+    made = results.made_by(project, study, trial)
+    by_source: dict[str, list[Mapping[str, Any]]] = {"human": [], "synthetic": []}
+    for row in made.trained_on:
+        by_source.setdefault(row["source"], []).append(row)
+    titles = [f"Trained on {len(rows):,} {source}" for source, rows in by_source.items()]
+    wrong, *tabs = st.tabs([f"Wrong: {len(made.wrong):,} of {made.n_test:,} test items", *titles])
+    with wrong:
+        _searchable(made.wrong, "wrong", {"text": "text", "label": "gold", "predicted": "predicted",
+                                          "probability": "probability"})  # fmt: skip
+    for tab, (source, rows) in zip(tabs, by_source.items(), strict=True):
+        with tab:
+            look.source_badge(source)
+            _searchable(rows, source, {"text": "text", "label": "label", "id": "id"})
+
+
+def confusion(project: str, study: str, curve: Curve) -> None:
+    """Show the confusion matrix of a cell, over all its seeds."""
+    cells = {i: _cell(point) for i, point in enumerate(curve.points)}
+    chosen = st.selectbox("Cell", list(cells), format_func=cells.__getitem__, key="confusion_cell",
+                          width=460)  # fmt: skip
+    keys = list(curve.points[chosen].keys.values())
+    names, counts = results.confusion(project, study, keys)
+    st.plotly_chart(plots.confusion_figure(names, counts), key="confusion", config=plots.CONFIG)
+    st.caption(f"Numbers are test items, summed over {len(keys)} seeds; labels in the task's order.")
+
+
+def tables(project: str, study: str, metric: str, label: str | None) -> None:
+    """Show the summary by cell, and one row per trial."""
+    st.markdown("**By cell**")
+    st.dataframe(results.summary(project, study, metric, label), hide_index=True, column_config=COLUMNS)
+    st.markdown("**By trial**")
+    st.dataframe(results.table(project, study), hide_index=True, column_config=COLUMNS)
+
+
+def difference(curve: Curve) -> None:
+    """Show the paired differences to human-only, with their limits."""
+    if not any(point.difference for point in curve.points):
+        st.info("A difference needs a human-only cell and one with synthetic rows, same seeds.")
+        return
+    st.plotly_chart(plots.difference_figure(curve), key="difference", config=plots.CONFIG)
+    st.caption(
+        "Each seed's cell minus the same seed's human-only cell; bars: 95% interval of the mean"
+        " (Student's t over seeds), for new draws from this pool; the same test items."
+    )
+
+
+def published() -> None:
+    """Show a publication's figures as a figure of their own, named as other data."""
+    data = results.published()
+    st.warning(
+        "Other data, another student, another LLM: published figures, not results of this project.",
+        icon=":material/menu_book:",
+    )
+    st.plotly_chart(plots.published_figure(data), key="published", theme=None, config=plots.CONFIG)
+    st.caption(look.plain(f"Source: {data['source']} {data['data']}; generator {data['generator']};"
+                          f" student {data['student']}. Not given there:"
+                          f" {', '.join(data['unknown'])}."))  # fmt: skip
+    with st.expander("Original counts per class"):
+        st.dataframe([data["original_counts"]], hide_index=True)
+
+
+def _searchable(rows: Sequence[Mapping[str, Any]], key: str, names: Mapping[str, str]) -> None:
+    if not rows:
+        st.caption("None.")
+        return
+    asked = st.text_input("Search", key=f"search_{key}", width=320).casefold()
+    shown = [
+        {name: row[column] for column, name in names.items()}
+        for row in rows
+        if asked in f"{row['text']} {row['label']} {row.get('predicted', '')}".casefold()
+    ]
+    st.caption(f"{len(shown):,} of {len(rows):,}")
+    st.dataframe(shown, hide_index=True, column_config={
+        **COLUMNS, "text": st.column_config.TextColumn(width="large")})  # fmt: skip
+
+
+def _cell(point: Point) -> str:
+    return f"{point.synthetic_share:.0%} synthetic ({point.n_human:,} + {point.n_synthetic:,} rows)"
+
+
+def _file_name(name: str) -> str:
+    return "".join(c if c.isalnum() else "-" for c in name).strip("-").lower() or "study"

@@ -1,0 +1,168 @@
+"""How is one sample shown to the person who decides on it?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from core.actions import curate, review
+from core.actions.review import Card, Queue
+from core.records import Label, Verdict
+from core.ui import desk, look
+from core.ui.desk import Desk, Shown
+
+_STYLE = """
+<style>
+.st-key-admix-card .admix-text { min-height: 8.5rem; }
+.st-key-admix-labels {
+  display: grid; grid-template-columns: repeat(auto-fill, minmax(9.2rem, 1fr)); gap: .5rem;
+}
+.st-key-admix-labels > div, .st-key-admix-labels button { width: 100%; }
+.st-key-admix-labels button p { overflow-wrap: anywhere; }
+.st-key-admix-guide [data-testid="stExpanderDetails"] { max-height: 66vh; overflow-y: auto; }
+</style>
+"""
+
+
+def style() -> None:
+    """Put the rules for cards in place; once per page."""
+    st.html(_STYLE)
+
+
+def text(card: Card) -> None:
+    """Show a card's text in the colour of its source, with what is known of it."""
+    sample = card.sample
+    about = [f"split {sample.split}"] if sample.split != "train" else []
+    if sample.n_decisions:
+        times = "once" if sample.n_decisions == 1 else f"{sample.n_decisions} times"
+        about.append(f"decided {times}, last by {sample.annotator}")
+    if sample.status == "rejected":
+        about.append("left out")
+    if sample.imported_label and sample.imported_label != sample.label:
+        about.append(f"imported as {sample.imported_label}")
+    look.source_badge(sample.source, " · ".join(about))
+    with st.container(key="admix-card"):
+        look.literal(sample.text, sample.source)
+
+
+def label_choice(at: Desk, shown: Shown, card: Card, labels: Sequence[Label]) -> None:
+    """Offer every label as a button with its key, or a box to type in where there are many."""
+    current = card.sample.label
+    keys = review.keys_of([label.name for label in labels])
+    if len(labels) > review.MOST_KEYS:
+        _label_box(at, shown, current, labels)
+        return
+    with st.container(key="admix-labels", horizontal=True, gap="small"):
+        for number, label in enumerate(labels):
+            desk.button(
+                at, shown, f"label{number}", look.plain(label.name), keys[label.name],
+                review.label, label.name, help=look.plain(label.definition) or None,
+                type="primary" if label.name == current else "secondary", width="stretch",
+            )  # fmt: skip
+
+
+def _label_box(at: Desk, shown: Shown, current: str | None, labels: Sequence[Label]) -> None:
+    names = [label.name for label in labels]
+    box = at.key("box")
+
+    def chosen() -> None:
+        if st.session_state[box] is not None:
+            at.decide(shown, review.label, st.session_state[box])
+
+    st.selectbox(
+        "Another label: type to find it", names, index=None, key=box, on_change=chosen,
+        placeholder=f"now: {current}" if current else "not labelled yet",
+    )  # fmt: skip
+
+
+def accept_label(at: Desk, shown: Shown | None, card: Card | None) -> None:
+    """Draw the button that says the label a card has is right."""
+    label = card.sample.label if card else None
+    name = f"Keep {look.plain(label)}" if label else "Keep the label"
+    desk.button(at, shown if label else None, "accept", name, review.COMMAND_KEYS["accept"],
+                review.label, label, type="primary", icon=":material/check:",
+                help="The label shown is right.")  # fmt: skip
+
+
+def nothing_left(queue: Queue, what_to_do: str) -> None:
+    """Say that there is no card, and what to do."""
+    if queue.n_total:
+        st.success(f"You have decided on all of these. {what_to_do}", icon=":material/task_alt:")
+    else:
+        st.info(f"Nothing matches these filters. {what_to_do}", icon=":material/filter_alt:")
+
+
+def definitions(labels: Sequence[Label], guidelines: str) -> None:
+    """Show the guidelines and what each label means, in a part that folds away."""
+    fold = st.container(key="admix-guide").expander(
+        "Guidelines and labels", expanded=True, icon=":material/menu_book:"
+    )
+    with fold:
+        if guidelines:
+            st.markdown(guidelines)
+        lines = [
+            f"- **{look.plain(label.name)}** {look.plain(label.definition)}" for label in labels
+        ]
+        st.markdown("\n".join(lines))
+        if not guidelines:
+            st.caption("No guidelines yet; write them on Data, under Task.")
+
+
+def verdicts(found: Sequence[Verdict], of: str, source: str) -> None:
+    """Show why checks flag a text, and what it is close to beside it."""
+    for verdict in found:
+        score = "" if verdict.score is None else f" · similarity {verdict.score:.2f}"
+        st.markdown(
+            f":material/flag: **{look.plain(verdict.check)}**: {look.plain(verdict.reason)}{score}"
+        )
+        if verdict.close_text:
+            mine, theirs = st.columns(2)
+            with mine:
+                st.caption("This text")
+                look.literal(of, source, small=True)
+            with theirs:
+                st.caption("Close to")
+                look.literal(verdict.close_text, "", small=True)
+
+
+def provenance(project: str, sample: str, key: str) -> None:
+    """Show where a pseudo-sample comes from, read only when somebody opens this."""
+    part = st.expander(
+        "Where it comes from", icon=":material/account_tree:", key=key, on_change="rerun"
+    )
+    if not part.open:
+        return
+    with part:
+        about = curate.provenance(project, sample)
+        if "prompt" not in about:
+            origin = about.get("origin") or "unknown"
+            st.write("Imported, without a prompt. Human rows behind it: unknown.")
+            st.json(origin)
+            return
+        _origin(about)
+
+
+def _origin(about: dict[str, object]) -> None:
+    facts = {
+        "Model": about["model"],
+        "Strategy": _kind(about["strategy"]),
+        "Provider": _kind(about["provider"]),
+        "Tokens": f"{about['input_tokens'] or 0:,} in, {about['output_tokens'] or 0:,} out",
+        "Price of the call": look.usd(about["cost_usd"], 4),  # type: ignore[arg-type]
+        "Received": f"{about['received_at']} UTC",
+    }
+    st.markdown("  \n".join(f"{name}: **{look.plain(str(fact))}**" for name, fact in facts.items()))
+    for message in about["prompt"]:  # type: ignore[attr-defined]
+        st.caption(f"Prompt, {message['role']}")
+        st.code(message["content"], language=None, wrap_lines=True)
+    st.caption("Completion, as it came")
+    st.code(str(about["completion"]), language=None, wrap_lines=True)
+    rows = about["human_rows"]
+    st.caption(f"Human rows behind it: {len(rows)}")  # type: ignore[arg-type]
+    for _, human in rows:  # type: ignore[attr-defined]
+        look.literal(human, "human", small=True)
+
+
+def _kind(member: object) -> str:
+    return str(member.get("kind", member)) if isinstance(member, dict) else str(member)

@@ -1,0 +1,175 @@
+"""Which card does a key belong to, how long was it looked at, and which keys came too early?
+
+A key may reach the server when the next card is on its way. So every button carries the card it
+was drawn for, with the revision and the time it was shown: an action refuses a card that was
+decided since, and a button of an earlier card keeps meaning that card, because each card has
+widgets of its own.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import streamlit as st
+
+from core.actions import review
+from core.actions.review import Card, Queue
+from core.errors import Missing, Problem, Stale
+from core.ui import look
+
+LONGEST_SECONDS = 60.0
+"""A card counts for at most this long: beyond it, somebody was probably away."""
+RING = 64
+"""Cards after which widget names come round again, far later than any key could be late."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A card as it stands on the screen: which, as of which decision, and since when."""
+
+    sample: str
+    revision: int
+    place: int
+    since: float
+
+    @property
+    def seconds(self) -> float:
+        """Return how long it has been looked at."""
+        return min(time.monotonic() - self.since, LONGEST_SECONDS)
+
+
+@dataclass
+class Desk:
+    """One person's place on one page of one project, kept for the session."""
+
+    name: str
+    project: str
+    who: str
+    skipped: set[str] = field(default_factory=set)
+    first: str | None = None
+    shown: Shown | None = None
+    editing: str | None = None
+    reason: str = ""
+    n_dropped: int = 0
+    n_decided: int = 0
+    said: str = ""
+    problem: str = ""
+
+    def show(self, card: Card) -> Shown:
+        """Take note that a card is on the screen, and since when."""
+        sample, revision = card.sample.id, card.revision
+        before = self.shown
+        if before is None or (before.sample, before.revision) != (sample, revision):
+            place = before.place + 1 if before else 0
+            self.shown = Shown(sample, revision, place, time.monotonic())
+        assert self.shown is not None  # noqa: S101  for the type checker
+        return self.shown
+
+    def key(self, name: str) -> str:
+        """Return a widget's name, which is this card's own."""
+        place = self.shown.place % RING if self.shown else "none"
+        return f"{self.name}_{name}_{place}"
+
+    def decide(self, shown: Shown, action: Callable[..., Any], *args: Any) -> None:
+        """Run a decision about the card it was pressed on; drop and count one too early."""
+        self.said = self.problem = ""
+        try:
+            action(self.project, self.who, shown.sample, shown.revision, *args,
+                   seconds=shown.seconds)  # fmt: skip
+        except (Stale, Missing):
+            self.n_dropped += 1
+        except Problem as problem:
+            self.problem = str(problem)
+        else:
+            self.n_decided += 1
+            self.skipped.discard(shown.sample)
+            self._leave(shown.sample)
+
+    def skip(self, shown: Shown) -> None:
+        """Put a card behind the others; when all were skipped, begin another round."""
+        self.said = self.problem = ""
+        if shown != self.shown:
+            self.n_dropped += 1
+            return
+        is_second_round = shown.sample in self.skipped
+        self.skipped = {shown.sample} if is_second_round else {*self.skipped, shown.sample}
+        self._leave(shown.sample)
+
+    def undo(self) -> None:
+        """Take back this person's last decision, and show its card next."""
+        self.said = self.problem = ""
+        try:
+            undone = review.undo(self.project, self.who)
+        except Problem as problem:
+            self.problem = str(problem)
+            return
+        self.said = review.undo_message(undone)
+        self.first = undone.sample if undone.n_samples == 1 else None
+        self.editing = None
+        self.skipped.discard(undone.sample)
+
+    def _leave(self, sample: str) -> None:
+        self.editing = None
+        if self.first == sample:
+            self.first = None
+
+
+def desk(name: str, project: str, who: str) -> Desk:
+    """Return a person's place on a page."""
+    place: Desk = st.session_state.setdefault(
+        f"desk_{name}_{project}_{who}", Desk(name, project, who)
+    )
+    return place
+
+
+def draw(
+    at: Desk, shown: Shown | None, name: str, label: str, key: str | None,
+    press: Callable[..., None], *args: Any, **looks: Any,
+) -> None:  # fmt: skip
+    """Draw a button of the card shown, which `press` is told; without a card it is not active."""
+    st.button(
+        label, key=at.key(name), shortcut=key, disabled=shown is None,
+        on_click=press, args=(at, shown, *args), **looks,
+    )  # fmt: skip
+
+
+def button(
+    at: Desk, shown: Shown | None, name: str, label: str, key: str | None,
+    action: Callable[..., Any], *args: Any, **looks: Any,
+) -> None:  # fmt: skip
+    """Draw a button that decides on the card shown by an action."""
+    draw(at, shown, name, label, key, Desk.decide, action, *args, **looks)
+
+
+def skip_and_undo(at: Desk, shown: Shown | None) -> None:
+    """Draw the two buttons that decide nothing."""
+    draw(at, shown, "skip", "Skip", review.COMMAND_KEYS["skip"], Desk.skip,
+         icon=":material/skip_next:", help="It comes back after the others.")  # fmt: skip
+    st.button("Undo", key=f"{at.name}_undo", shortcut=review.COMMAND_KEYS["undo"],
+              icon=":material/undo:", on_click=at.undo,
+              help="Takes back your last decision; again, the one before.")  # fmt: skip
+
+
+def progress(queue: Queue) -> None:
+    """Show how many cards are left."""
+    done = queue.n_total - queue.n_left
+    skipped = f" · {queue.n_skipped:,} skipped" if queue.n_skipped else ""
+    st.progress(
+        done / queue.n_total if queue.n_total else 0.0,
+        text=f"**{queue.n_left:,} left** of {queue.n_total:,}{skipped}",
+    )
+
+
+def notices(at: Desk) -> None:
+    """Show what the last key did, and how many came too early."""
+    if at.problem:
+        st.error(look.plain(at.problem), icon=":material/error:")
+    told = [look.plain(at.said)] if at.said else []
+    if at.n_dropped:
+        keys, were = ("key", "was") if at.n_dropped == 1 else ("keys", "were")
+        told.append(f":material/keyboard: {at.n_dropped} {keys} came too early and {were} dropped")
+    if told:
+        st.caption(" · ".join(told))

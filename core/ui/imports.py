@@ -1,0 +1,173 @@
+"""How do texts come in and go out? A file is looked at first, and comes in once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import streamlit as st
+
+from core.actions import data
+from core.actions.data import Imported, Prepared
+from core.errors import RowFault
+from core.records import SOURCES, Project
+from core.ui import frame, look
+
+FIRST_ROWS = 8
+NO_COLUMN = "(none: the texts have no labels)"
+OTHER = "another test set"
+
+
+def show(project: str) -> None:
+    """Take a file, show what would come in and what is wrong, and import it on a click."""
+    number = st.session_state.setdefault("upload_number", 0)
+    file = st.file_uploader("A file with one text per row (CSV, TSV or JSONL, UTF-8)",
+                            type=["csv", "tsv", "jsonl"], key=f"upload_{number}")  # fmt: skip
+    if file is None:
+        _report()
+        _earlier(project)
+        return
+    table = data.read_table(file.name, file.getvalue())
+    guessed = data.guess_columns(table)
+    columns = list(table.columns)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        text = st.selectbox("Text column", columns, width=220,
+                            index=columns.index(guessed[0]) if guessed[0] else 0)  # fmt: skip
+        label = st.selectbox("Label column", [NO_COLUMN, *columns], width=220,
+                             index=columns.index(guessed[1]) + 1 if guessed[1] else 0)  # fmt: skip
+        source = st.selectbox("Source", SOURCES, width=170,
+                              help="synthetic: an LLM wrote text and label; llm-labelled: a human"
+                              " text that an LLM labelled. Both arrive pending.")  # fmt: skip
+        split = _split_choice()
+    prepared = data.prepare(project, table, text, None if label == NO_COLUMN else label, split,
+                            source)  # fmt: skip
+    if prepared.faults and st.checkbox(
+        "Import without the bad rows", key=f"skip_{number}", help="The others come in all the same."
+    ):
+        prepared = data.prepare(project, table, text, None if label == NO_COLUMN else label, split,
+                                source, skip_bad_rows=True)  # fmt: skip
+    _look_at(prepared)
+    n = len(prepared.rows)
+    if st.button(f"Import {n:,} rows into {look.plain(split)}", type="primary", key=f"go_{number}",
+                 icon=":material/upload:", disabled=bool(prepared.faults) or not n):  # fmt: skip
+        # A new number empties the uploader: neither a rerun nor a second click finds a file.
+        st.session_state["upload_number"] = number + 1
+        with st.spinner("Importing; synthetic rows are judged by every check…"):
+            done = data.import_rows(project, prepared, again=False)
+        st.session_state["import_report"] = (table.name, split, done)
+        st.rerun()
+
+
+def test_split(project: str, counts: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+    """Say what the test split is, or draw one."""
+    st.subheader("Test split")
+    if "test" in counts:
+        n = sum(row["n"] for row in counts["test"])
+        st.caption(f":material/lock: {n:,} rows, sealed: no test text reaches a prompt that writes"
+                   " or labels samples, a check's training or a choice of model.")  # fmt: skip
+        return
+    st.write("There is none. Import one, or set rows of train aside before anything is generated.")
+    with st.form("draw_test", border=False), st.container(
+        horizontal=True, vertical_alignment="bottom"
+    ):
+        n = st.number_input("Rows", min_value=1, value=200, step=50, width=140)
+        seed = st.number_input("Seed", min_value=0, value=0, step=1, width=120)
+        if st.form_submit_button("Draw a test split", icon=":material/shuffle:"):
+            moved = data.draw_test(project, int(n), int(seed))
+            frame.say(f"Set {sum(moved.values()):,} rows aside, every class in its share.")
+            st.rerun()
+
+
+def export(project: Project) -> None:
+    """Offer everything as a download, made when it is asked for."""
+    st.write("Every sample with its label, source, split, status, who decided, and where it"
+             " comes from.")  # fmt: skip
+    raw = st.checkbox("Leave cells as they are that a spreadsheet would run as formulas",
+                      help="Otherwise a CSV cell that begins with = + - or @ gets a ' before it."
+                      " JSONL is never changed.")  # fmt: skip
+    with st.container(horizontal=True):
+        for ending, mime in ((".csv", "text/csv"), (".jsonl", "application/jsonl")):
+            st.download_button(
+                f"Download {ending[1:].upper()}",
+                data=partial(_exported, project.id, ending, not raw),
+                file_name="".join(c if c.isalnum() else "-" for c in project.name) + ending,
+                mime=mime, on_click="ignore", icon=":material/download:", key=f"export{ending}",
+            )  # fmt: skip
+
+
+def _exported(project: str, ending: str, safe: bool) -> str:
+    return "".join(data.export_text(project, ending, safe))
+
+
+def _split_choice() -> str:
+    chosen = st.selectbox("Into", ["train", "test", OTHER], width=180,
+                          help="test is sealed; another test set has a name.")  # fmt: skip
+    if chosen != OTHER:
+        return chosen
+    return "ood:" + st.text_input("Its name", value="other", width=160).strip()
+
+
+def _look_at(prepared: Prepared) -> None:
+    """Show the first rows, the classes, and everything that is wrong."""
+    _faults("This stops the import:", prepared.faults, st.error)
+    _faults("Good to know:", prepared.warnings, st.warning)
+    rows, classes = st.columns([2, 1], gap="medium")
+    with rows:
+        st.caption(f"First rows of {len(prepared.rows):,}")
+        st.dataframe(
+            {
+                "Text": [row.text for row in prepared.rows[:FIRST_ROWS]],
+                "Label": [row.label for row in prepared.rows[:FIRST_ROWS]],
+            },
+            hide_index=True,
+            column_config={"Text": st.column_config.TextColumn(width="large")},
+        )
+    with classes:
+        new = " (new to the task)" if prepared.new_labels else ""
+        st.caption(f"Classes{new}")
+        st.dataframe(
+            {
+                "Label": list(prepared.label_counts),
+                "Rows": list(prepared.label_counts.values()),
+            },
+            hide_index=True,
+        )
+
+
+def _faults(title: str, faults: Sequence[RowFault], box: Any) -> None:
+    if faults:
+        lines = "\n".join(f"- {look.plain(str(fault))}" for fault in faults)
+        box(f"**{title}**\n\n{lines}")
+
+
+def _report() -> None:
+    """Say what the last import brought."""
+    if "import_report" not in st.session_state:
+        return
+    name, split, done = st.session_state["import_report"]
+    assert isinstance(done, Imported)  # noqa: S101  the session's values have no types
+    flagged = f", {done.n_flagged:,} of them flagged by checks" if done.n_flagged else ""
+    left = f" {len(done.left_out):,} rows were left out." if done.left_out else ""
+    st.success(f"Imported {done.n_rows:,} rows of {look.plain(name)} into {look.plain(split)}"
+               f"{flagged}.{left}", icon=":material/task_alt:")  # fmt: skip
+    _faults("Good to know:", done.warnings, st.warning)
+    pages = {"train": ("review", "Review the labels"), "test": ("generate", "Go on to Generate")}
+    page, words = pages.get(split, pages["train"])
+    st.page_link(f"pages/{page}.py", label=words, icon=":material/arrow_forward:")
+
+
+def _earlier(project: str) -> None:
+    files = data.imports(project)
+    if files:
+        st.caption("Imported so far")
+        st.dataframe(
+            {
+                "File": [file["name"] for file in files],
+                "Rows": [file["n_rows"] for file in files],
+                "Split": [file["split"] for file in files],
+                "Source": [file["source"] for file in files],
+                "When (UTC)": [file["at"] for file in files],
+            },
+            hide_index=True,
+        )

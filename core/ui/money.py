@@ -1,0 +1,186 @@
+"""What does a label cost, and what does a synthetic sample? Prices asked for with their basis."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from core.actions import budget
+from core.actions.budget import Measured
+from core.budget import Prices, Purchase
+from core.ui import frame, look, plots
+
+MEASURED, TYPED = "measured", "typed"
+
+
+def prices(project: str) -> Prices:
+    """Ask for both prices, each from what was measured or typed, and say what it rests on."""
+    seen, kept = budget.measured(project), budget.prices(project)
+    left, right = st.columns(2, gap="large")
+    with left:
+        human = _human(project, seen, kept)
+    with right:
+        synthetic = _synthetic(project, seen, kept)
+    return Prices(human, synthetic)
+
+
+def _human(project: str, seen: Measured, kept: Prices) -> float | None:
+    st.markdown("**A human label**")
+    how = _how("human", project, kept.human_usd is None, "From wage and time")
+    if how == TYPED:
+        return _typed("USD per human label", kept.human_usd, f"human_usd_{project}")
+    wage = st.number_input("Wage (USD per hour)", 0.0, value=budget.DEFAULT_WAGE, step=1.0,
+                           key=f"wage_{project}", width=240)  # fmt: skip
+    price = budget.suggested_prices(project, float(wage)).human_usd
+    if seen.label_seconds is None:
+        basis = (
+            f"No label was timed yet: {budget.DEFAULT_SECONDS:g} seconds a label are assumed."
+            " Labels given on Review are timed."
+        )
+    else:
+        basis = (
+            f"Median of {seen.label_seconds:.1f} seconds over {seen.n_timed_labels:,} timed labels."
+        )
+    _result("Price of a human label", price, basis)
+    return price
+
+
+def _synthetic(project: str, seen: Measured, kept: Prices) -> float | None:
+    st.markdown("**An accepted synthetic sample**")
+    how = _how("synthetic", project, kept.synthetic_usd is None, "From what was spent")
+    if how == TYPED:
+        return _typed("USD per accepted sample", kept.synthetic_usd, f"synthetic_usd_{project}")
+    wage = st.number_input("Curator's wage (USD per hour)", 0.0, value=budget.DEFAULT_WAGE,
+                           step=1.0, key=f"curator_{project}", width=240)  # fmt: skip
+    price = budget.suggested_prices(project, float(wage)).synthetic_usd
+    _result("Price of a synthetic sample", price, _spent(seen))
+    return price
+
+
+def _spent(seen: Measured) -> str:
+    if not seen.n_generated:
+        return "Nothing was generated yet, so there is no price: type one, or generate first."
+    if seen.n_unpriced:
+        return (
+            f"{seen.n_unpriced:,} replies came without a known price, so there is no price for a"
+            " sample: type one."
+        )
+    if not seen.n_accepted:
+        return "No synthetic sample was accepted yet, so there is no price: type one, or curate."
+    told = (
+        f"{look.usd(seen.spent_usd, 4)} for tokens, over {seen.n_accepted:,} accepted of"
+        f" {seen.n_generated:,} generated"
+    )
+    if seen.acceptance is not None:
+        told += f" ({seen.acceptance:.0%} of those decided)"
+    if seen.curation_seconds is None:
+        return told + "; curation was not timed yet and counts nothing."
+    return (
+        f"{told}; plus curation, a median of {seen.curation_seconds:.1f} seconds over"
+        f" {seen.n_timed_curations:,} decisions."
+    )
+
+
+def _how(name: str, project: str, is_unset: bool, measured: str) -> str:
+    words = {MEASURED: measured, TYPED: "Typed"}
+    return st.segmented_control(
+        f"Price of {name}", list(words), default=MEASURED if is_unset else TYPED,
+        format_func=words.__getitem__, required=True, key=f"how_{name}_{project}",
+        label_visibility="collapsed",
+    ) or MEASURED  # fmt: skip
+
+
+def _typed(label: str, kept: float | None, key: str) -> float | None:
+    return st.number_input(
+        label, min_value=0.0, value=kept, step=0.001, format="%.5f", key=key, width=240,
+        placeholder="type a price",
+    )  # fmt: skip
+
+
+def _result(label: str, price: float | None, basis: str) -> None:
+    st.metric(label, look.usd(price, 4))
+    st.caption(look.plain(basis))
+
+
+def missing(chosen: Prices, percent: int) -> str:
+    """Say which price an allocation needs and has not, or nothing."""
+    if percent < 100 and not chosen.human_usd:
+        return "The price of a human label is not known."
+    if percent > 0 and not chosen.synthetic_usd:
+        return "The price of a synthetic sample is not known."
+    return ""
+
+
+def bought(found: Purchase) -> None:
+    """Show what an allocation buys: in all, by class as bars, and as a table."""
+    with st.container(horizontal=True):
+        st.metric("Human labels", f"{found.n_human:,}", width=160)
+        st.metric("Synthetic samples", f"{found.n_synthetic:,}", width=190)
+        st.metric("Synthetic share (by count)", f"{found.synthetic_share:.1%}", width=250)
+        st.metric("Costs", look.usd(found.cost_usd), width=150,
+                  help="Whole samples only, so a little may be left over.")  # fmt: skip
+    st.plotly_chart(plots.purchase_figure(found.per_class), key="bought", config=plots.CONFIG)
+    with st.expander("As a table"):
+        st.dataframe(
+            [{"class": label, "human": human, "synthetic": synthetic}
+             for label, (human, synthetic) in found.per_class.items()],
+            hide_index=True,
+        )  # fmt: skip
+
+
+def plan_of(total_usd: float, share: float, chosen: Prices, found: Purchase) -> dict[str, Any]:
+    """Return an allocation as it is kept under a name."""
+    return {
+        "total_usd": total_usd,
+        "money_share": share,
+        "human_usd": chosen.human_usd,
+        "synthetic_usd": chosen.synthetic_usd,
+        "n_human": found.n_human,
+        "n_synthetic": found.n_synthetic,
+        "synthetic_share": found.synthetic_share,
+        "cost_usd": found.cost_usd,
+        "per_class": {label: list(pair) for label, pair in found.per_class.items()},
+    }
+
+
+def saved(project: str) -> None:
+    """Show the saved plans and let one be deleted."""
+    plans = budget.plans(project)
+    if not plans:
+        st.caption("No plan is saved yet.")
+        return
+    st.dataframe([_row(each) for each in plans], hide_index=True, column_config=_COLUMNS)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        names = {each["id"]: each["name"] for each in plans}
+        chosen = st.selectbox("Plan", list(names), format_func=names.__getitem__, width=320)
+        if st.button("Delete the plan", icon=":material/delete:"):
+            budget.delete_plan(project, chosen)
+            frame.say(f"{names[chosen]} is deleted.")
+            st.rerun()
+
+
+def _row(each: Mapping[str, Any]) -> dict[str, Any]:
+    plan = each["plan"]
+    return {
+        "name": each["name"],
+        "saved": each["created_at"],
+        "budget": plan.get("total_usd"),
+        "money share": plan.get("money_share"),
+        "synthetic share": plan.get("synthetic_share"),
+        "human": plan.get("n_human"),
+        "synthetic": plan.get("n_synthetic"),
+        "per human label": plan.get("human_usd"),
+        "per synthetic sample": plan.get("synthetic_usd"),
+    }
+
+
+_COLUMNS = {
+    "saved": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm"),
+    "budget": st.column_config.NumberColumn(format="$%.2f"),
+    "money share": st.column_config.NumberColumn(format="percent"),
+    "synthetic share": st.column_config.NumberColumn(format="percent"),
+    "per human label": st.column_config.NumberColumn(format="$%.4f"),
+    "per synthetic sample": st.column_config.NumberColumn(format="$%.5f"),
+}

@@ -1,0 +1,104 @@
+"""What stands on Home: a card per project, work in progress, how a project begins and ends."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import streamlit as st
+
+from core.actions import demo, home
+from core.actions.home import Overview
+from core.records import Project
+from core.ui import frame, look, progress
+
+UNITS = {"generate": "pseudo-samples", "train": "trials"}
+
+
+def card(seen: Overview) -> None:
+    """Show what a project has, its next step, and how to delete it."""
+    project = seen.project
+    with st.container(border=True):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.markdown(f"#### {look.plain(project.name)}", width="stretch")
+            if project.is_demo:
+                st.badge("demo", color="gray", icon=":material/science:")
+            _delete(project)
+        with st.container(horizontal=True, gap="large"):
+            for name, n in (
+                ("Human rows", seen.n_human), ("Reviewed", seen.n_reviewed),
+                ("Synthetic accepted", seen.n_synthetic), ("Pending", seen.n_pending),
+                ("Test rows", seen.n_test), ("Studies", seen.n_studies),
+            ):  # fmt: skip
+                st.metric(name, f"{n:,}", width="content")
+        st.page_link(
+            f"pages/{seen.next_page}.py", label=f"Next: {seen.next_step}",
+            icon=":material/arrow_forward:", query_params=frame.address(project.name),
+        )  # fmt: skip
+
+
+def jobs_at_work(names: Mapping[str, str]) -> None:
+    """Follow the jobs of every project while there are some."""
+    live = home.running_jobs()
+    if not live:
+        return
+    st.subheader("At work")
+
+    @st.fragment(run_every=2)
+    def panel() -> None:
+        with frame.problems():
+            now = home.running_jobs()
+            for job in now:
+                st.caption(f"{job.kind.capitalize()} · {look.plain(names.get(job.project, ''))}")
+                progress.bar(job, UNITS.get(job.kind, "steps"))
+            if {job.id for job in now} != {job.id for job in live}:
+                st.rerun()
+
+    panel()
+
+
+def new_form() -> None:
+    """Ask for a name, a kind of task and labels, and start a project."""
+    kinds = home.task_kinds()
+    with st.form("new_project", enter_to_submit=False):
+        left, right = st.columns([2, 3], gap="medium")
+        name = left.text_input("Name", max_chars=80)
+        kind = left.selectbox("Kind of task", list(kinds), format_func=kinds.__getitem__)
+        text = right.text_area(
+            "Labels, one per line (may wait for the first file)", height=130,
+            placeholder="joy: The writer is glad.\nanger: The writer is cross.\nneutral",
+        )  # fmt: skip
+        if st.form_submit_button("Start the project", type="primary", icon=":material/add:"):
+            project = home.create_project(name, kind, home.read_labels(text))
+            frame.choose(project.name)
+            frame.say(f"Started {project.name}.")
+            st.switch_page("pages/data.py")
+
+
+def demo_button() -> None:
+    """Make the demo project, or make it anew."""
+    there = demo.find()
+    words, icon = ("Reset the demo", ":material/restart_alt:") if there else (
+        "Make the demo project", ":material/science:")  # fmt: skip
+    about = "Erases what was done in the demo and makes it anew." if there else (
+        "A small project to look at; it takes some seconds and no LLM.")  # fmt: skip
+    if st.button(words, icon=icon, help=about):
+        with st.spinner("Making the demo…"):
+            made = demo.reset()
+            demo.start_queued()
+        frame.choose(made.name)
+        frame.say("The demo is ready.")
+        st.rerun()
+
+
+def _delete(project: Project) -> None:
+    with st.popover("Delete", icon=":material/delete:", type="tertiary"):
+        st.write("This erases its samples, decisions, runs and studies. It cannot be undone.")
+        with st.form(f"delete_{project.id}", border=False):
+            typed = st.text_input(f"Type its name to confirm: {look.plain(project.name)}")
+            if st.form_submit_button("Delete for good", icon=":material/delete_forever:"):
+                if typed.strip() != project.name:
+                    st.error("That is not its name; nothing was deleted.")
+                    return
+                home.delete_project(project.id)
+                frame.say(f"Deleted {project.name}.", ":material/delete:")
+                st.rerun()

@@ -1,0 +1,134 @@
+"""How many samples should a run make, and where does it stand?"""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from core.actions import generate
+from core.actions.generate import RunStatus
+from core.records import Job
+from core.ui import frame, look, progress
+
+TARGETS = {
+    "balanced": "Balanced to a total",
+    "proportional": "In the human class mix",
+    "fill": "Fill to the largest class",
+}
+DEFAULT_CAP_USD = 5.0
+COLUMNS = {
+    "run": None,
+    "started": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm"),
+    "spent (USD)": st.column_config.NumberColumn(format="$%.4f"),
+    "cap (USD)": st.column_config.NumberColumn(format="$%.2f"),
+}
+"""How the table of earlier runs shows its columns."""
+
+
+def is_preview(project: str, job: Job) -> bool:
+    """Say whether a job makes a preview."""
+    return generate.status(project, job.subject).is_preview
+
+
+def targets(project: str) -> dict[str, int]:
+    """Ask how many samples each class should get, by a rule and then by hand."""
+    human = generate.human_counts(project)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        kind = st.segmented_control(
+            "Targets", list(TARGETS), default="balanced", format_func=TARGETS.__getitem__,
+            key="target_kind", required=True,
+        )  # fmt: skip
+        told = {"balanced": "Human and synthetic rows in all", "proportional": "Synthetic rows"}
+        total = None
+        if kind in told:
+            n_human = max(100, sum(human.values()))
+            total = st.number_input(told[kind], 0, 10_000_000, 2 * n_human, 10, width=260,
+                                    key=f"target_total_{kind}")  # fmt: skip
+    rule = generate.targets(project, kind or "balanced", total)
+    rows = [{"class": label, "human rows": human[label], "to generate": n}
+            for label, n in rule.items()]  # fmt: skip
+    edited = st.data_editor(
+        rows, hide_index=True, disabled=["class", "human rows"], width=520,
+        height=min(38 + 35 * len(rows), 420), key=f"targets_{project}_{kind}_{total}",
+        column_config={
+            "to generate": st.column_config.NumberColumn(min_value=0, step=1, required=True,
+                                                         help="Can be edited."),
+        },
+    )  # fmt: skip
+    made = {row["class"]: int(row["to generate"] or 0) for row in _records(edited)}
+    st.caption(f"{sum(made.values()):,} samples in all; the column *to generate* can be edited.")
+    return made
+
+
+def cap(has_price: bool) -> float | None:
+    """Ask for the most that a run may spend; without a price no cap can be kept."""
+    return st.number_input(
+        "Cap (USD)", min_value=0.0, value=DEFAULT_CAP_USD if has_price else None, step=1.0,
+        disabled=not has_price, placeholder="needs a price", width=200, key=f"cap_{has_price}",
+        help="Money is reserved before a call is made; a call that could pass the cap is not made.",
+    )  # fmt: skip
+
+
+def show(project: str, run: str) -> Job | None:
+    """Show where a run stands, with its buttons, and return its job."""
+    now = generate.status(project, run)
+    if now.job is None:
+        return None
+    progress.bar(now.job, "usable")
+    if now.is_preview:
+        return now.job
+    _counts(now)
+    _money(now)
+    job = now.job
+    progress.buttons(
+        job, resume=lambda: generate.resume(job.id), stop=lambda: generate.stop(job.id)
+    )
+    if job.state in progress.RESUMABLE and now.cap_usd is not None:
+        _raise_cap(project, now)
+    return job
+
+
+def _counts(now: RunStatus) -> None:
+    figures = (
+        ("Usable", now.n_usable, "Read, and flagged by no check."),
+        ("Pending", now.n_pending, "Waiting to be curated."),
+        ("Accepted", now.n_accepted, None),
+        ("Duplicate", now.n_duplicate, "Flagged: close to another text."),
+        ("Leaking", now.n_leaking, "Flagged: close to a test text."),
+        ("Invalid", now.n_invalid, "Items or replies that could not be read; never guessed."),
+        ("Refused", now.n_refused, "Replies in which the model refused."),
+        ("Failed", now.n_failed, "Calls that brought no reply after several tries."),
+    )
+    with st.container(horizontal=True):
+        for name, n, told in figures:
+            st.metric(name, f"{n:,}", help=told, width=110)
+
+
+def _money(now: RunStatus) -> None:
+    account = now.account
+    if not account.is_price_known:
+        st.caption("Money: the price of this model is not known.")
+        return
+    told = [f"spent {look.usd(account.spent_usd)}", f"reserved {look.usd(account.reserved_usd)}"]
+    if account.lost_usd:
+        told.append(f"lost in flight {look.usd(account.lost_usd)}")
+    told.append("no cap" if now.cap_usd is None else f"cap {look.usd(now.cap_usd)}")
+    st.caption(f"Money: {look.plain(' · '.join(told))}")
+    if now.cap_usd:
+        st.progress(min(1.0, account.committed_usd / now.cap_usd), text="Share of the cap")
+
+
+def _raise_cap(project: str, now: RunStatus) -> None:
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        new = st.number_input("Another cap (USD)", 0.0, value=now.cap_usd, step=1.0, width=200,
+                              key=f"new_cap_{now.run}")  # fmt: skip
+        if st.button("Set the cap", key=f"set_cap_{now.run}"):
+            with frame.problems():
+                generate.set_cap(project, now.run, float(new))
+                st.rerun()
+
+
+def _records(table: object) -> list[dict[str, object]]:
+    # A data editor gives a list back for a list, or a frame, by its version.
+    if hasattr(table, "to_dict"):
+        return table.to_dict("records")
+    return list(table)  # type: ignore[call-overload]

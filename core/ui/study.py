@@ -1,0 +1,101 @@
+"""What would a study run, on what, and where does it stand?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+
+from core.actions import results, train
+from core.actions.train import Outline, PoolReport, StudyRequest
+from core.records import Job
+from core.ui import look, plots, progress
+
+COLUMNS = {
+    "started": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm"),
+}
+"""How the table of studies shows its columns."""
+
+
+def outline_or_help(project: str, asked: StudyRequest) -> Outline | None:
+    """Return what a study would run; where the data is missing, say so and where to bring it."""
+    has_train = train.has_rows(project, "train")
+    if has_train and train.has_rows(project, "test"):
+        return train.outline(project, asked)
+    missing = "a test split" if has_train else "labelled train rows"
+    st.info(f"A study needs {missing}, which this project does not have yet.",
+            icon=":material/info:")  # fmt: skip
+    st.page_link("pages/data.py", label="Import or draw one on Data", icon=":material/database:")
+    return None
+
+
+def outline(found: Outline) -> None:
+    """Show how many trials a study has, how long they take, and the cells left out."""
+    with st.container(horizontal=True):
+        st.metric("Trials", f"{found.n_trials:,}", width=130)
+        st.metric(
+            "Time, measured" if found.is_measured else "Time, rough", look.duration(found.seconds),
+            width=170, help="Measured: from trials of this student in this project, one worker.",
+        )  # fmt: skip
+        st.metric("Cells left out", f"{len(found.left_out):,}", width=150)
+        st.metric("Test items", f"{found.report.n_test:,}", width=130)
+    if found.left_out:
+        st.warning("The pool cannot fill these cells; they are left out, not filled by repetition.")
+        st.dataframe(_left_out(found.left_out), hide_index=True, column_config=_SHARE)
+
+
+def pool(report: PoolReport) -> None:
+    """Show what the pool holds per class, and what was kept out of it and why."""
+    st.plotly_chart(plots.pool_figure(report.per_class), key="pool", config=plots.CONFIG)
+    sources = sorted({*report.n_rows, *report.removed})
+    st.dataframe(
+        [{"source": source, "rows in the pool": report.n_rows.get(source, 0),
+          "removed: close to a test text": report.removed.get(source, 0)} for source in sources],
+        hide_index=True,
+    )  # fmt: skip
+    told = [f"Leakage gate: {train.GATE}."]
+    if report.n_behind:
+        told.append(f"{report.n_behind:,} human rows stood in prompts of the synthetic ones.")
+    if report.behind_unknown:
+        told.append(f"Human rows behind {report.behind_unknown:,} synthetic rows are unknown.")
+    told += [f"Not used: {n:,} {what}." for what, n in report.n_not_used.items()]
+    st.caption(look.plain(" ".join(told)))
+
+
+def show(project: str, study: str) -> Job | None:
+    """Show where a study stands: its job, its buttons, and the curve as it fills in."""
+    now = train.status(project, study)
+    job = now.job
+    if job is not None:
+        progress.bar(job, "trials")
+        progress.buttons(
+            job,
+            resume=lambda: train.resume(job.id),
+            pause=lambda: train.pause(job.id),
+            stop=lambda: train.stop(job.id),
+        )
+    elif now.n_done < now.n_trials:
+        st.caption(f"{now.n_done:,} of {now.n_trials:,} trials; it was made without being started.")
+    curve = results.curve(project, now.study["id"])
+    if curve.points:
+        st.plotly_chart(plots.curve_figure(curve), key="live_curve", config=plots.CONFIG)
+        st.caption(look.plain(f"{plots.subtitle(curve)}. {plots.CAPTION}"))
+    if now.n_newer_decisions:
+        st.info(
+            f"{now.n_newer_decisions:,} decisions are newer than this study's pool, which stays as"
+            " it was. Launch again above to train on a new pool.",
+            icon=":material/update:",
+        )
+    return job
+
+
+def _left_out(cells: Sequence[Any]) -> list[Mapping[str, Any]]:
+    return [
+        {"synthetic share": cell.asked_share, "human rows": cell.n_human,
+         "synthetic rows": cell.n_synthetic, "reason": cell.reason}
+        for cell in cells
+    ]  # fmt: skip
+
+
+_SHARE = {"synthetic share": st.column_config.NumberColumn(format="percent")}

@@ -1,0 +1,115 @@
+"""How are many human labels changed at once? A page of rows, applied as one batch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import streamlit as st
+
+from core.actions import review
+from core.records import Sample
+from core.ui import frame
+from core.ui.desk import Desk
+
+
+@dataclass
+class Book:
+    """A page of the table as it was read; it stays as it is while somebody edits it."""
+
+    wanted: review.Filter
+    afters: list[int] = field(default_factory=lambda: [0])
+    rows: list[Sample] = field(default_factory=list)
+    n_total: int = 0
+    edition: int = 0
+
+    def read(self, project: str) -> None:
+        """Read the page anew; what was edited and not applied is dropped."""
+        self.rows = review.table(project, self.wanted, self.afters[-1])
+        self.n_total = review.count(project, self.wanted)
+        self.edition += 1
+
+    def turn(self, project: str, forward: bool) -> None:
+        """Go to the next page, or back to the one before."""
+        if forward:
+            self.afters.append(self.rows[-1].seq)
+        else:
+            self.afters.pop()
+        self.read(project)
+
+
+def show(at: Desk, wanted: review.Filter, labels: Sequence[str]) -> None:
+    """Show the table with its buttons."""
+    name = f"book_{at.project}"
+    book: Book | None = st.session_state.get(name)
+    if book is None or book.wanted != wanted:
+        book = st.session_state[name] = Book(wanted)
+        book.read(at.project)
+    if not book.rows:
+        st.info("No rows match these filters.", icon=":material/filter_alt:")
+        return
+    key = f"{name}_{book.edition}"
+    _editor(book, labels, key)
+    edits = st.session_state[key].get("edited_rows", {})
+    first = (len(book.afters) - 1) * review.PAGE
+    pending = bool(edits)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.button(f"Apply {len(edits)} changed rows" if edits else "Apply changes",
+                  type="primary", icon=":material/done_all:", disabled=not pending,
+                  key=f"{key}_apply", on_click=_apply, args=(at, book, key))  # fmt: skip
+        st.button("Discard" if pending else "Read anew", icon=":material/refresh:",
+                  key=f"{key}_again", on_click=book.read, args=(at.project,))  # fmt: skip
+        st.button("Undo", icon=":material/undo:", key=f"{key}_undo", on_click=_undo,
+                  args=(at, book), disabled=pending,
+                  help="Takes back your last decision, or your last batch of them.")  # fmt: skip
+        st.button("Previous", icon=":material/chevron_left:", key=f"{key}_back",
+                  disabled=pending or len(book.afters) == 1, on_click=book.turn,
+                  args=(at.project, False))  # fmt: skip
+        st.button("Next", icon=":material/chevron_right:", key=f"{key}_next",
+                  disabled=pending or first + len(book.rows) >= book.n_total,
+                  on_click=book.turn, args=(at.project, True))  # fmt: skip
+        st.caption(f"Rows {first + 1:,} to {first + len(book.rows):,} of {book.n_total:,}")
+
+
+def _editor(book: Book, labels: Sequence[str], key: str) -> None:
+    st.data_editor(
+        {
+            "Text": [row.text for row in book.rows],
+            "Label": [row.label for row in book.rows],
+            "Leave out": [row.status == "rejected" for row in book.rows],
+            "Imported": [row.imported_label for row in book.rows],
+            "Decided by": [row.annotator for row in book.rows],
+            "Decisions": [row.n_decisions for row in book.rows],
+            "Split": [row.split for row in book.rows],
+        },
+        key=key,
+        height=560,
+        hide_index=True,
+        disabled=["Text", "Imported", "Decided by", "Decisions", "Split"],
+        column_config={
+            "Text": st.column_config.TextColumn(width="large"),
+            "Label": st.column_config.SelectboxColumn(options=list(labels), required=False),
+            "Leave out": st.column_config.CheckboxColumn(width="small"),
+            "Decisions": st.column_config.NumberColumn(width="small"),
+        },
+    )
+
+
+def _apply(at: Desk, book: Book, key: str) -> None:
+    edits = st.session_state[key].get("edited_rows", {})
+    chosen = {book.rows[int(i)].id: edit for i, edit in edits.items()}
+    with frame.problems():
+        n = review.apply_many(
+            at.project,
+            at.who,
+            {sample: edit["Label"] for sample, edit in chosen.items() if edit.get("Label")},
+            {sample: edit["Leave out"] for sample, edit in chosen.items() if "Leave out" in edit},
+        )
+        frame.say(f"Decided on {n:,} rows; one undo takes them all back.")
+    book.read(at.project)
+
+
+def _undo(at: Desk, book: Book) -> None:
+    at.undo()
+    frame.say(at.said or at.problem, ":material/undo:")
+    book.read(at.project)
