@@ -21,18 +21,4 @@ st.set_page_config(page_title="Admix", page_icon=look.PAGE_ICON, layout="wide")
 frame.stay_here()
 with frame.problems(is_fatal=True):
     start()
-groups = {
-    "": ["home"],
-    "Data": ["data", "review"],
-    "Synthetic": ["generate", "curate"],
-    "Answer": ["budget", "train", "results"],
-}
-pages = {
-    group: [
-        st.Page(f"pages/{name}.py", title=frame.PAGES[name][0], icon=frame.PAGES[name][1],
-                default=name == "home")
-        for name in names
-    ]
-    for group, names in groups.items()
-}  # fmt: skip
-st.navigation(pages).run()
+frame.navigation().run()

@@ -45,19 +45,20 @@ with frame.problems():
                      icon=":material/auto_awesome:")  # fmt: skip
     elif not budget.human_mix(project.id):
         st.info("The task has no labels yet.", icon=":material/info:")
-        st.page_link("pages/data.py", label="Import a train file on Data", icon=":material/database:")
+        st.page_link(
+            "pages/data.py", label="Import a train file on Data", icon=":material/database:"
+        )
     else:
         found = budget.purchase(project.id, total, percent / 100, chosen, classes)
         money.bought(found)
-        with st.form("save_plan", border=False), st.container(
-            horizontal=True, vertical_alignment="bottom"
+        with (
+            st.form("save_plan", border=False),
+            st.container(horizontal=True, vertical_alignment="bottom"),
         ):
             name = st.text_input("Name of the plan", max_chars=80, width=320)
             saves = st.form_submit_button("Save the plan", icon=":material/save:")
         if saves:
-            budget.save_plan(
-                project.id, name, money.plan_of(total, percent / 100, chosen, found)
-            )
+            budget.save_plan(project.id, name, money.plan_of(total, percent / 100, chosen, found))
             frame.say("The plan is saved.")
             st.rerun()
 

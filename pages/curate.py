@@ -25,7 +25,7 @@ if not sources:
 @st.fragment
 def one_by_one(wanted: curate.Filter) -> None:
     at = desk.desk("curate", project.id, who)
-    left, right = st.columns([2, 1], gap="medium")
+    left, right = card.halves()
     with left, frame.problems():
         queue = curate.queue(project.id, who, wanted, at.skipped, at.first)
         desk.progress(queue)

@@ -27,11 +27,15 @@ with frame.problems():
             "Provider", list(known), format_func=lambda name: known[name].title, key="provider"
         )
         provider = known[chosen]
-        provider_settings = forms.settings("providers", chosen, f"generate_{project.id}")
+        provider_settings = forms.settings(
+            "providers", chosen, f"generate_{project.id}", titles=run.TITLES
+        )
     with way:
         titles = generate.strategies()
         strategy = st.selectbox("Strategy", list(titles), format_func=titles.__getitem__)
-        strategy_settings = forms.settings("strategies", strategy, f"generate_{project.id}")
+        strategy_settings = forms.settings(
+            "strategies", strategy, f"generate_{project.id}", titles=run.TITLES
+        )
         seed = st.number_input("Seed", 0, value=0, help="Decides which examples a prompt shows.")
     if provider.is_replay:
         st.info(

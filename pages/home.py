@@ -3,9 +3,9 @@
 import streamlit as st
 
 from core.actions import home
-from core.ui import frame, look, projects
+from core.ui import frame, projects
 
-look.style()
+frame.begin()
 frame.heard()
 st.title("Admix")
 st.markdown(

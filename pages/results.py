@@ -11,24 +11,29 @@ project = frame.open_page(
 studies = {study["id"]: study["name"] for study in train.all_studies(project.id)}
 if not studies:
     st.info("There is no study yet.", icon=":material/info:")
-    st.page_link("pages/train.py", label="Launch a sweep on Train", icon=":material/model_training:")
+    st.page_link(
+        "pages/train.py", label="Launch a sweep on Train", icon=":material/model_training:"
+    )
     st.stop()
 
-asked = st.columns([3, 2, 2, 2], gap="small")
-study = asked[0].selectbox(
-    "Study", list(studies), format_func=studies.__getitem__, key="study", bind="query-params"
-)
-metric = asked[1].selectbox(
-    "Metric", list(results.METRICS), format_func=results.METRICS.__getitem__, key="metric",
-    bind="query-params",
+asked = st.container(horizontal=True)
+study = asked.selectbox(
+    "Study", list(studies), format_func=studies.__getitem__, key="study", bind="query-params",
+    width=330,
 )  # fmt: skip
-axis = asked[2].selectbox(
+metric = asked.selectbox(
+    "Metric", list(results.METRICS), format_func=results.METRICS.__getitem__, key="metric",
+    bind="query-params", width=190,
+)  # fmt: skip
+axis = asked.selectbox(
     "Over", list(results.AXES), format_func=results.AXES.__getitem__, key="axis",
-    bind="query-params",
+    bind="query-params", width=260,
 )  # fmt: skip
 label = None
 if metric == "class_f1":
-    label = asked[3].selectbox("Class", results.labels(project.id), key="label", bind="query-params")
+    label = asked.selectbox(
+        "Class", results.labels(project.id), key="label", bind="query-params", width=200
+    )
 
 with frame.problems():
     curve = results.curve(project.id, study, metric, axis, label)

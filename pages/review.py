@@ -24,7 +24,7 @@ if not labels or not splits:
 @st.fragment
 def one_by_one(wanted: review.Filter) -> None:
     at = desk.desk("review", project.id, who)
-    left, right = st.columns([2, 1], gap="medium")
+    left, right = card.halves()
     with right:
         card.definitions(labels, project.guidelines)
     with left, frame.problems():

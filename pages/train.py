@@ -18,16 +18,22 @@ with frame.problems():
         student = st.selectbox("Student", list(student_titles), key="student",
                                index=list(student_titles).index("frozen"),
                                format_func=student_titles.__getitem__)  # fmt: skip
-        student_settings = forms.settings("students", student, f"train_{project.id}")
+        with st.expander("Settings of the student", icon=":material/tune:"):
+            student_settings = forms.settings(
+                "students", student, f"train_{project.id}", titles=study.TITLES
+            )
     with right:
         kind = st.selectbox("Study", list(kind_titles), format_func=kind_titles.__getitem__)
-        settings = forms.settings("studies", kind, f"train_{project.id}")
+        settings = forms.settings("studies", kind, f"train_{project.id}", titles=study.TITLES)
 
-    with st.spinner("Counting what the pool can fill"):
-        asked = train.StudyRequest(kind, settings, student, student_settings)
-        found = study.outline_or_help(project.id, asked)
+    with left:
+        with st.spinner("Counting what the pool can fill"):
+            asked = train.StudyRequest(kind, settings, student, student_settings)
+            found = study.outline_or_help(project.id, asked)
+        if found:
+            study.outline(found)
     if found:
-        study.outline(found)
+        study.left_out(found.left_out)
         with st.expander("What the pool holds", icon=":material/database:"):
             study.pool(found.report)
         with st.container(horizontal=True, vertical_alignment="bottom"):

@@ -319,3 +319,33 @@ def test_a_point_names_exactly_the_rows_that_trained_it(project: str, session: S
     names, counts = results.confusion(project, study, [point.keys[0]])
     right = sum(counts[i][i] for i in range(len(names)))
     assert right / made.n_test == pytest.approx(accuracy)
+
+
+def test_the_inline_executor_gives_the_same_table(
+    project: str, undisturbed: list[tuple[object, ...]], session: Session
+) -> None:
+    from core import actions
+
+    actions.stop()
+    actions.start(session.home, executor="inline")
+    study, job = train.launch(project, SWEEP)
+    assert ended(job) == "done"
+    assert scores(project, study) == undisturbed
+
+
+def test_a_report_that_cannot_be_kept_ends_its_job_and_no_other(
+    project: str, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from core.jobs import training
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("the disk is full")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(training, "keep", fail)
+        study, job = train.launch(project, SWEEP)
+        assert ended(job) == "failed"
+        assert "the disk is full" in train.status(project, study).job.message
+    train.resume(job)
+    assert ended(job) == "done"
+    assert n_done(project, study) == 9

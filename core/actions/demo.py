@@ -39,8 +39,11 @@ def create() -> tuple[Project, bool]:
     Its sweep is queued and starts with the app.
     """
     there = find()
-    if there is not None:
+    if there is not None and train.all_studies(there.id):
         return there, False
+    if there is not None:
+        # It was killed while it was being made.
+        home.delete_project(there.id)
     about = json.loads((FOLDER / "task.json").read_text(encoding="utf-8"))
     labels = [(label["name"], label["definition"]) for label in about["labels"]]
     project = home.create_project(about["name"], "classify", labels, about["guidelines"], True)

@@ -66,6 +66,11 @@ def stop() -> None:
             _session = None
 
 
+def is_open() -> bool:
+    """Say whether a home folder is open in this process."""
+    return _session is not None
+
+
 def here() -> Session:
     """Return the open home folder.
 

@@ -11,6 +11,7 @@ import os
 import shutil
 import threading
 import time
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -186,7 +187,20 @@ class Runner:
         while not self._closing.wait(TICK_SECONDS):
             with self._lock:
                 for running in list(self._running.values()):
-                    self._tend(running)
+                    self._tend_or_end(running)
+
+    def _tend_or_end(self, running: _Running) -> None:
+        """Tend a job; one whose report cannot be kept ends, and the others go on."""
+        try:
+            self._tend(running)
+        except Exception as error:  # a job must never take the others' thread with it
+            self._running.pop(running.job.id, None)
+            for part in running.parts:
+                part.stop()
+            log = self._folder(running.job.id) / "runner.txt"
+            log.write_text(traceback.format_exc(), encoding="utf-8")
+            message = f"{type(error).__name__}: {error}. Resume to try again."
+            jobs.append(self._database, running.job.id, "failed", message=message)
 
     def _tend(self, running: _Running) -> None:
         """Take in what is new; when every part has ended, say how the job did."""

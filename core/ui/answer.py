@@ -47,9 +47,8 @@ def headline(curve: Curve) -> None:
     with st.container(horizontal=True):
         for name, point in shown:
             if point is not None:
-                with st.container(width=290):
-                    st.metric(name, f"{point.estimate.mean:.3f}")
-                    st.caption(look.plain(limits(point.estimate)))
+                st.metric(name, f"{point.estimate.mean:.3f}", limits(point.estimate), width=330,
+                          delta_color="off", delta_arrow="off")  # fmt: skip
 
 
 def limits(estimate: Estimate) -> str:
@@ -81,13 +80,13 @@ def downloads(project: str, curve: Curve, metric: str, label: str | None) -> Non
     """Show the plot's pictures and data as downloads."""
     name = _file_name(curve.study["name"])
     with st.container(horizontal=True, vertical_alignment="center"):
-        with st.container(width="content"):
-            pictures.downloads(plots.curve_figure(curve, for_export=True), name, "curve_picture")
+        pictures.buttons("curve_picture")
         study = curve.study["id"]
         st.download_button("Trials (CSV)", lambda: results.trials_csv(project, study),
                            f"{name}-trials.csv", "text/csv", on_click="ignore")  # fmt: skip
         st.download_button("Summary (CSV)", lambda: results.summary_csv(project, study, metric, label),
                            f"{name}-summary.csv", "text/csv", on_click="ignore")  # fmt: skip
+    pictures.hidden(plots.curve_figure(curve, for_export=True), name, "curve_picture")
 
 
 def trial_names(curve: Curve) -> dict[str, str]:
@@ -124,13 +123,17 @@ def confusion(project: str, study: str, curve: Curve) -> None:
     keys = list(curve.points[chosen].keys.values())
     names, counts = results.confusion(project, study, keys)
     st.plotly_chart(plots.confusion_figure(names, counts), key="confusion", config=plots.CONFIG)
-    st.caption(f"Numbers are test items, summed over {len(keys)} seeds; labels in the task's order.")
+    st.caption(
+        f"Numbers are test items, summed over {len(keys)} seeds; labels in the task's order."
+    )
 
 
 def tables(project: str, study: str, metric: str, label: str | None) -> None:
     """Show the summary by cell, and one row per trial."""
     st.markdown("**By cell**")
-    st.dataframe(results.summary(project, study, metric, label), hide_index=True, column_config=COLUMNS)
+    st.dataframe(
+        results.summary(project, study, metric, label), hide_index=True, column_config=COLUMNS
+    )
     st.markdown("**By trial**")
     st.dataframe(results.table(project, study), hide_index=True, column_config=COLUMNS)
 

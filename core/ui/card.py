@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from core.actions import curate, review
 from core.actions.review import Card, Queue
@@ -18,9 +19,17 @@ _STYLE = """
 .st-key-admix-labels {
   display: grid; grid-template-columns: repeat(auto-fill, minmax(9.2rem, 1fr)); gap: .5rem;
 }
+.st-key-admix-reasons {
+  display: grid; grid-template-columns: repeat(auto-fill, minmax(11.5rem, 1fr)); gap: .5rem;
+}
+.st-key-admix-reasons > div, .st-key-admix-reasons button { width: 100%; }
 .st-key-admix-labels > div, .st-key-admix-labels button { width: 100%; }
 .st-key-admix-labels button p { overflow-wrap: anywhere; }
 .st-key-admix-guide [data-testid="stExpanderDetails"] { max-height: 66vh; overflow-y: auto; }
+@media (max-width: 1080px) {
+  .st-key-admix-desk [data-testid="stHorizontalBlock"] { flex-direction: column; }
+  .st-key-admix-desk [data-testid="stColumn"] { width: 100%; min-width: 100%; }
+}
 </style>
 """
 
@@ -28,6 +37,12 @@ _STYLE = """
 def style() -> None:
     """Put the rules for cards in place; once per page."""
     st.html(_STYLE)
+
+
+def halves() -> tuple[DeltaGenerator, DeltaGenerator]:
+    """Return the places for the card and, beside or below it, for what helps to decide."""
+    left, right = st.container(key="admix-desk").columns([2, 1], gap="medium")
+    return left, right
 
 
 def text(card: Card) -> None:

@@ -54,11 +54,11 @@ def commands(at: Desk, shown: Shown | None) -> None:
                   icon=":material/edit:", disabled=shown is None, on_click=_edit,
                   args=(at, shown))  # fmt: skip
         desk.skip_and_undo(at, shown)
-    st.caption("Reject, because it is:")
-    with st.container(horizontal=True, gap="small"):
+    st.caption("Reject in one press, because it is:")
+    with st.container(key="admix-reasons", horizontal=True, gap="small"):
         for number, why in enumerate(REASONS, start=1):
             desk.draw(at, shown, f"why{number}", why, str(number), _reject, why,
-                      type="tertiary")  # fmt: skip
+                      width="stretch")  # fmt: skip
 
 
 def editor(at: Desk, shown: Shown, card: Card) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from types import NoneType, UnionType
+from collections.abc import Mapping
+from types import MappingProxyType, NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
 import streamlit as st
@@ -12,21 +13,25 @@ from core.registry import member
 
 
 def settings(
-    family: str, member_id: str, key: str, skip: frozenset[str] = frozenset()
+    family: str,
+    member_id: str,
+    key: str,
+    skip: frozenset[str] = frozenset(),
+    titles: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """Show one widget per field of a member and return the settings."""
     made = {}
     for name, field in member(family, member_id).model_fields.items():
         if name in skip:
             continue
-        value = _widget(name, field, f"{key}_{member_id}_{name}")
+        title = titles.get(name, name.replace("_", " ").capitalize())
+        value = _widget(title, field, f"{key}_{member_id}_{name}")
         if value is not None:
             made[name] = value
     return made
 
 
-def _widget(name: str, field: FieldInfo, key: str) -> Any:
-    label = name.replace("_", " ").capitalize()
+def _widget(label: str, field: FieldInfo, key: str) -> Any:
     kind = _kind(field.annotation)
     told = field.description
     default = None if field.is_required() else field.get_default()

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import streamlit as st
+from streamlit.navigation.page import StreamlitPage
 
+from core import actions
 from core.actions import home
 from core.errors import Problem
 from core.records import Project
@@ -24,6 +26,13 @@ PAGES = {
     "results": ("Results", ":material/show_chart:"),
 }
 """File name -> title and icon, in the order of the job."""
+GROUPS = {
+    "": ("home",),
+    "Data": ("data", "review"),
+    "Synthetic": ("generate", "curate"),
+    "Answer": ("budget", "train", "results"),
+}
+"""Heading in the sidebar -> file names below it."""
 
 
 ALLOW_OPEN = "ADMIX_ALLOW_OPEN"
@@ -65,9 +74,34 @@ def stay_here() -> None:
     st.stop()
 
 
+def navigation() -> StreamlitPage:
+    """Name the pages, in their groups, and return the one that is asked for."""
+    pages = {
+        group: [
+            st.Page(f"pages/{name}.py", title=PAGES[name][0], icon=PAGES[name][1],
+                    default=name == "home")
+            for name in names
+        ]
+        for group, names in GROUPS.items()
+    }  # fmt: skip
+    return st.navigation(pages)
+
+
+def begin() -> None:
+    """Begin any page; call it first.
+
+    A new server whose first visitor asks for a page by its address runs that page alone, because
+    there is a folder `pages`; naming the navigation ends that, and the next run is app.py's.
+    """
+    if not actions.is_open():
+        navigation()
+        st.rerun()
+    look.style()
+
+
 def open_page(page: str, about: str) -> Project:
     """Begin a page that is about one project; ask for a name and a project where there is none."""
-    look.style()
+    begin()
     title, _ = PAGES[page]
     st.title(title)
     st.caption(about)

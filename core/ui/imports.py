@@ -68,8 +68,9 @@ def test_split(project: str, counts: Mapping[str, Sequence[Mapping[str, Any]]]) 
                    " or labels samples, a check's training or a choice of model.")  # fmt: skip
         return
     st.write("There is none. Import one, or set rows of train aside before anything is generated.")
-    with st.form("draw_test", border=False), st.container(
-        horizontal=True, vertical_alignment="bottom"
+    with (
+        st.form("draw_test", border=False),
+        st.container(horizontal=True, vertical_alignment="bottom"),
     ):
         n = st.number_input("Rows", min_value=1, value=200, step=50, width=140)
         seed = st.number_input("Seed", min_value=0, value=0, step=1, width=120)

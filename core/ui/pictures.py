@@ -18,9 +18,9 @@ _HTML = """
 _CSS = """
 .row { display: flex; gap: .5rem; }
 button {
-  font: inherit; color: var(--st-text-color); background: var(--st-background-color);
+  font: inherit; font-size: .875rem; margin: 0; color: var(--st-text-color); background: var(--st-background-color);
   border: 1px solid var(--st-border-color); border-radius: var(--st-button-radius);
-  padding: .25rem .75rem; min-height: 2.5rem; cursor: pointer;
+  padding: .25rem .75rem; min-height: 2.25rem; cursor: pointer;
 }
 button:hover { border-color: var(--st-primary-color); color: var(--st-primary-color); }
 """
@@ -36,8 +36,13 @@ export default function ({ data, parentElement }) {
 """
 
 
-def downloads(figure: go.Figure, name: str, key: str) -> None:
-    """Show two buttons that download a figure as PNG and as SVG."""
+def buttons(key: str) -> None:
+    """Show two buttons that download the figure kept `hidden` under a key, as PNG and as SVG."""
+    _buttons(data={"key": key}, key=f"{key}_buttons", width="content", height="content")
+
+
+def hidden(figure: go.Figure, name: str, key: str) -> None:
+    """Keep a figure out of sight once per format, ready to be downloaded."""
     width, height = EXPORT_SIZE
     with st.container(key=key):
         st.html(_HIDDEN.format(key=key))
@@ -48,7 +53,6 @@ def downloads(figure: go.Figure, name: str, key: str) -> None:
                       "modeBarButtons": [["toImage"]], "toImageButtonOptions": options}  # fmt: skip
             with st.container(key=f"{key}_{form}"):
                 st.plotly_chart(figure, theme=None, key=f"{key}_chart_{form}", config=config)
-    _buttons(data={"key": key}, key=f"{key}_buttons")
 
 
 _buttons = st.components.v2.component("picture_buttons", html=_HTML, css=_CSS, js=_JS)

@@ -41,31 +41,17 @@ def curve_figure(curve: Curve, for_export: bool = False) -> go.Figure:
     human = curve.human_only
     if human is not None:
         _human_line(figure, human)
-    seeds = [
-        (point, seed, value) for point in curve.points for seed, value in point.by_seed.items()
-    ]
-    if seeds:
-        figure.add_scatter(
-            x=[point.x for point, _, _ in seeds],
-            y=[value for _, _, value in seeds],
-            customdata=[[point.keys[seed]] for point, seed, _ in seeds],
-            text=[f"seed {seed}, {_rows(point)}" for point, seed, _ in seeds],
-            hovertemplate=f"%{{text}}<br>{_safe(curve.metric)} %{{y:.3f}}<extra></extra>",
-            mode="markers", name="Single seeds",
-            marker={"size": 8, "opacity": 0.45, "color": [_colour(p) for p, _, _ in seeds]},
-        )  # fmt: skip
-    if mixed:
-        figure.add_trace(_means(mixed, curve, "Mean with synthetic data", SYNTHETIC, "circle"))
     if human is not None:
+        figure.add_trace(_seeds([human], curve, "Single seeds, human only", HUMAN))
         figure.add_trace(_means([human], curve, "Mean, human only", HUMAN, "diamond"))
-    for point in curve.points:
-        if point.n_human == 0 and point.n_synthetic:
-            _mark_all_synthetic(figure, point)
-    figure.update_xaxes(title_text=curve.axis + _unit(curve.axis))
-    if curve.axis in _SHARES:
-        figure.update_xaxes(tickformat=".0%", range=[-0.04, 1.06], dtick=0.1)
+    if mixed:
+        figure.add_trace(_seeds(mixed, curve, "Single seeds", SYNTHETIC))
+        figure.add_trace(_means(mixed, curve, "Mean with synthetic data", SYNTHETIC, "circle"))
+    if mixed and mixed[-1].n_human == 0:
+        _mark_all_synthetic(figure, mixed[-1])
+    _over(figure, curve.axis)
     figure.update_yaxes(title_text=f"{_safe(curve.metric)} on {curve.n_test:,} test items")
-    notes = [subtitle(curve), CAPTION] if curve.points else [subtitle(curve)]
+    notes = [subtitle(curve), *CAPTION.split("; ", 1)] if curve.points else [subtitle(curve)]
     return _dressed(figure, str(curve.study["name"]), notes, for_export)
 
 
@@ -83,9 +69,7 @@ def difference_figure(curve: Curve, for_export: bool = False) -> go.Figure:
             text=[f"{_rows(p)}, {d.n_seeds} seeds" for p, d in zip(points, found, strict=True)],
             hovertemplate="%{text}<br>%{y:+.3f}<extra></extra>",
         )  # fmt: skip
-    figure.update_xaxes(title_text=curve.axis + _unit(curve.axis))
-    if curve.axis in _SHARES:
-        figure.update_xaxes(tickformat=".0%", range=[-0.04, 1.06], dtick=0.1)
+    _over(figure, curve.axis)
     figure.update_yaxes(title_text=f"Difference in {_safe(curve.metric)}", tickformat="+.2f")
     note = "Same seeds on both sides; bars: 95% interval of the mean difference (Student's t)."
     return _dressed(figure, f"{curve.study['name']}: paired difference to human only",
@@ -184,6 +168,25 @@ def _means(
     )  # fmt: skip
 
 
+def _seeds(points: Sequence[Point], curve: Curve, name: str, colour: str) -> go.Scatter:
+    dots = [(point, seed, value) for point in points for seed, value in point.by_seed.items()]
+    return go.Scatter(
+        x=[point.x for point, _, _ in dots],
+        y=[value for _, _, value in dots],
+        customdata=[[point.keys[seed]] for point, seed, _ in dots],
+        text=[f"seed {seed}, {_rows(point)}" for point, seed, _ in dots],
+        hovertemplate=f"%{{text}}<br>{_safe(curve.metric)} %{{y:.3f}}<extra></extra>",
+        mode="markers", name=name, showlegend=colour == SYNTHETIC or len(curve.points) == 1,
+        marker={"size": 9, "opacity": 0.45, "color": colour},
+    )  # fmt: skip
+
+
+def _over(figure: go.Figure, axis: str) -> None:
+    figure.update_xaxes(title_text=axis + (" (%)" if axis in _SHARES else " (count)"))
+    if axis in _SHARES:
+        figure.update_xaxes(tickformat=".0%", range=[-0.04, 1.06], nticks=12, tickangle=0)
+
+
 def _limits(estimates: Sequence[Any]) -> dict[str, Any] | None:
     """Return error bars, or None where no estimate has limits."""
     if all(each.low is None for each in estimates):
@@ -208,11 +211,13 @@ def _human_line(figure: go.Figure, human: Point) -> None:
 
 
 def _mark_all_synthetic(figure: go.Figure, point: Point) -> None:
-    behind = f"only the {point.n_behind:,} human examples in prompts"
+    behind = f"only the {point.n_behind:,} examples in prompts"
+    figure.add_vline(x=point.x, line={"color": SYNTHETIC, "dash": "dot", "width": 1.5},
+                     layer="below")  # fmt: skip
     figure.add_annotation(
-        x=point.x, y=point.estimate.mean, ax=-20, ay=48, xanchor="right", align="right",
-        text=f"100% synthetic:<br>{behind if point.n_behind else 'human rows behind unknown'}",
-        font={"size": 14}, showarrow=True, arrowhead=0, arrowcolor=SYNTHETIC,
+        x=point.x, xanchor="right", xshift=8, y=1, yref="paper", yanchor="bottom",
+        text=f"100% synthetic: {behind if point.n_behind else 'human rows behind unknown'} ",
+        font={"size": 15}, showarrow=False,
     )  # fmt: skip
 
 
@@ -238,8 +243,16 @@ def _dressed(figure: go.Figure, title: str, notes: Sequence[str], for_export: bo
     figure.update_yaxes(**axis)
     figure.update_layout(
         height=520,
-        margin={"l": 20, "r": 20, "t": 56, "b": 20},
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "font": {"size": 15}},
+        margin={"l": 20, "r": 20, "t": 40, "b": 20},
+        legend={
+            "orientation": "h",
+            "yref": "container",
+            "y": 0,
+            "yanchor": "bottom",
+            "x": 0,
+            "font": {"size": 15},
+            "traceorder": "normal",
+        },
         hoverlabel={"font": {"size": 15}},
         font={"size": 15},
         clickmode="event+select",
@@ -252,19 +265,10 @@ def _dressed(figure: go.Figure, title: str, notes: Sequence[str], for_export: bo
             paper_bgcolor="#FFFFFF", plot_bgcolor="#FFFFFF", font={"color": "#1E2130", "size": 16},
             title={"text": _safe(title), "font": {"size": 26}, "x": 0.02, "y": 0.97,
                    "yanchor": "top",
-                   "subtitle": {"text": _safe(notes[0]) if notes else "", "font": {"size": 17}}},
-            margin={"l": 30, "r": 40, "t": 130, "b": 90},
+                   "subtitle": {"text": "<br>".join(map(_safe, notes)), "font": {"size": 16}}},
+            margin={"l": 30, "r": 40, "t": 90 + 26 * len(notes), "b": 30},
         )  # fmt: skip
-        for note in notes[1:]:
-            figure.add_annotation(
-                text=_safe(note), xref="paper", yref="paper", x=0, y=-0.17, showarrow=False,
-                xanchor="left", yanchor="top", font={"size": 14},
-            )  # fmt: skip
     return figure
-
-
-def _colour(point: Point) -> str:
-    return SYNTHETIC if point.n_synthetic else HUMAN
 
 
 def _rows(point: Point) -> str:
@@ -276,10 +280,6 @@ def _told(point: Point) -> str:
     if low is None or high is None:
         return f"; no interval: {point.estimate.refused}"
     return f"; 95% interval {low:.3f} to {high:.3f}"
-
-
-def _unit(axis: str) -> str:
-    return " (%)" if axis in _SHARES else " (count)"
 
 
 def _span(numbers: Sequence[int]) -> str:

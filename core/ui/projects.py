@@ -23,7 +23,7 @@ def card(seen: Overview) -> None:
             if project.is_demo:
                 st.badge("demo", color="gray", icon=":material/science:")
             _delete(project)
-        with st.container(horizontal=True, gap="large"):
+        with st.container(horizontal=True, gap="medium"):
             for name, n in (
                 ("Human rows", seen.n_human), ("Reviewed", seen.n_reviewed),
                 ("Synthetic accepted", seen.n_synthetic), ("Pending", seen.n_pending),

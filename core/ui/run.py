@@ -14,6 +14,15 @@ TARGETS = {
     "proportional": "In the human class mix",
     "fill": "Fill to the largest class",
 }
+TITLES = {
+    "n_examples": "Examples in a prompt",
+    "n_items": "Items asked for in a call",
+    "base_url": "Address of the server",
+    "structured": "Ask with a JSON schema",
+    "max_tokens": "Longest reply (tokens)",
+    "top_p": "Top-p",
+}
+"""Fields of providers and strategies -> words on screen."""
 DEFAULT_CAP_USD = 5.0
 COLUMNS = {
     "run": None,
@@ -100,7 +109,7 @@ def _counts(now: RunStatus) -> None:
     )
     with st.container(horizontal=True):
         for name, n, told in figures:
-            st.metric(name, f"{n:,}", help=told, width=110)
+            st.metric(name, f"{n:,}", help=told, width=103)
 
 
 def _money(now: RunStatus) -> None:

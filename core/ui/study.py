@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import streamlit as st
 
 from core.actions import results, train
 from core.actions.train import Outline, PoolReport, StudyRequest
 from core.records import Job
+from core.studies.base import LeftOut
 from core.ui import look, plots, progress
 
+TITLES = {
+    "n_total": "Training size (rows)",
+    "ratios": "Shares of synthetic data",
+    "seeds": "Seeds per share",
+    "hold": "What is held",
+    "classes": "Class mix",
+    "C": "Inverse penalty (C)",
+    "max_length": "Tokens read of a text",
+    "ngram_max": "Longest phrase (words)",
+    "max_iter": "Most iterations",
+}
+"""Fields of students and studies -> words on screen."""
 COLUMNS = {
     "started": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm"),
 }
@@ -31,18 +43,33 @@ def outline_or_help(project: str, asked: StudyRequest) -> Outline | None:
 
 
 def outline(found: Outline) -> None:
-    """Show how many trials a study has, how long they take, and the cells left out."""
+    """Show how many trials a study has and how long they take."""
     with st.container(horizontal=True):
-        st.metric("Trials", f"{found.n_trials:,}", width=130)
+        st.metric("Trials", f"{found.n_trials:,}", width=120)
         st.metric(
-            "Time, measured" if found.is_measured else "Time, rough", look.duration(found.seconds),
-            width=170, help="Measured: from trials of this student in this project, one worker.",
-        )  # fmt: skip
-        st.metric("Cells left out", f"{len(found.left_out):,}", width=150)
-        st.metric("Test items", f"{found.report.n_test:,}", width=130)
-    if found.left_out:
-        st.warning("The pool cannot fill these cells; they are left out, not filled by repetition.")
-        st.dataframe(_left_out(found.left_out), hide_index=True, column_config=_SHARE)
+            "Time, measured" if found.is_measured else "Time, rough",
+            look.duration(found.seconds),
+            width=150,
+            help="One worker. Measured: from trials of this student in this project.",
+        )
+        st.metric("Test items", f"{found.report.n_test:,}", width=120)
+
+
+def left_out(cells: Sequence[LeftOut]) -> None:
+    """Show the cells that the pool cannot fill, with the reason."""
+    if not cells:
+        return
+    st.warning("The pool cannot fill these cells; they are left out, not filled by repetition.")
+    rows = [
+        {
+            "synthetic share": cell.asked_share,
+            "human rows": cell.n_human,
+            "synthetic rows": cell.n_synthetic,
+            "reason": cell.reason,
+        }
+        for cell in cells
+    ]
+    st.dataframe(rows, hide_index=True, column_config=_SHARE)
 
 
 def pool(report: PoolReport) -> None:
@@ -88,14 +115,6 @@ def show(project: str, study: str) -> Job | None:
             icon=":material/update:",
         )
     return job
-
-
-def _left_out(cells: Sequence[Any]) -> list[Mapping[str, Any]]:
-    return [
-        {"synthetic share": cell.asked_share, "human rows": cell.n_human,
-         "synthetic rows": cell.n_synthetic, "reason": cell.reason}
-        for cell in cells
-    ]  # fmt: skip
 
 
 _SHARE = {"synthetic share": st.column_config.NumberColumn(format="percent")}
