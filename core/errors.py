@@ -43,7 +43,7 @@ class BadFile(Problem):
 
     def __init__(self, message: str, hint: str = "", faults: Sequence[RowFault] = ()) -> None:
         text = "; ".join(str(fault) for fault in faults)
-        super().__init__(f"{message} {text}".strip() if text else message, hint)
+        super().__init__(f"{message} {text}." if text else message, hint)
         self.faults = tuple(faults)
 
 

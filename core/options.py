@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Sequence
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
+from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
+from core.errors import Problem
 from core.registry import Member
 
 KINDS = {int: "N", float: "X", str: "TEXT", bool: "true|false"}
+_PREFIX = "field_"
 
 
 def add_fields(parser: argparse._ActionsContainer, cls: type[Member]) -> None:
@@ -25,10 +29,10 @@ def add_fields(parser: argparse._ActionsContainer, cls: type[Member]) -> None:
         kind, choices = _kind(field.annotation)
         default = field.get_default()
         shown = ",".join(map(str, default)) if isinstance(default, tuple) else default
-        told = "" if default is None or field.is_required() else f" (default: {shown})"
+        told = "" if default in (None, "") or field.is_required() else f" (default: {shown})"
         parser.add_argument(
             option(name),
-            dest=f"field_{name}",
+            dest=_PREFIX + name,
             default=None,
             choices=choices,
             metavar=None if choices else kind,
@@ -37,13 +41,40 @@ def add_fields(parser: argparse._ActionsContainer, cls: type[Member]) -> None:
 
 
 def settings_of(arguments: argparse.Namespace, cls: type[Member]) -> dict[str, Any]:
-    """Return the settings that were given; what was not keeps its default."""
-    given: dict[str, Any] = {}
-    for name, field in cls.model_fields.items():
-        value = getattr(arguments, f"field_{name}", None)
-        if value is not None:
-            given[name] = value.split(",") if _is_tuple(field) else value
+    """Return the settings that were given; what was not keeps its default.
+
+    Raises:
+        Problem: a value outside its bounds, or a setting that is needed; the option is named.
+    """
+    typed = {name: getattr(arguments, _PREFIX + name, None) for name in cls.model_fields}
+    given = {
+        name: value.split(",") if _is_tuple(cls.model_fields[name]) else value
+        for name, value in typed.items()
+        if value is not None
+    }
+    try:
+        cls.model_validate(given)
+    except ValidationError as error:
+        # The value is not repeated: an address may hold a password, and is refused for that.
+        first = error.errors(include_input=False)[0]
+        name = option(str(first["loc"][0])) if first["loc"] else cls.id()
+        reason = first["msg"].removeprefix("Value error, ")
+        is_missing = first["type"] == "missing"
+        raise Problem(f"{name} is needed." if is_missing else f"{name}: {reason}.") from error
     return given
+
+
+def refuse_unused(arguments: argparse.Namespace, chosen: Sequence[type[Member]]) -> None:
+    """Refuse options that belong to members that were not chosen.
+
+    Raises:
+        Problem: there is one, which would otherwise silently do nothing.
+    """
+    taken = {_PREFIX + name for cls in chosen for name in cls.model_fields}
+    for name, value in vars(arguments).items():
+        if name.startswith(_PREFIX) and value is not None and name not in taken:
+            members = " or ".join(cls.id() for cls in chosen)
+            raise Problem(f"{option(name.removeprefix(_PREFIX))} is no option of {members}.")
 
 
 def option(name: str) -> str:
@@ -55,9 +86,40 @@ def option(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
-def describe(cls: type[Member]) -> Mapping[str, str]:
-    """Return the fields of a member with their descriptions."""
-    return {name: field.description or "" for name, field in cls.model_fields.items()}
+def whole(low: int, high: int) -> Callable[[str], int]:
+    """Return what reads a whole number within bounds.
+
+    >>> whole(1, 9)("3")
+    3
+    """
+
+    def read(text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            number = low - 1
+        if not low <= number <= high:
+            raise argparse.ArgumentTypeError(
+                f"{text!r} is not a whole number from {low:,} to {high:,}"
+            )
+        return number
+
+    return read
+
+
+def amount(text: str) -> float:
+    """Return an amount of US dollars: a finite number that is not below zero.
+
+    >>> amount("0.25")
+    0.25
+    """
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number) or number < 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not an amount of US dollars")
+    return number
 
 
 def _is_tuple(field: FieldInfo) -> bool:

@@ -52,7 +52,7 @@ with frame.problems():
         found = budget.purchase(project.id, total, percent / 100, chosen, classes)
         money.bought(found)
         with (
-            st.form("save_plan", border=False),
+            st.form("save_plan", clear_on_submit=True, border=False),
             st.container(horizontal=True, vertical_alignment="bottom"),
         ):
             name = st.text_input("Name of the plan", max_chars=80, width=320)

@@ -33,7 +33,6 @@ def one_by_one(wanted: curate.Filter) -> None:
         if shown is None:
             card.nothing_left(queue, "Choose another class, or accepted or rejected in the grid.")
         else:
-            curation.asked_for(queue.card, labels)
             card.text(queue.card)
             card.verdicts(queue.card.verdicts, queue.card.sample.text, queue.card.sample.source)
         if shown and at.editing == shown.sample:

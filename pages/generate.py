@@ -5,7 +5,7 @@ from dataclasses import replace
 import streamlit as st
 
 from core.actions import generate
-from core.ui import examples, forms, frame, preview, progress, run
+from core.ui import examples, forms, frame, preview, run
 
 project = frame.open_page(
     "generate", "A language model writes samples from your definitions and a few human examples."
@@ -61,22 +61,23 @@ with frame.problems():
     if asks and not generate.at_work(project.id):
         generate.preview(project.id, replace(asked, price=price), wanted)
         st.rerun()
-    is_previewing = at_work is not None and run.is_preview(project.id, at_work)
-    if at_work and is_previewing:
-        progress.follow(lambda: run.show(project.id, at_work.subject), 0.5, True)
+    is_previewing = at_work is not None and run.is_preview(project.id, at_work.subject)
+    if is_previewing:
+        run.follow(project.id, at_work.subject)
     seen = generate.last_preview(project.id, asked)
     if seen and not is_previewing:
+        run.show(project.id, seen)
         preview.show(generate.previewed(project.id, seen))
     elif not seen:
         st.caption("Shows the exact prompts and replies. The run starts with these very replies.")
 
     st.subheader("3 · Run")
     if at_work and not is_previewing:
-        progress.follow(lambda: run.show(project.id, at_work.subject), 1.0, True)
+        run.follow(project.id, at_work.subject)
     goals = run.targets(project.id)
     request = replace(asked, price=price, targets=goals)
     found = generate.estimate(project.id, request, seen)
-    preview.estimate(found, provider.title, provider.is_replay)
+    preview.estimate(found, provider.title, provider.is_replay, seen is not None)
     request = replace(request, cap_usd=run.cap(found.price is not None))
     starts = st.button(
         "Start", type="primary", icon=":material/play_arrow:", disabled=at_work is not None
@@ -89,6 +90,7 @@ past = generate.history(project.id)
 if past:
     st.subheader("Runs so far")
     if not at_work:
-        progress.follow(lambda: run.show(project.id, past[0]["run"]), 1.0, False)
+        with frame.problems():
+            run.show(project.id, past[0]["run"])
         st.page_link("pages/curate.py", label="Curate what came", icon=":material/checklist:")
     st.dataframe(past, hide_index=True, column_config=run.COLUMNS)

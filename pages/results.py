@@ -47,7 +47,7 @@ with frame.problems():
     clicked = answer.plot(curve)
     answer.downloads(project.id, curve, metric, label)
     if clicked:
-        st.session_state |= {"trial": clicked, "view": "samples"}
+        st.session_state["trial"], st.session_state["view"] = clicked, "samples"
 
     view = st.segmented_control(
         "Look at", list(answer.VIEWS), format_func=answer.VIEWS.__getitem__, key="view",

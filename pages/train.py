@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core.actions import train
-from core.ui import forms, frame, look, progress, study
+from core.ui import forms, frame, progress, study
 
 project = frame.open_page(
     "train", "Train a small model at several shares of synthetic data, several seeds each."
@@ -24,7 +24,10 @@ with frame.problems():
             )
     with right:
         kind = st.selectbox("Study", list(kind_titles), format_func=kind_titles.__getitem__)
-        settings = forms.settings("studies", kind, f"train_{project.id}", titles=study.TITLES)
+        settings = forms.settings(
+            "studies", kind, f"train_{project.id}", titles=study.TITLES,
+            defaults={"n_total": train.suggested_size(project.id)},
+        )  # fmt: skip
 
     with left:
         with st.spinner("Counting what the pool can fill"):
@@ -58,8 +61,13 @@ if past:
     first = at_work.subject if at_work else st.session_state.get("followed")
     chosen = st.selectbox("Study to follow", list(names), format_func=names.__getitem__,
                           index=list(names).index(first) if first in names else 0)  # fmt: skip
-    job = train.status(project.id, chosen).job
-    progress.follow(lambda: study.show(project.id, chosen), 2.0, progress.is_live(job))
+    if at_work:
+        progress.follow(
+            lambda: study.show(project.id, chosen), 2.0, lambda: bool(train.at_work(project.id))
+        )
+    else:
+        with frame.problems():
+            study.show(project.id, chosen)
     st.page_link("pages/results.py", label="Look at the results", icon=":material/show_chart:")
     st.subheader("Studies")
     st.dataframe(train.history(project.id), hide_index=True, column_config=study.COLUMNS)

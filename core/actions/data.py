@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,11 +17,20 @@ from core.errors import BadFile, Problem, RowFault
 from core.formats import Table
 from core.records import SOURCE_PARTS, SOURCES, Decision, NewSample, Source
 from core.registry import content_hash, make, member_ids
-from core.store import decisions, projects, samples, verdicts
-from core.store.db import now
+from core.store import decisions, projects, runs, samples, verdicts
+from core.store.db import new_id, now
 from core.store.samples import Filter
 from core.tasks.base import LabelSpec
 from core.text import normalise
+
+MAX_LABEL = 200
+"""Most characters of a label, and of the name of a split."""
+MANY_LABELS = 50
+"""Labels from which a column where most rows have their own is doubted."""
+N_NAMED = 5
+"""Labels that a fault names before it counts the rest."""
+Row = tuple[int, str, str | None]
+"""A row's number, text and label."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +79,13 @@ def check_split(split: str) -> str:
     Raises:
         Problem: it is not `train`, `test` or `ood:<name>`.
     """
-    if split in ("train", "test") or (split.startswith("ood:") and split[4:].strip()):
+    kind, _, name = split.partition(":")
+    name = " ".join(name.split())
+    if split in ("train", "test"):
         return split
-    raise Problem(f"{split!r} is not a split.", "Use train, test or ood:NAME.")
+    if kind == "ood" and name and len(name) <= MAX_LABEL:
+        return f"ood:{name}"
+    raise Problem(f"{split[:MAX_LABEL]!r} is not a split.", "Use train, test or ood:NAME.")
 
 
 def prepare(
@@ -86,40 +101,30 @@ def prepare(
 
     Raises:
         BadFile: a column that the file does not have.
+        Problem: a split or source that does not exist, or that takes no rows like these.
     """
-    check_split(split)
-    if source not in SOURCES:
-        raise Problem(f"{source!r} is not a source.", f"Use {', '.join(SOURCES)}.")
+    split = check_split(split)
+    _check_place(project, split, source)
     for column in (text_column, label_column):
         if column is not None and column not in table.columns:
             raise BadFile(
                 f"{table.name} has no column {column!r}.", f"It has: {', '.join(table.columns)}."
             )
-    task = task_of(project)
-    faults: dict[str, list[int]] = defaultdict(list)
-    good: list[tuple[int, str, str | None]] = []
-    known = set(task.label_names)
+    if text_column == label_column:
+        raise BadFile(f"{text_column!r} cannot be both the text and the label.")
+    known = task_of(project).label_names
     may_add = not known and split == "train"
-    for number, row in enumerate(table.rows, start=table.first_row):
-        if not row:
-            continue
-        text, label = row.get(text_column), row.get(label_column) if label_column else None
-        label = label.strip() if label and label.strip() else None
-        fault = _fault(text, label, known if not may_add else None, split, source)
-        if fault:
-            faults[fault].append(number)
-        elif text is not None:
-            good.append((number, text, label))
-    stopping = [*table.faults, *(RowFault(what, tuple(n)) for what, n in faults.items())]
-    uneven = {number for fault in table.faults for number in fault.rows}
-    rows, warnings, leaked = _sift(
-        project, [row for row in good if row[0] not in uneven], split, source
-    )
-    labels = task.label_names or tuple(sorted({label for _, _, label in rows if label is not None}))
+    if not known and not may_add:
+        raise Problem("The task has no labels yet.", "Import its train file first, or name them.")
+    read = _read_rows(table, text_column, label_column, known, split, source)
+    stopping = list(read.faults)
+    rows, warnings, leaked = _sift(project, read.good, split, source)
+    if not rows and not stopping:
+        stopping.append(RowFault("no rows" if not leaked else "no row that is in no test split"))
+    labels = known or tuple(sorted({label for _, _, label in rows if label is not None}))
     counts = Counter(label for _, _, label in rows if label is not None)
-    if not good and not stopping:
-        stopping.append(RowFault("no rows"))
     warnings += _class_warnings(project, labels, counts, split)
+    is_skipping = skip_bad_rows and bool(rows)
     left_out = sorted({n for fault in stopping for n in fault.rows} | set(leaked))
     return Prepared(
         table=table,
@@ -127,8 +132,8 @@ def prepare(
         labels=labels,
         new_labels=labels if may_add else (),
         label_counts={label: counts.get(label, 0) for label in labels},
-        faults=() if skip_bad_rows and rows else tuple(stopping),
-        warnings=(*warnings, *(stopping if skip_bad_rows and rows else ())),
+        faults=() if is_skipping else tuple(stopping),
+        warnings=(*warnings, *(stopping if is_skipping else ())),
         left_out=tuple(left_out),
     )
 
@@ -141,7 +146,7 @@ def import_rows(project: str, prepared: Prepared, again: bool = True) -> Importe
 
     Raises:
         BadFile: there are faults; nothing was imported.
-        Problem: these very rows were imported before.
+        Problem: these very rows were imported before, or the project has changed since.
     """
     if prepared.faults:
         raise BadFile(
@@ -152,6 +157,7 @@ def import_rows(project: str, prepared: Prepared, again: bool = True) -> Importe
     database = here().database
     rows = [replace(row, id=None) for row in prepared.rows]
     with database.write() as cursor:
+        _check_unchanged(project, prepared)
         earlier = imports(project)
         content = content_hash([(row.inputs, row.label, row.split, row.source) for row in rows])
         same = [one for one in earlier if one["content"] == content]
@@ -233,6 +239,8 @@ def draw_test(project: str, n: int, seed: int = 0, min_per_class: int = 2) -> di
     """
     import random
 
+    if n < 1:
+        raise Problem("A test split needs at least one row.")
     database = here().database
     if samples.count(database, project, Filter(split="test")):
         raise Problem("There is a test split already.", "It is sealed: it does not change.")
@@ -242,7 +250,10 @@ def draw_test(project: str, n: int, seed: int = 0, min_per_class: int = 2) -> di
             "Draw the test split before generating, or import one.",
         )
     rows = samples.page(
-        database, project, Filter(split="train", source="human", unlabelled=False), 10_000_000
+        database,
+        project,
+        Filter(split="train", source="human", status="accepted", unlabelled=False),
+        10_000_000,
     )
     by_label: dict[str, list[str]] = defaultdict(list)
     for row in rows:
@@ -315,50 +326,62 @@ EXPORT_COLUMNS = (
 
 
 def export_rows(project: str) -> list[dict[str, Any]]:
-    """Return every sample with its full provenance, as it would be exported."""
+    """Return every sample with its full provenance, as it would be exported.
+
+    A generated sample's provenance has the call it came from: the exact prompt, model, tokens,
+    price of the whole call in US dollars, and when.
+    """
+    database = here().database
+    calls = {call["key"]: _call(call) for call in runs.completions(database, project)}
     rows = []
-    for row in samples.everything(here().database, project):
+    for row in samples.everything(database, project):
         text_source, label_source = SOURCE_PARTS[row["source"]]
+        provenance = json.loads(row["provenance"] or "{}")
+        if provenance.get("completion") in calls:
+            provenance["call"] = calls[provenance["completion"]]
         rows.append(
             {
                 **{name: row.get(name) for name in EXPORT_COLUMNS},
-                "flags": " ".join(row["flags"]),
+                "flags": list(row["flags"]),
                 "text_source": text_source,
                 "label_source": label_source,
+                "provenance": provenance,
             }
         )
     return rows
 
 
 def export_text(project: str, ending: str, safe: bool = True) -> Iterator[str]:
-    """Yield the export of a project as CSV or JSONL.
+    """Return the export of a project as CSV or JSONL, in pieces.
+
+    With `safe`, cells of a CSV that a spreadsheet would run are neutralised; JSONL is exact.
 
     Raises:
         Problem: another format.
     """
-    import json
-
-    if ending not in (".csv", ".jsonl"):
-        raise Problem(f"Cannot export to {ending or 'that'}.", "Name the file .csv or .jsonl.")
-    rows = export_rows(project)
-    if ending == ".csv":
-        yield formats.write_csv(EXPORT_COLUMNS, rows, safe)
-    else:
-        parsed = [{**row, "provenance": json.loads(row["provenance"] or "{}")} for row in rows]
-        yield from formats.write_jsonl(parsed)
+    return _export(export_rows(project), ending, safe)
 
 
 def export_file(project: str, target: Path, safe: bool = True) -> int:
-    """Write the export of a project to a file and return the number of samples."""
-    pieces = export_text(project, target.suffix.lower(), safe)
-    staging = target.with_name(f".{target.name}.new")
-    n = 0
-    with staging.open("w", encoding="utf-8", newline="") as file:
-        for piece in pieces:
-            file.write(piece)
-            n += 1
-    staging.replace(target)
-    return len(export_rows(project))
+    """Write the export of a project to a file, whole or not at all; return how many samples.
+
+    Raises:
+        Problem: another format, or a place that cannot be written.
+    """
+    rows = export_rows(project)
+    pieces = _export(rows, target.suffix.lower(), safe)
+    staging = target.with_name(f".{new_id()}.new")
+    try:
+        if target.is_dir():
+            raise Problem(f"{target} is a folder.", "Name a file in it.")
+        with staging.open("w", encoding="utf-8", newline="") as file:
+            file.writelines(pieces)
+        staging.replace(target)
+    except OSError as error:
+        with suppress(OSError):
+            staging.unlink()
+        raise Problem(f"{target} cannot be written: {error.strerror}.") from error
+    return len(rows)
 
 
 def label_names(project: str) -> tuple[str, ...]:
@@ -376,25 +399,106 @@ def guidelines(project: str) -> str:
     return project_of(project).guidelines
 
 
-def _fault(
-    text: str | None, label: str | None, known: set[str] | None, split: str, source: str
-) -> str | None:
-    if text is None or not text.strip():
-        return "no text"
-    if len(text) > formats.MAX_CELL:
-        return f"a text of more than {formats.MAX_CELL:,} characters"
-    if "\x00" in text or "\x00" in (label or ""):
-        return "a NUL character"
-    if any("\ud800" <= c <= "\udfff" for c in text + (label or "")):
-        return "half a surrogate pair (a broken emoji or the like)"
-    if label is None and (split != "train" or source != "human"):
-        return "no label (only human train rows may come without)"
-    if label is not None and known is not None and label not in known:
-        return f"a label outside the set ({label!r})"
-    return None
+def _export(rows: Sequence[Mapping[str, Any]], ending: str, safe: bool) -> Iterator[str]:
+    if ending not in (".csv", ".jsonl"):
+        raise Problem(f"Cannot export to {ending or 'that'}.", "Name the file .csv or .jsonl.")
+    if ending == ".jsonl":
+        return formats.write_jsonl(rows)
+    flat = ({**row, "flags": " ".join(row["flags"])} for row in rows)
+    return iter([formats.write_csv(EXPORT_COLUMNS, flat, safe)])
 
 
-Row = tuple[int, str, str | None]
+def _call(completion: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "model": completion["model"],
+        "messages": completion["prompt"]["messages"],
+        "input_tokens": completion["input_tokens"],
+        "output_tokens": completion["output_tokens"],
+        "cost_usd": completion["cost_usd"],
+        "received_at": completion["received_at"].isoformat(" ", "seconds"),
+    }
+
+
+def _check_place(project: str, split: str, source: str) -> None:
+    """Refuse rows that a split does not take; the test split takes none once it is there."""
+    if source not in SOURCES:
+        raise Problem(f"{source!r} is not a source.", f"Use {', '.join(SOURCES)}.")
+    if split != "train" and source != "human":
+        raise Problem(
+            f"{split} takes human-labelled rows only, not {source} ones.",
+            "Import these into train, where they are curated.",
+        )
+    if split == "test" and samples.count(here().database, project, Filter(split="test")):
+        raise Problem(
+            "There is a test split already, and it is sealed: no row joins or leaves it.",
+            "Import these rows as another test set (ood:NAME), or start a new project.",
+        )
+
+
+def _check_unchanged(project: str, prepared: Prepared) -> None:
+    """Look again, inside the transaction, at what may have changed since a file was looked at."""
+    first = prepared.rows[0]
+    _check_place(project, first.split, first.source)
+    known = task_of(project).label_names
+    used = {row.label for row in prepared.rows if row.label is not None}
+    if known if prepared.new_labels else used - set(known):
+        raise Problem(
+            "The task's labels have changed since this file was looked at.", "Look at it again."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """The rows of a file that can be samples, and what is wrong with the others."""
+
+    good: list[Row]
+    faults: list[RowFault]
+
+
+def _read_rows(
+    table: Table, text_column: str, label_column: str | None, known: Sequence[str], split: str,
+    source: str,
+) -> _Read:  # fmt: skip
+    names = set(known)
+    uneven = {number for fault in table.faults for number in fault.rows}
+    good: list[Row] = []
+    faults: dict[str, list[int]] = defaultdict(list)
+    outside: dict[str, list[int]] = defaultdict(list)
+    for number, row in enumerate(table.rows, start=table.first_row):
+        if not row or number in uneven:
+            continue
+        text, label = row.get(text_column), row.get(label_column) if label_column else None
+        label = (label or "").strip() or None
+        fault = _fault(text, label, split, source)
+        if fault:
+            faults[fault].append(number)
+        elif label is not None and names and label not in names:
+            outside[label].append(number)
+        elif text is not None:
+            good.append((number, text, label))
+    found = [*table.faults, *(RowFault(what, tuple(rows)) for what, rows in faults.items())]
+    return _Read(good, [*found, *_outside(outside)])
+
+
+def _outside(labels: Mapping[str, Sequence[int]]) -> Iterator[RowFault]:
+    """Yield the labels outside the set, the first by name: a wrong column has thousands."""
+    for label in list(labels)[:N_NAMED]:
+        yield RowFault(f"a label outside the set ({label!r})", tuple(labels[label]))
+    others = sorted(row for label in list(labels)[N_NAMED:] for row in labels[label])
+    if others:
+        what = f"{len(labels) - N_NAMED:,} other labels outside the set"
+        yield RowFault(what, tuple(others))
+
+
+def _fault(text: str | None, label: str | None, split: str, source: str) -> str | None:
+    if fault := formats.text_fault(text):
+        return fault
+    if label is None:
+        may_be_without = split == "train" and source == "human"
+        return None if may_be_without else "no label (only human train rows may come without)"
+    if len(label) > MAX_LABEL:
+        return f"a label of more than {MAX_LABEL} characters"
+    return formats.broken(label)
 
 
 def _sift(
@@ -435,22 +539,28 @@ def _class_warnings(
     if not counts:
         return []
     made = []
-    if len(counts) == 1:
-        made.append(RowFault(f"only one class, {next(iter(counts))!r}", fatal=False))
     there = samples.counts(here().database, project)
+    present = {row["label"] for row in there if row["split"] == split and row["label"]}
+    if len(present | set(counts)) == 1:
+        made.append(RowFault(f"only one class, {next(iter(counts))!r}", fatal=False))
+    if len(counts) > MANY_LABELS and 2 * len(counts) > sum(counts.values()):
+        made.append(RowFault(f"{len(counts):,} classes: is this the label column?", fatal=False))
     for name, other in (("train", "test"), ("test", "train")):
         if split != name:
             continue
         others = {row["label"] for row in there if row["split"] == other and row["label"]}
-        before = {row["label"] for row in there if row["split"] == name}
-        absent = [c for c in labels if not counts.get(c) and c not in before]
+        absent = [c for c in labels if not counts.get(c) and c not in present]
         if absent:
-            listed = ", ".join(map(repr, absent))
-            made.append(RowFault(f"no rows of {listed} in {name}", fatal=False))
+            made.append(RowFault(f"no rows of {_listed(absent)} in {name}", fatal=False))
         unseen = sorted(c for c in counts if others and c not in others)
         if unseen:
-            made.append(RowFault(f"{', '.join(map(repr, unseen))} is not in {other}", fatal=False))
+            made.append(RowFault(f"{_listed(unseen)} not in {other}", fatal=False))
     return made
+
+
+def _listed(labels: Sequence[str]) -> str:
+    more = f" and {len(labels) - N_NAMED:,} more" if len(labels) > N_NAMED else ""
+    return ", ".join(map(repr, labels[:N_NAMED])) + more
 
 
 def _new_sample(file: str, row: Row, split: str, source: Source) -> NewSample:

@@ -11,19 +11,23 @@ import os
 import socket
 import stat
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from core.actions.session import home_folder
 
 Say = Callable[[str, bool], None]
 """Takes a line, and whether it goes to the error output."""
-Run = Callable[[list[str], Path, Say], int]
+Run = Callable[[Sequence[str], Path, Say], int]
 """Runs a command's words in a folder and returns the exit code."""
 
 NAME = "commands.sock"
 MAX_PATH = 100
 """Longest path that every system's Unix sockets take."""
+BROKEN_OFF = 1
+"""Exit code of a command whose owner went away before its end."""
 
 
 def serve(home: Path, run: Run) -> bool:
@@ -31,14 +35,18 @@ def serve(home: Path, run: Run) -> bool:
     path = home / NAME
     if len(os.fsencode(path)) > MAX_PATH:
         return False
-    path.unlink(missing_ok=True)
     server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     before = os.umask(0o177)
     try:
+        path.unlink(missing_ok=True)
         server.bind(str(path))
+        server.listen(8)
+    except OSError:
+        # A file system without sockets; commands then say who holds the database.
+        server.close()
+        return False
     finally:
         os.umask(before)
-    server.listen(8)
     threading.Thread(target=_serve, args=(server, run), name="admix-door", daemon=True).start()
     return True
 
@@ -46,48 +54,66 @@ def serve(home: Path, run: Run) -> bool:
 def send(home: Path | str | None, words: list[str], folder: Path, say: Say) -> int | None:
     """Have the owner run a command; return its exit code, or None where nobody answers."""
     path = home_folder(home) / NAME
-    try:
-        # A socket that somebody else put there could print anything in our name.
-        if not stat.S_ISSOCK(path.stat().st_mode) or path.stat().st_uid != os.getuid():
-            return None
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
+        try:
+            # A socket that somebody else put there could print anything in our name.
+            if not stat.S_ISSOCK(path.stat().st_mode) or path.stat().st_uid != os.getuid():
+                return None
             client.connect(str(path))
-            file = client.makefile("rwb")
-            file.write(json.dumps({"words": words, "folder": str(folder)}).encode() + b"\n")
-            file.flush()
-            for line in file:
-                answer = json.loads(line)
-                if "code" in answer:
-                    return int(answer["code"])
-                say(answer["line"], answer["is_error"])
-    except OSError:
-        return None
-    return None
+        except OSError:
+            return None
+        for answer in _answers(client, {"words": words, "folder": str(folder)}):
+            if "code" in answer:
+                return int(answer["code"])
+            say(answer["line"], answer["is_error"])
+    say("The app went away before the command ended.", True)
+    return BROKEN_OFF
+
+
+def _answers(client: socket.socket, asked: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    try:
+        client.sendall(_line(asked))
+        with client.makefile("rb") as lines:
+            for line in lines:
+                yield json.loads(line)
+    except (OSError, ValueError):
+        # Closed in the middle, perhaps of a line.
+        return
 
 
 def _serve(server: socket.socket, run: Run) -> None:
     while True:
-        connection, _ = server.accept()
+        try:
+            connection, _ = server.accept()
+        except OSError:
+            time.sleep(0.1)  # too many open files, say; the door stays
+            continue
         threading.Thread(target=_answer, args=(connection, run), daemon=True).start()
 
 
 def _answer(connection: socket.socket, run: Run) -> None:
-    with connection, connection.makefile("rwb") as file:
+    with connection:
+        try:
+            with connection.makefile("rb") as lines:
+                asked = json.loads(lines.readline())
+            words, folder = [str(word) for word in asked["words"]], Path(asked["folder"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return
         lock = threading.Lock()
 
-        def put(answer: dict[str, object]) -> None:
+        def put(answer: Mapping[str, Any]) -> None:
             with lock:
-                file.write(json.dumps(answer).encode() + b"\n")
-                file.flush()
+                connection.sendall(_line(answer))
+
+        def say(line: str, is_error: bool) -> None:
+            put({"line": line, "is_error": is_error})
 
         try:
-            asked = json.loads(file.readline())
-            code = run(
-                asked["words"],
-                Path(asked["folder"]),
-                lambda line, is_error: put({"line": line, "is_error": is_error}),
-            )
-            put({"code": code})
-        except (OSError, ValueError, KeyError):
-            # The other side went away or said nothing sensible; work it started goes on.
+            put({"code": run(words, folder, say)})
+        except OSError:
+            # The other side went away; work it started goes on.
             return
+
+
+def _line(data: Mapping[str, Any]) -> bytes:
+    return json.dumps(data).encode() + b"\n"

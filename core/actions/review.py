@@ -69,32 +69,36 @@ def queue(
         status=None if wanted.status == "pending" else wanted.status,
     )
     n_total = samples.count(database, project, whole)
-    for sample in samples.by_ids(database, project, [first] if first else []):
-        if sample.source == wanted.source:
-            front = card_of(project, annotator, sample.id)
-            return Queue(front, n_left, n_total, min(len(skipped), n_left))
+    n_skipped = min(len(skipped), n_left)
+    if first:
+        for sample in samples.by_ids(database, project, [first]):
+            if sample.source == wanted.source:
+                return Queue(_card(project, annotator, sample), n_left, n_total, n_skipped)
     found, after = None, 0
     first_skipped: Sample | None = None
     while found is None:
-        page = samples.page(database, project, mine, PAGE, after)
+        page = samples.page(database, project, mine, min(PAGE, 1 + len(skipped)), after)
         if not page:
             found = first_skipped
             break
         first_skipped = first_skipped or next((s for s in page if s.id in skipped), None)
         found = next((sample for sample in page if sample.id not in skipped), None)
         after = page[-1].seq
-    card = card_of(project, annotator, found.id) if found else None
-    return Queue(card, n_left, n_total, min(len(skipped), n_left))
+    return Queue(_card(project, annotator, found) if found else None, n_left, n_total, n_skipped)
+
+
+def _card(project: str, annotator: str, sample: Sample) -> Card:
+    database = here().database
+    return Card(
+        sample,
+        decisions.revision(database, project, sample.id, annotator),
+        tuple(verdicts.of(database, project, [sample.id]).get(sample.id, ())),
+    )
 
 
 def card_of(project: str, annotator: str, sample: str) -> Card:
     """Return one sample as a card."""
-    database = here().database
-    return Card(
-        samples.get(database, project, sample),
-        decisions.revision(database, project, sample, annotator),
-        tuple(verdicts.of(database, project, [sample]).get(sample, ())),
-    )
+    return _card(project, annotator, samples.get(here().database, project, sample))
 
 
 def label(

@@ -94,6 +94,16 @@ def has_rows(project: str, split: str) -> bool:
     )
 
 
+def suggested_size(project: str, most: int = 400) -> int:
+    """Return a training size that both all-human and all-synthetic cells can be filled with."""
+    found: Counter[str] = Counter()
+    for row in samples.counts(here().database, project):
+        if row["split"] == "train" and row["status"] == "accepted" and row["label"] is not None:
+            found[row["source"]] += row["n"]
+    there = [found[source] for source in ("human", "synthetic") if found[source]]
+    return max(2, min([most, *there]))
+
+
 def pool_rows(project: str) -> tuple[list[PoolRow], PoolReport]:
     """Return the rows that a pool frozen now would hold, and what it keeps out.
 

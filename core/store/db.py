@@ -77,14 +77,18 @@ class Database:
         if target.exists():
             raise Problem(f"{target} exists already.", "Name a file that does not exist yet.")
         staging = self.home / "backups" / f".{new_id()}.duckdb"
-        with self.write_lock, self.read() as cursor:
-            try:
-                cursor.execute(f"ATTACH '{_quoted(staging)}' AS copy_of_all")
-                cursor.execute("COPY FROM DATABASE admix TO copy_of_all")
-            finally:
-                cursor.execute("DETACH DATABASE IF EXISTS copy_of_all")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        _move(staging, target)
+        try:
+            with self.write_lock, self.read() as cursor:
+                try:
+                    cursor.execute(f"ATTACH '{_quoted(staging)}' AS copy_of_all")
+                    cursor.execute("COPY FROM DATABASE admix TO copy_of_all")
+                finally:
+                    cursor.execute("DETACH DATABASE IF EXISTS copy_of_all")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            _move(staging, target)
+        finally:
+            # Still there only where it could not be moved.
+            staging.unlink(missing_ok=True)
 
     def close(self) -> None:
         """Write everything down and let the file and the lock go."""
@@ -164,7 +168,13 @@ def _connect(home: Path) -> Cursor:
         "autoinstall_known_extensions": "false",
         "autoload_known_extensions": "false",
     }
-    connection = duckdb.connect(str(path), config=config)
+    try:
+        connection = duckdb.connect(str(path), config=config)
+    except duckdb.Error as error:
+        raise Problem(
+            f"{path} cannot be opened: {str(error).splitlines()[0]}",
+            "Close other programs that have it open, or put a backup in its place.",
+        ) from error
     migrate(connection)
     connection.execute(f"SET allowed_directories = ['{_quoted(home / 'backups')}']")
     connection.execute("SET enable_external_access = false")

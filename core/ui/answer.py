@@ -84,7 +84,8 @@ def downloads(project: str, curve: Curve, metric: str, label: str | None) -> Non
         study = curve.study["id"]
         st.download_button("Trials (CSV)", lambda: results.trials_csv(project, study),
                            f"{name}-trials.csv", "text/csv", on_click="ignore")  # fmt: skip
-        st.download_button("Summary (CSV)", lambda: results.summary_csv(project, study, metric, label),
+        st.download_button("Summary (CSV)",
+                           lambda: results.summary_csv(project, study, metric, label),
                            f"{name}-summary.csv", "text/csv", on_click="ignore")  # fmt: skip
     pictures.hidden(plots.curve_figure(curve, for_export=True), name, "curve_picture")
 

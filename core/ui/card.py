@@ -16,18 +16,25 @@ from core.ui.desk import Desk, Shown
 _STYLE = """
 <style>
 .st-key-admix-card .admix-text { min-height: 8.5rem; }
+.st-key-admix-commands { gap: .5rem; }
 .st-key-admix-labels {
   display: grid; grid-template-columns: repeat(auto-fill, minmax(9.2rem, 1fr)); gap: .5rem;
 }
 .st-key-admix-reasons {
   display: grid; grid-template-columns: repeat(auto-fill, minmax(11.5rem, 1fr)); gap: .5rem;
 }
+.st-key-admix-grid {
+  display: grid; grid-template-columns: repeat(auto-fill, minmax(14rem, 1fr)); gap: .8rem;
+}
+.st-key-admix-grid > div { width: 100%; }
 .st-key-admix-reasons > div, .st-key-admix-reasons button { width: 100%; }
 .st-key-admix-labels > div, .st-key-admix-labels button { width: 100%; }
 .st-key-admix-labels button p { overflow-wrap: anywhere; }
 .st-key-admix-guide [data-testid="stExpanderDetails"] { max-height: 66vh; overflow-y: auto; }
 @media (max-width: 1080px) {
-  .st-key-admix-desk [data-testid="stHorizontalBlock"] { flex-direction: column; }
+  .st-key-admix-desk [data-testid="stHorizontalBlock"]:has(> [data-testid="stColumn"]) {
+    flex-direction: column;
+  }
   .st-key-admix-desk [data-testid="stColumn"] { width: 100%; min-width: 100%; }
 }
 </style>
@@ -56,7 +63,10 @@ def text(card: Card) -> None:
         about.append("left out")
     if sample.imported_label and sample.imported_label != sample.label:
         about.append(f"imported as {sample.imported_label}")
-    look.source_badge(sample.source, " · ".join(about))
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if sample.source != "human":
+            st.markdown(f"#### {look.plain(sample.label or 'no label')}", width="content")
+        look.source_badge(sample.source, " · ".join(about))
     with st.container(key="admix-card"):
         look.literal(sample.text, sample.source)
 
@@ -73,7 +83,8 @@ def label_choice(at: Desk, shown: Shown, card: Card, labels: Sequence[Label]) ->
             desk.button(
                 at, shown, f"label{number}", look.plain(label.name), keys[label.name],
                 review.label, label.name, help=look.plain(label.definition) or None,
-                type="primary" if label.name == current else "secondary", width="stretch",
+                type="primary" if label.name == current else "secondary",
+                width="stretch", wrap=True,
             )  # fmt: skip
 
 

@@ -10,7 +10,6 @@ import streamlit as st
 from core.actions import curate, review
 from core.actions.curate import REASONS
 from core.actions.review import Card
-from core.records import Label
 from core.ui import desk, frame, look
 from core.ui.desk import Desk, Shown
 
@@ -30,15 +29,6 @@ def totals(counts: Mapping[str, Counter[str]], label: str | None) -> None:
         f"{look.plain(label) if label else 'All classes'}: "
         + " · ".join(f"**{summed.get(kind, 0):,}** {kind}" for kind in KINDS)
     )
-
-
-def asked_for(card: Card, labels: Sequence[Label]) -> None:
-    """Show the class that a pseudo-sample was written for, with what it means."""
-    name = card.sample.label or ""
-    meaning = next((label.definition for label in labels if label.name == name), "")
-    st.markdown(f"#### {look.plain(name)}")
-    if meaning:
-        st.caption(look.plain(meaning))
 
 
 def commands(at: Desk, shown: Shown | None) -> None:
@@ -117,17 +107,17 @@ def grid(project: str, who: str, source: str, label: str | None, flagged: bool |
         return
     _page_buttons(project, who, place, cards)
     with st.form("grid", border=False, enter_to_submit=False):
-        for start in range(0, len(cards), 3):
-            for column, one in zip(st.columns(3), cards[start : start + 3], strict=False):
-                with column.container(border=True, height="stretch"):
-                    _tile(one)
         with st.container(horizontal=True, vertical_alignment="bottom"):
-            reason = st.selectbox("Reason", REASONS, width=220)
             accept = st.form_submit_button("Accept ticked", type="primary",
                                            icon=":material/check:",
                                            disabled=status == "accepted")  # fmt: skip
             reject = st.form_submit_button("Reject ticked", icon=":material/close:",
                                            disabled=status == "rejected")  # fmt: skip
+            reason = st.selectbox("Reason to reject", REASONS, width=220)
+        with st.container(key="admix-grid"):
+            for one in cards:
+                with st.container(border=True):
+                    _tile(one)
     ticked = [one.sample.id for one in cards if st.session_state.get(_tick(one))]
     if not (accept or reject):
         return
@@ -157,23 +147,20 @@ def _page_buttons(project: str, who: str, place: dict[str, list[int]], cards: li
         _undo_button(project, who)
         if len(place["afters"]) > 1:
             st.button("Previous", icon=":material/chevron_left:", on_click=_turn,
-                      args=(place, None))  # fmt: skip
+                      args=(place, place["afters"][:-1]))  # fmt: skip
         if len(cards) == curate.GRID:
             st.button("Next", icon=":material/chevron_right:", on_click=_turn,
-                      args=(place, cards[-1].sample.seq))  # fmt: skip
+                      args=(place, [*place["afters"], cards[-1].sample.seq]))  # fmt: skip
 
 
-def _turn(place: dict[str, list[int]], after: int | None) -> None:
-    if after is None:
-        place["afters"].pop()
-    else:
-        place["afters"].append(after)
+def _turn(place: dict[str, list[int]], afters: list[int]) -> None:
+    place["afters"] = afters
 
 
 def _undo_button(project: str, who: str) -> None:
     at = desk.desk("curate", project, who)
-    if st.button("Undo", icon=":material/undo:", key="grid_undo"):
-        at.undo()
+    if st.button("Undo", icon=":material/undo:", key=at.undo_key("grid")):
+        at.undo(at.n_undone)
         frame.say(at.said or at.problem, ":material/undo:")
         st.rerun()
 

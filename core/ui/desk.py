@@ -54,7 +54,7 @@ class Desk:
     editing: str | None = None
     reason: str = ""
     n_dropped: int = 0
-    n_decided: int = 0
+    n_undone: int = 0
     said: str = ""
     problem: str = ""
 
@@ -84,7 +84,6 @@ class Desk:
         except Problem as problem:
             self.problem = str(problem)
         else:
-            self.n_decided += 1
             self.skipped.discard(shown.sample)
             self._leave(shown.sample)
 
@@ -98,18 +97,29 @@ class Desk:
         self.skipped = {shown.sample} if is_second_round else {*self.skipped, shown.sample}
         self._leave(shown.sample)
 
-    def undo(self) -> None:
-        """Take back this person's last decision, and show its card next."""
+    def undo(self, turn: int) -> None:
+        """Take back this person's last decision, and show its card next.
+
+        `turn` says which undo this is: Streamlit may deliver one press twice.
+        """
         self.said = self.problem = ""
+        if turn != self.n_undone:
+            self.n_dropped += 1
+            return
         try:
             undone = review.undo(self.project, self.who)
         except Problem as problem:
             self.problem = str(problem)
             return
+        self.n_undone += 1
         self.said = review.undo_message(undone)
         self.first = undone.sample if undone.n_samples == 1 else None
         self.editing = None
         self.skipped.discard(undone.sample)
+
+    def undo_key(self, name: str) -> str:
+        """Return the name of the next undo's button."""
+        return f"{self.name}_{name}_undo{self.n_undone % RING}"
 
     def _leave(self, sample: str) -> None:
         self.editing = None
@@ -148,9 +158,9 @@ def skip_and_undo(at: Desk, shown: Shown | None) -> None:
     """Draw the two buttons that decide nothing."""
     draw(at, shown, "skip", "Skip", review.COMMAND_KEYS["skip"], Desk.skip,
          icon=":material/skip_next:", help="It comes back after the others.")  # fmt: skip
-    st.button("Undo", key=f"{at.name}_undo", shortcut=review.COMMAND_KEYS["undo"],
+    st.button("Undo", key=at.undo_key("card"), shortcut=review.COMMAND_KEYS["undo"],
               icon=":material/undo:", on_click=at.undo,
-              help="Takes back your last decision; again, the one before.")  # fmt: skip
+              args=(at.n_undone,), help="Takes back your last decision; again, the one before.")  # fmt: skip
 
 
 def progress(queue: Queue) -> None:

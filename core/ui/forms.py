@@ -18,29 +18,34 @@ def settings(
     key: str,
     skip: frozenset[str] = frozenset(),
     titles: Mapping[str, str] = MappingProxyType({}),
+    defaults: Mapping[str, Any] = MappingProxyType({}),
 ) -> dict[str, Any]:
-    """Show one widget per field of a member and return the settings."""
+    """Show one widget per field of a member and return the settings.
+
+    `titles` and `defaults` stand in for a field's own where they fit the project better.
+    """
     made = {}
     for name, field in member(family, member_id).model_fields.items():
         if name in skip:
             continue
         title = titles.get(name, name.replace("_", " ").capitalize())
-        value = _widget(title, field, f"{key}_{member_id}_{name}")
+        default = None if field.is_required() else field.get_default()
+        value = _widget(title, field, defaults.get(name, default), f"{key}_{member_id}_{name}")
         if value is not None:
             made[name] = value
     return made
 
 
-def _widget(label: str, field: FieldInfo, key: str) -> Any:
+def _widget(label: str, field: FieldInfo, default: Any, key: str) -> Any:
     kind = _kind(field.annotation)
-    told = field.description
-    default = None if field.is_required() else field.get_default()
+    # What was set stays when another page is looked at in between.
+    about: dict[str, Any] = {"help": field.description, "key": key, "persist_state": "session"}
     low, high = _bounds(field)
     if get_origin(kind) is Literal:
         choices = list(get_args(kind))
-        return st.selectbox(label, choices, index=choices.index(default), help=told, key=key)
+        return st.selectbox(label, choices, index=choices.index(default), **about)
     if kind is bool:
-        return st.checkbox(label, value=bool(default), help=told, key=key)
+        return st.checkbox(label, value=bool(default), **about)
     if kind in (int, float):
         number: dict[str, Any] = {
             "step": kind(1) if kind is int else 0.1,
@@ -49,15 +54,16 @@ def _widget(label: str, field: FieldInfo, key: str) -> Any:
             "min_value": None if low is None else kind(low),
             "max_value": None if high is None else kind(high),
         }
-        return st.number_input(label, help=told, key=key, **number)
+        return st.number_input(label, **about, **number)
     if get_origin(kind) is tuple:
         part = get_args(kind)[0]
         text = st.text_input(
-            label, value=", ".join(f"{x:g}" if part is float else str(x) for x in default or ()),
-            help=f"{told}; separated by commas", key=key,
-        )  # fmt: skip
+            label,
+            value=", ".join(f"{x:g}" if part is float else str(x) for x in default or ()),
+            **{**about, "help": f"{field.description}; separated by commas"},
+        )
         return tuple(piece.strip() for piece in text.split(",") if piece.strip())
-    text = st.text_input(label, value=default or "", help=told, key=key).strip()
+    text = st.text_input(label, value=default or "", **about).strip()
     return text or None
 
 

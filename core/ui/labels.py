@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import pandas as pd
 import streamlit as st
 
 from core.actions import data
 from core.records import Project
-from core.ui import frame, look
+from core.ui import card, frame, look
 
 
 def editor(project: Project) -> None:
     """Show labels and guidelines with an editor for each, and keep both with one button."""
     version = st.session_state.get("task_version", 0)
     before = data.labels(project.id)
-    table, words = st.columns([3, 2], gap="medium")
+    card.style()
+    table, words = card.halves()
     with table:
         st.markdown("**Labels** and what they mean")
         edited = st.data_editor(
-            {
-                "Label": [label.name for label in before],
-                "Definition": [label.definition for label in before],
-            },
+            pd.DataFrame(
+                {
+                    "Label": [label.name for label in before],
+                    "Definition": [label.definition for label in before],
+                },
+                dtype="str",
+            ),
             num_rows="dynamic",
             hide_index=True,
             key=f"labels_{project.id}_{version}",
@@ -35,7 +40,7 @@ def editor(project: Project) -> None:
                             key=f"guidelines_{project.id}_{version}")  # fmt: skip
     if st.button("Keep the task", type="primary", icon=":material/save:"):
         rows = zip(edited["Label"], edited["Definition"], strict=True)
-        data.set_task(project.id, [(name or "", what or "") for name, what in rows], text)
+        data.set_task(project.id, [(_text(name), _text(what)) for name, what in rows], text)
         st.session_state["task_version"] = version + 1
         frame.say("Kept labels and guidelines.")
         st.rerun()
@@ -44,3 +49,8 @@ def editor(project: Project) -> None:
         st.markdown("\n".join(
             f"- **{look.plain(label.name)}** {look.plain(label.definition)}" for label in before
         ))  # fmt: skip
+
+
+def _text(cell: object) -> str:
+    """Return a cell's text; one that was never filled holds no string."""
+    return cell if isinstance(cell, str) else ""

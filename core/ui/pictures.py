@@ -18,7 +18,8 @@ _HTML = """
 _CSS = """
 .row { display: flex; gap: .5rem; }
 button {
-  font: inherit; font-size: .875rem; margin: 0; color: var(--st-text-color); background: var(--st-background-color);
+  font: inherit; font-size: .875rem; margin: 0;
+  color: var(--st-text-color); background: var(--st-background-color);
   border: 1px solid var(--st-border-color); border-radius: var(--st-button-radius);
   padding: .25rem .75rem; min-height: 2.25rem; cursor: pointer;
 }

@@ -17,8 +17,8 @@ from core.ui.look import COLOURS
 
 HUMAN, SYNTHETIC = COLOURS["human"], COLOURS["synthetic"]
 CAPTION = (
-    "Bars: 95% interval of the mean (Student's t over seeds), for new draws from this pool; "
-    "the same test items. Small dots: single seeds."
+    "Bars: 95% interval of the mean (Student's t over seeds), for new draws from this pool and the"
+    " same test items. Small dots: single seeds."
 )
 EXPORT_SIZE = (1280, 720)
 """Width and height of a downloaded picture, in pixels before scaling."""
@@ -50,8 +50,10 @@ def curve_figure(curve: Curve, for_export: bool = False) -> go.Figure:
     if mixed and mixed[-1].n_human == 0:
         _mark_all_synthetic(figure, mixed[-1])
     _over(figure, curve.axis)
-    figure.update_yaxes(title_text=f"{_safe(curve.metric)} on {curve.n_test:,} test items")
-    notes = [subtitle(curve), *CAPTION.split("; ", 1)] if curve.points else [subtitle(curve)]
+    figure.update_yaxes(
+        title_text=f"{_safe(curve.metric)} on {curve.n_test:,} test items", range=_height(curve)
+    )
+    notes = [subtitle(curve), CAPTION] if curve.points else [subtitle(curve)]
     return _dressed(figure, str(curve.study["name"]), notes, for_export)
 
 
@@ -97,7 +99,7 @@ def confusion_figure(labels: Sequence[str], counts: Sequence[Sequence[int]]) -> 
             colorbar={"title": {"text": "Share of<br>gold label"}, "tickformat": ".0%"},
             xgap=2,
             ygap=2,
-        )  # fmt: skip
+        )
     )
     ticks = {"tickvals": places, "ticktext": names, "showgrid": False, "zeroline": False}
     figure.update_xaxes(title_text="Predicted label", tickangle=-40, automargin=True, **ticks)
@@ -187,6 +189,22 @@ def _over(figure: go.Figure, axis: str) -> None:
         figure.update_xaxes(tickformat=".0%", range=[-0.04, 1.06], nticks=12, tickangle=0)
 
 
+def _height(curve: Curve) -> list[float] | None:
+    """Return the part of the scale from 0 to 1 that holds every dot and limit, with some air."""
+    values = [value for point in curve.points for value in point.by_seed.values()]
+    ends = [
+        end
+        for point in curve.points
+        for end in (point.estimate.low, point.estimate.high)
+        if end is not None
+    ]
+    if not values:
+        return None
+    low, high = min(values + ends), max(values + ends)
+    air = max(0.1 * (high - low), 0.02)
+    return [max(-0.01, low - air), min(max(1.01, high), high + air)]
+
+
 def _limits(estimates: Sequence[Any]) -> dict[str, Any] | None:
     """Return error bars, or None where no estimate has limits."""
     if all(each.low is None for each in estimates):
@@ -205,7 +223,7 @@ def _human_line(figure: go.Figure, human: Point) -> None:
     figure.add_hline(
         y=estimate.mean, line={"color": HUMAN, "dash": "dash", "width": 3},
         annotation={"text": f"human only, n = {human.n_human:,}", "font": {"size": 15},
-                    "xanchor": "right", "x": 0.995},
+                    "xanchor": "right", "x": 0.93},
         annotation_position="bottom right",
     )  # fmt: skip
 
@@ -227,7 +245,7 @@ def _stacked(counts: Mapping[str, tuple[int, int]], unit: str) -> go.Figure:
     for place, (source, colour) in enumerate((("Human", HUMAN), ("Synthetic", SYNTHETIC))):
         figure.add_bar(
             x=names, y=[pair[place] for pair in counts.values()], name=source,
-            marker={"color": colour}, hovertemplate="%{x}: %{y:,} rows<extra>" + source + "</extra>",
+            marker={"color": colour}, hovertemplate=f"%{{x}}: %{{y:,}} rows<extra>{source}</extra>",
         )  # fmt: skip
     figure.update_layout(barmode="stack")
     figure.update_xaxes(title_text="Class", type="category", automargin=True)

@@ -67,12 +67,13 @@ def show(calls: Sequence[Previewed]) -> None:
                     look.literal(problem, source="problem", small=True)
 
 
-def estimate(found: Estimated, provider: str, is_replay: bool) -> None:
+def estimate(found: Estimated, provider: str, is_replay: bool, was_previewed: bool) -> None:
     """Show what a run is likely to cost, and at most, before anything large is spent."""
     with st.container(horizontal=True):
         st.metric("Calls", f"{found.n_calls:,}", width=140)
-        st.metric("Likely", "preview first" if _has_no_basis(found) else look.usd(found.likely_usd),
-                  width=200)  # fmt: skip
+        likely = look.usd(found.likely_usd)
+        st.metric("Likely", likely if found.likely_usd is not None or was_previewed
+                  else "preview first", width=200)  # fmt: skip
         st.metric("At most", look.usd(found.worst_usd), width=160,
                   help="Every call at its longest; unusable replies are asked again.")  # fmt: skip
         st.metric("Human texts shown", f"{found.n_humans_sent:,}", width=200)
@@ -83,10 +84,6 @@ def estimate(found: Estimated, provider: str, is_replay: bool) -> None:
         else f"These {found.n_humans_sent:,} human texts go to {look.plain(provider)}."
     )
     st.caption(f"Basis: {look.plain(found.basis)}. {where}")
-
-
-def _has_no_basis(found: Estimated) -> bool:
-    return found.price is not None and found.likely_usd is None
 
 
 def _headline(call: Previewed) -> str:

@@ -24,22 +24,17 @@ STATES = {
 """State of a job -> icon and words."""
 
 
-def is_live(job: Job | None) -> bool:
-    """Say whether a job is at work or about to be."""
-    return job is not None and job.state in LIVE
+def follow(show: Callable[[], None], seconds: float, is_at_work: Callable[[], bool]) -> None:
+    """Show what moves again every few seconds; when the work ends, run the page once more.
 
-
-def follow(show: Callable[[], Job | None], seconds: float, is_at_work: bool) -> None:
-    """Show something that moves: again every few seconds while it is at work, once otherwise.
-
-    `show` draws it and returns its job. When that ends, the whole page runs once more.
+    Called only where the page found something at work: what has ended since is seen here.
     """
 
-    @st.fragment(run_every=seconds if is_at_work else None)
+    @st.fragment(run_every=seconds)
     def panel() -> None:
         with frame.problems():
-            job = show()
-            if is_at_work and not is_live(job):
+            show()
+            if not is_at_work():
                 st.rerun()
 
     panel()

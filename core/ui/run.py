@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import streamlit as st
 
 from core.actions import generate
 from core.actions.generate import RunStatus
-from core.records import Job
+from core.budget import Target
 from core.ui import frame, look, progress
 
-TARGETS = {
+TARGETS: dict[Target, str] = {
     "balanced": "Balanced to a total",
     "proportional": "In the human class mix",
     "fill": "Fill to the largest class",
@@ -33,9 +35,9 @@ COLUMNS = {
 """How the table of earlier runs shows its columns."""
 
 
-def is_preview(project: str, job: Job) -> bool:
-    """Say whether a job makes a preview."""
-    return generate.status(project, job.subject).is_preview
+def is_preview(project: str, run: str) -> bool:
+    """Say whether a run is a preview."""
+    return generate.status(project, run).is_preview
 
 
 def targets(project: str) -> dict[str, int]:
@@ -77,23 +79,26 @@ def cap(has_price: bool) -> float | None:
     )  # fmt: skip
 
 
-def show(project: str, run: str) -> Job | None:
-    """Show where a run stands, with its buttons, and return its job."""
+def follow(project: str, run: str) -> None:
+    """Show where a run stands again every second, until it ends."""
+    progress.follow(lambda: show(project, run), 1.0, lambda: generate.at_work(project) is not None)
+
+
+def show(project: str, run: str) -> None:
+    """Show where a run stands, with its buttons; of a preview that is done, nothing."""
     now = generate.status(project, run)
-    if now.job is None:
-        return None
-    progress.bar(now.job, "usable")
-    if now.is_preview:
-        return now.job
-    _counts(now)
-    _money(now)
     job = now.job
+    if job is None or (now.is_preview and job.state == "done"):
+        return
+    progress.bar(job, "usable")
+    if not now.is_preview:
+        _counts(now)
+        _money(now)
     progress.buttons(
         job, resume=lambda: generate.resume(job.id), stop=lambda: generate.stop(job.id)
     )
     if job.state in progress.RESUMABLE and now.cap_usd is not None:
         _raise_cap(project, now)
-    return job
 
 
 def _counts(now: RunStatus) -> None:
@@ -132,12 +137,12 @@ def _raise_cap(project: str, now: RunStatus) -> None:
                               key=f"new_cap_{now.run}")  # fmt: skip
         if st.button("Set the cap", key=f"set_cap_{now.run}"):
             with frame.problems():
-                generate.set_cap(project, now.run, float(new))
+                generate.set_cap(project, now.run, float(new or 0.0))
                 st.rerun()
 
 
-def _records(table: object) -> list[dict[str, object]]:
+def _records(table: Any) -> list[dict[str, Any]]:
     # A data editor gives a list back for a list, or a frame, by its version.
     if hasattr(table, "to_dict"):
-        return table.to_dict("records")
-    return list(table)  # type: ignore[call-overload]
+        return list(table.to_dict("records"))
+    return list(table)

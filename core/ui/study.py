@@ -8,7 +8,6 @@ import streamlit as st
 
 from core.actions import results, train
 from core.actions.train import Outline, PoolReport, StudyRequest
-from core.records import Job
 from core.studies.base import LeftOut
 from core.ui import look, plots, progress
 
@@ -90,7 +89,7 @@ def pool(report: PoolReport) -> None:
     st.caption(look.plain(" ".join(told)))
 
 
-def show(project: str, study: str) -> Job | None:
+def show(project: str, study: str) -> None:
     """Show where a study stands: its job, its buttons, and the curve as it fills in."""
     now = train.status(project, study)
     job = now.job
@@ -114,7 +113,6 @@ def show(project: str, study: str) -> Job | None:
             " it was. Launch again above to train on a new pool.",
             icon=":material/update:",
         )
-    return job
 
 
 _SHARE = {"synthetic share": st.column_config.NumberColumn(format="percent")}

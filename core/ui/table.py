@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import pandas as pd
 import streamlit as st
 
 from core.actions import review
@@ -29,12 +30,9 @@ class Book:
         self.n_total = review.count(project, self.wanted)
         self.edition += 1
 
-    def turn(self, project: str, forward: bool) -> None:
-        """Go to the next page, or back to the one before."""
-        if forward:
-            self.afters.append(self.rows[-1].seq)
-        else:
-            self.afters.pop()
+    def turn(self, project: str, afters: list[int]) -> None:
+        """Go to another page."""
+        self.afters = afters
         self.read(project)
 
 
@@ -60,19 +58,19 @@ def show(at: Desk, wanted: review.Filter, labels: Sequence[str]) -> None:
         st.button("Discard" if pending else "Read anew", icon=":material/refresh:",
                   key=f"{key}_again", on_click=book.read, args=(at.project,))  # fmt: skip
         st.button("Undo", icon=":material/undo:", key=f"{key}_undo", on_click=_undo,
-                  args=(at, book), disabled=pending,
+                  args=(at, book, at.n_undone), disabled=pending,
                   help="Takes back your last decision, or your last batch of them.")  # fmt: skip
         st.button("Previous", icon=":material/chevron_left:", key=f"{key}_back",
                   disabled=pending or len(book.afters) == 1, on_click=book.turn,
-                  args=(at.project, False))  # fmt: skip
+                  args=(at.project, book.afters[:-1]))  # fmt: skip
         st.button("Next", icon=":material/chevron_right:", key=f"{key}_next",
                   disabled=pending or first + len(book.rows) >= book.n_total,
-                  on_click=book.turn, args=(at.project, True))  # fmt: skip
+                  on_click=book.turn, args=(at.project, [*book.afters, book.rows[-1].seq]))  # fmt: skip
         st.caption(f"Rows {first + 1:,} to {first + len(book.rows):,} of {book.n_total:,}")
 
 
 def _editor(book: Book, labels: Sequence[str], key: str) -> None:
-    st.data_editor(
+    rows = pd.DataFrame(
         {
             "Text": [row.text for row in book.rows],
             "Label": [row.label for row in book.rows],
@@ -81,9 +79,13 @@ def _editor(book: Book, labels: Sequence[str], key: str) -> None:
             "Decided by": [row.annotator for row in book.rows],
             "Decisions": [row.n_decisions for row in book.rows],
             "Split": [row.split for row in book.rows],
-        },
+        }
+    ).astype(dict.fromkeys(("Text", "Label", "Imported", "Decided by", "Split"), "str"))
+    st.data_editor(
+        rows,
         key=key,
         height=560,
+        placeholder="",
         hide_index=True,
         disabled=["Text", "Imported", "Decided by", "Decisions", "Split"],
         column_config={
@@ -96,7 +98,9 @@ def _editor(book: Book, labels: Sequence[str], key: str) -> None:
 
 
 def _apply(at: Desk, book: Book, key: str) -> None:
-    edits = st.session_state[key].get("edited_rows", {})
+    edits = st.session_state.get(key, {}).get("edited_rows", {})
+    if not edits:
+        return
     chosen = {book.rows[int(i)].id: edit for i, edit in edits.items()}
     with frame.problems():
         n = review.apply_many(
@@ -109,7 +113,7 @@ def _apply(at: Desk, book: Book, key: str) -> None:
     book.read(at.project)
 
 
-def _undo(at: Desk, book: Book) -> None:
-    at.undo()
+def _undo(at: Desk, book: Book, turn: int) -> None:
+    at.undo(turn)
     frame.say(at.said or at.problem, ":material/undo:")
     book.read(at.project)

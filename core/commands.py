@@ -1,0 +1,302 @@
+"""What does each command do with its arguments, and what does it say?"""
+
+from __future__ import annotations
+
+import json
+import os
+from argparse import Namespace
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from core import formats
+from core.actions import budget, curate, data, demo, door, generate, home, results, train
+from core.budget import Prices
+from core.errors import Problem
+from core.options import refuse_unused, settings_of
+from core.records import Job, Price, Project
+from core.registry import member
+
+Say = door.Say
+WHO = os.environ.get("USER") or "command line"
+
+
+def project_new(arguments: Namespace, say: Say) -> int:
+    """Start a project."""
+    labels = _labels(*arguments.labels) if arguments.labels else []
+    project = home.create_project(arguments.name, arguments.task, labels)
+    told = ", ".join(name for name, _ in labels) or "those of the first train file"
+    say(f"Started project {project.name!r}; labels: {told}.", False)
+    return 0
+
+
+def project_list(arguments: Namespace, say: Say) -> int:
+    """Say what there is."""
+    del arguments
+    for project in home.all_projects():
+        seen = home.overview(project.id)
+        say(
+            f"{project.name}: {seen.n_human:,} human, {seen.n_synthetic:,} synthetic, "
+            f"{seen.n_pending:,} pending, {seen.n_test:,} test, {seen.n_studies} studies",
+            False,
+        )
+    return 0
+
+
+def project_delete(arguments: Namespace, say: Say) -> int:
+    """Erase a project, if told to."""
+    project = home.find_project(arguments.name)
+    if not arguments.yes:
+        raise Problem(f"This erases {project.name!r} and all it has.", "Add --yes to do it.")
+    home.delete_project(project.id)
+    say(f"Erased {project.name!r}.", False)
+    return 0
+
+
+def bring(arguments: Namespace, say: Say) -> int:
+    """Import a file and report."""
+    project = home.find_project(arguments.name)
+    formats.ending_of(arguments.file.name)  # before a device or a pipe is read to its end
+    table = data.read_table(arguments.file.name, arguments.file.read_bytes())
+    guessed = data.guess_columns(table)
+    text = guessed[0] if arguments.text is None else arguments.text
+    label = guessed[1] if arguments.label is None else arguments.label
+    if text is None:
+        raise Problem(
+            f"Which column is the text? {table.name} has: {', '.join(table.columns)}.",
+            "Say --text COL.",
+        )
+    had_labels = bool(data.label_names(project.id))
+    prepared = data.prepare(
+        project.id, table, text, label, arguments.split, arguments.source, arguments.skip_bad_rows
+    )
+    done = data.import_rows(project.id, prepared)
+    columns = f"text: {text!r}, " + ("no label" if label is None else f"label: {label!r}")
+    say(f"Imported {done.n_rows:,} rows of {table.name} into {arguments.split} ({columns}).", False)
+    for name, n in done.label_counts.items():
+        say(f"  {name}: {n:,}", False)
+    if n_bare := done.n_rows - sum(done.label_counts.values()):
+        say(f"  without a label: {n_bare:,}", False)
+    if not had_labels and done.labels:
+        say(f"Labels of the task: {', '.join(done.labels)}.", False)
+    for warning in done.warnings:
+        say(f"Note: {warning}", True)
+    if done.n_flagged:
+        say(f"Note: {done.n_flagged:,} rows are flagged by checks.", True)
+    return 0
+
+
+def make(arguments: Namespace, say: Say) -> int:
+    """Generate pseudo-samples and wait for the end."""
+    project = home.find_project(arguments.name)
+    provider = member("providers", arguments.provider)
+    strategy = member("strategies", arguments.strategy)
+    refuse_unused(arguments, (provider, strategy))
+    request = generate.Request(
+        provider=arguments.provider,
+        provider_settings=settings_of(arguments, provider),
+        strategy=arguments.strategy,
+        strategy_settings=settings_of(arguments, strategy),
+        targets=dict.fromkeys(data.label_names(project.id), arguments.per_class),
+        seed=arguments.seed,
+        cap_usd=arguments.max_usd,
+        price=_typed_price(arguments.usd_per_mtok),
+    )
+    expected = generate.estimate(project.id, request)
+    run = generate.launch(project.id, request)
+    worst = "unknown" if expected.worst_usd is None else f"${expected.worst_usd:,.4f}"
+    say(
+        f"{expected.n_calls:,} calls, at most {worst} for one round;"
+        f" {expected.n_humans_sent:,} human texts are shown to {arguments.provider}.",
+        True,
+    )
+    job = generate.wait(run, _teller(say, "usable pseudo-samples"))
+    told = generate.status(project.id, run)
+    n_made = told.n_pending + told.n_accepted + told.n_rejected
+    spent = "unknown" if not told.account.is_price_known else f"${told.account.spent_usd:,.4f}"
+    say(
+        f"{n_made:,} pseudo-samples: {told.n_duplicate:,} duplicate, {told.n_leaking:,} leaking;"
+        f" besides {told.n_invalid:,} invalid, {told.n_refused:,} refused, {told.n_failed:,}"
+        f" failed. Spent {spent}.",
+        False,
+    )
+    return _ended(job, say) or (0 if n_made else 1)
+
+
+def accept(arguments: Namespace, say: Say) -> int:
+    """Accept pending pseudo-samples and say which are left."""
+    project = home.find_project(arguments.name)
+    names = data.label_names(project.id)
+    if arguments.label is not None and arguments.label not in names:
+        raise Problem(
+            f"{arguments.label!r} is not one of the labels.", f"Labels: {', '.join(names)}."
+        )
+    ids = arguments.ids and [id_ for word in arguments.ids for id_ in word.split(",") if id_]
+    done = curate.accept_many(project.id, WHO, arguments.label, arguments.flagged, ids)
+    say(f"Accepted {done.n_accepted:,} pseudo-samples.", False)
+    for reason, n in done.left.items():
+        say(f"  left pending, flagged by {reason}: {n:,}", False)
+    return 0
+
+
+def study_run(arguments: Namespace, say: Say) -> int:
+    """Run a study to its end and show each cell."""
+    project = home.find_project(arguments.name)
+    kind, student = member("studies", arguments.kind), member("students", arguments.student)
+    refuse_unused(arguments, (kind, student))
+    request = train.StudyRequest(
+        kind=arguments.kind,
+        settings=settings_of(arguments, kind),
+        student=arguments.student,
+        student_settings=settings_of(arguments, student),
+        name=arguments.study_name,
+    )
+    study, job_id = _launched(arguments, project, request)
+    found = train.status(project.id, study)
+    for cell in found.study["left_out"]:
+        say(f"Left out at {cell['asked_share']:.0%} synthetic: {cell['reason']}", True)
+    job = train.wait(job_id, _teller(say, "trials"))
+    say(f"Study {found.study['name']!r} ({study}):", False)
+    _show_table(results.summary(project.id, study), say)
+    return _ended(job, say)
+
+
+def study_show(arguments: Namespace, say: Say) -> int:
+    """Show the trials of a study."""
+    project = home.find_project(arguments.name)
+    study = _study(project, arguments.study)
+    rows = results.table(project.id, study["id"])
+    if arguments.format == "json":
+        say(json.dumps(rows, ensure_ascii=False, indent=1), False)
+    elif arguments.format == "csv":
+        say(formats.write_csv(list(rows[0]), rows).removesuffix("\n"), False)
+    else:
+        say(f"Study {study['name']!r} ({study['id']}):", False)
+        hidden = ("study", "trial")
+        _show_table([{k: v for k, v in row.items() if k not in hidden} for row in rows], say)
+    return 0
+
+
+def export(arguments: Namespace, say: Say) -> int:
+    """Export every sample."""
+    project = home.find_project(arguments.name)
+    n = data.export_file(project.id, arguments.file, safe=not arguments.raw)
+    say(f"Exported {n:,} samples to {arguments.file}.", False)
+    return 0
+
+
+def backup(arguments: Namespace, say: Say) -> int:
+    """Copy the database."""
+    say(f"Backed up to {home.backup(arguments.file)}.", False)
+    return 0
+
+
+def make_demo(arguments: Namespace, say: Say) -> int:
+    """Make the demo project."""
+    project, is_new = (demo.reset(), True) if arguments.reset else demo.create()
+    say(f"{'Made' if is_new else 'There already:'} the demo project {project.name!r}.", False)
+    return 0
+
+
+def _labels(text: str, file: Path) -> list[tuple[str, str]]:
+    """Return the labels that were listed, or those of a file, one a line with a definition."""
+    if not _is_file(file):
+        if "," not in text:
+            raise Problem(f"{text!r} is neither a file nor labels with commas between.")
+        return [(name.strip(), "") for name in text.split(",")]
+    content = formats.decode(file.name, file.read_bytes())
+    if formats.broken(content):
+        raise Problem(f"{file} is not a text file.", "Write one label a line: name, or name: why.")
+    labels: list[tuple[str, str]] = []
+    for line in content.splitlines():
+        name, tab, definition = line.partition("\t")
+        labels += [(name.strip(), definition.strip())] if tab else home.read_labels(line)
+    if not labels:
+        raise Problem(f"{file} holds no label.", "Write one label a line: name, or name: why.")
+    return labels
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a list of labels may be longer than any file's name
+        return False
+
+
+def _typed_price(text: str | None) -> Price | None:
+    if text is None:
+        return None
+    try:
+        price_in, price_out = (float(part) for part in text.split(","))
+    except ValueError:
+        price_in = price_out = -1.0
+    if not (0 <= price_in < 1e9 and 0 <= price_out < 1e9):
+        raise Problem(f"{text!r} is not a price.", "Say --usd-per-mtok IN,OUT.")
+    return Price(price_in, price_out, "typed", "when the run was started")
+
+
+def _launched(
+    arguments: Namespace, project: Project, request: train.StudyRequest
+) -> tuple[str, str]:
+    """Start a study with the prices that were given, which stay if it starts."""
+    before = budget.prices(project.id)
+    human, synthetic = arguments.human_usd, arguments.synthetic_usd
+    if human is not None or synthetic is not None:
+        chosen = Prices(
+            before.human_usd if human is None else human,
+            before.synthetic_usd if synthetic is None else synthetic,
+        )
+        budget.set_prices(project.id, chosen)
+    try:
+        return train.launch(project.id, request, arguments.workers)
+    except Problem:
+        budget.set_prices(project.id, before)
+        raise
+
+
+def _study(project: Project, name: str | None) -> dict[str, Any]:
+    """Return a study by its name or id, or the newest."""
+    if name is None:
+        return train.find_study(project.id)
+    found = train.all_studies(project.id)
+    for study in found:
+        if name in (study["name"], study["id"]):
+            return study
+    names = ", ".join(repr(study["name"]) for study in found) or "none yet"
+    raise Problem(f"{project.name!r} has no study {name!r}.", f"Studies: {names}.")
+
+
+def _teller(say: Say, what: str) -> Callable[[Job], None]:
+    last = [""]
+
+    def tell(job: Job) -> None:
+        n_done, n_wanted = job.progress.get("n_done"), job.progress.get("n_wanted")
+        line = f"{job.state}: {n_done} of {n_wanted} {what}" if n_wanted else job.state
+        if line != last[0]:
+            last[0] = line
+            say(line, True)
+
+    return tell
+
+
+def _ended(job: Job, say: Say) -> int:
+    if job.message:
+        say(job.message, True)
+    return 0 if job.state == "done" else 1
+
+
+def _show_table(rows: Sequence[dict[str, Any]], say: Say) -> None:
+    if not rows:
+        say("Nothing to show yet.", False)
+        return
+
+    def cell(value: Any) -> str:
+        if value is None:
+            return "-"
+        return f"{value:.4f}" if isinstance(value, float) else str(value)
+
+    columns = list(rows[0])
+    texts = [[cell(row[column]) for column in columns] for row in rows]
+    widths = [max(len(column), *(len(row[i]) for row in texts)) for i, column in enumerate(columns)]
+    for row in [columns, *texts]:
+        say("  ".join(text.rjust(width) for text, width in zip(row, widths, strict=True)), False)

@@ -1,0 +1,279 @@
+"""Review and curation in a browser: keys, undo, keys that come too early, two people at once."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from core import actions
+from core.actions import data, home, review
+from core.formats import write_csv
+from core.store import samples
+from core.store.samples import Filter
+from tests import chromium
+
+playwright = pytest.importorskip("playwright.sync_api")
+pytestmark = pytest.mark.browser
+
+ROOT = Path(__file__).parents[1]
+LABELS = [("good", "It pleases."), ("bad", "It does not."), ("plain", "Neither.")]
+N_HUMAN = 120
+WORDS = ("amber", "basil", "cedar", "delta", "ember", "fjord", "grove", "haven")
+PATIENCE_MS = 20_000
+WATCH_KEYS = """() => {
+  window.keys = [];
+  const card = () => document.querySelector('.st-key-admix-card .admix-text').innerText;
+  addEventListener('keydown', (event) => window.keys.push([event.key, card()]), true);
+}"""
+"""Remembers every key with the card that stood on the screen when it went down."""
+
+
+@dataclass
+class App:
+    """A server of its own, over a home folder of its own."""
+
+    url: str
+    home: Path
+    process: subprocess.Popen[bytes]
+
+    def stop(self) -> None:
+        """End the server, so that its database can be read here."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            self.process.wait(timeout=30)
+
+    def events(self) -> list[dict[str, object]]:
+        """Stop the server and return every decision, in the order they were made."""
+        self.stop()
+        session = actions.start(self.home, "a test")
+        try:
+            project = home.find_project("Keys").id
+            rows = samples.page(session.database, project, Filter(), 10_000)
+            found = [
+                {**event, "of": row.text}
+                for row in rows
+                for event in review.history(project, row.id)
+            ]
+            return sorted(found, key=lambda event: int(str(event["seq"])))
+        finally:
+            actions.stop()
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Iterator[App]:
+    folder = tmp_path / "home"
+    actions.start(folder, "a test")
+    project = home.create_project("Keys", "classify", LABELS, "Say how it *feels*.").id
+    human = [
+        {"text": f"human text {n:03} about thing {n * 7}", "label": "plain"} for n in range(N_HUMAN)
+    ]
+    bring(project, human, "human")
+    made = [{"text": f"{word} {n} written", "label": "good"} for n, word in enumerate(WORDS)]
+    bring(project, made, "synthetic")
+    actions.stop()
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with (tmp_path / "server.log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless", "true",
+             "--server.port", str(port)],
+            cwd=ROOT, env={**os.environ, "ADMIX_HOME": str(folder)},
+            stdout=log, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+    made = App(f"http://127.0.0.1:{port}", folder, process)
+    try:
+        until(lambda: is_up(made.url), "the server to start")
+        yield made
+    finally:
+        made.stop()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[object]:
+    path = chromium.find()
+    if path is None:
+        pytest.skip("no Chromium")
+    with playwright.sync_playwright() as started:
+        opened = started.chromium.launch(
+            executable_path=path, args=["--no-sandbox", "--disable-gpu"]
+        )
+        yield opened
+        opened.close()
+
+
+def bring(project: str, rows: list[dict[str, str]], source: str) -> None:
+    table = data.read_table(f"{source}.csv", write_csv(["text", "label"], rows).encode())
+    data.import_rows(project, data.prepare(project, table, "text", "label", "train", source))
+
+
+def is_up(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{url}/_stcore/health", timeout=1) as answer:
+            return answer.status == 200
+    except OSError:
+        return False
+
+
+def until(holds: Callable[[], bool], what: str, seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, f"waited {seconds:g} s for {what}"
+        time.sleep(0.05)
+
+
+def visit(browser, app: App, page: str, who: str):
+    tab = browser.new_context(viewport={"width": 1440, "height": 1000}).new_page()
+    tab.set_default_timeout(PATIENCE_MS)
+    tab.goto(f"{app.url}/{page}?who={who}")
+    tab.locator(".st-key-admix-card .admix-text").wait_for()
+    settled(tab)
+    return tab
+
+
+def shown(tab) -> str:
+    return tab.locator(".st-key-admix-card .admix-text").inner_text()
+
+
+def left(tab) -> int:
+    told = tab.get_by_text(re.compile(r"^[\d,]+ left")).first.inner_text()
+    return int(told.split()[0].replace(",", ""))
+
+
+def settled(tab) -> None:
+    """Wait until the page has drawn what the last key did."""
+    tab.wait_for_function(
+        "() => !document.querySelector('[data-stale=\"true\"]')"
+        " && !document.querySelector('[data-testid=\"stStatusWidget\"]')"
+    )
+
+
+def press(tab, key: str) -> None:
+    """Press a key and wait for another card."""
+    before, n = shown(tab), left(tab)
+    tab.keyboard.press(key)
+    until(lambda: shown(tab) != before or left(tab) != n, f"another card after {key}", 20)
+    settled(tab)
+
+
+def decided(events: list[dict[str, object]], who: str) -> list[tuple[str, str | None]]:
+    return [(str(e["kind"]), e["label"]) for e in events if e["annotator"] == who]
+
+
+def test_keys_decide_and_undo_takes_back_again_and_again(app, browser):
+    tab = visit(browser, app, "review", "Ana")
+    first = shown(tab)
+    press(tab, "1")
+    second = shown(tab)
+    press(tab, "Enter")
+    third = shown(tab)
+    assert len({first, second, third}) == 3
+    press(tab, "x")
+    press(tab, "u")
+    assert shown(tab) == third
+    press(tab, "u")
+    assert shown(tab) == second
+    tab.get_by_text("Took back your label.").wait_for()
+    press(tab, "2")
+    assert shown(tab) == third
+    press(tab, "s")
+    assert shown(tab) not in (first, second, third)
+    events = app.events()
+    kinds = ["label", "label", "reject", "undo", "undo", "label"]
+    assert [kind for kind, _ in decided(events, "Ana")] == kinds
+    assert [events[0]["label"], events[1]["label"], events[-1]["label"]] == ["good", "plain", "bad"]
+    assert all(0 < float(str(e["seconds"])) <= 60 for e in events if e["kind"] != "undo")
+
+
+@pytest.mark.parametrize("interval", [0.03, 0.1, 0.2])
+def test_a_key_that_comes_too_early_never_changes_a_decided_card(app, browser, interval):
+    tab = visit(browser, app, "review", "Ana")
+    tab.evaluate(WATCH_KEYS)
+    for number in range(20):
+        tab.keyboard.press("12"[number % 2])
+        time.sleep(interval)
+    settled(tab)
+    until(lambda: is_still(tab), "the page to come to rest")
+    n_left = left(tab)
+    notice = tab.get_by_text(re.compile(r"came too early"))
+    told = notice.inner_text() if notice.count() else "0 keys"
+    n_dropped = int(told.split(" key")[0].split()[-1])
+    pressed = {(text, {"1": "good", "2": "bad"}[key]) for key, text in tab.evaluate("window.keys")}
+    events = app.events()
+    cards = {event["sample"] for event in events}
+    assert {event["kind"] for event in events} == {"label"}
+    assert len(events) == len(cards) == N_HUMAN - n_left
+    assert all(event["shown_revision"] == 0 for event in events)
+    # Streamlit may deliver one press twice, and loses some itself; then the sum is not 20.
+    assert len(events) <= 20 and (n_dropped or len(events) >= 18)
+    # What was decided is what stood on the screen when the key went down.
+    assert {(event["of"], event["label"]) for event in events} <= pressed
+    print(f"interval {interval}: {len(events)} decided, {n_dropped} dropped")  # noqa: T201
+
+
+def test_one_undo_key_takes_back_one_decision_however_fast(app, browser):
+    tab = visit(browser, app, "review", "Ana")
+    for _ in range(6):
+        press(tab, "1")
+    for _ in range(4):
+        tab.keyboard.press("u")
+        tab.wait_for_timeout(30)
+    until(lambda: is_still(tab), "the page to come to rest")
+    n_left = left(tab)
+    events = app.events()
+    undone = [event["undoes"] for event in events if event["kind"] == "undo"]
+    assert 1 <= len(undone) == len(set(undone)) <= 4
+    assert N_HUMAN - n_left == 6 - len(undone)
+
+
+def is_still(tab) -> bool:
+    before = left(tab)
+    tab.wait_for_timeout(400)
+    settled(tab)
+    return left(tab) == before
+
+
+def test_curate_with_keys(app, browser):
+    tab = visit(browser, app, "curate", "Ana")
+    first = shown(tab)
+    press(tab, "Enter")
+    press(tab, "2")
+    assert "Reject: unnatural" in tab.locator(".st-key-admix-commands").inner_text()
+    press(tab, "x")
+    press(tab, "u")
+    tab.keyboard.press("e")
+    box = tab.get_by_role("textbox", name=re.compile("Mend the text"))
+    box.fill("a better text about something else")
+    before = shown(tab)
+    box.press("Control+Enter")
+    until(lambda: shown(tab) != before, "the next card")
+    assert shown(tab) != first
+    events = app.events()
+    assert [e["kind"] for e in events] == ["accept", "reject", "reject", "undo", "edit"]
+    assert [e["reason"] for e in events][1:3] == ["unnatural", "unnatural"]
+    assert events[-1]["text"] == "a better text about something else"
+
+
+def test_two_people_at_once_keep_their_own_decisions(app, browser):
+    ana, ben = visit(browser, app, "review", "Ana"), visit(browser, app, "review", "Ben")
+    for _ in range(4):
+        press(ana, "1")
+        press(ben, "2")
+    press(ben, "u")
+    events = app.events()
+    assert decided(events, "Ana") == [("label", "good")] * 4
+    assert decided(events, "Ben") == [("label", "bad")] * 4 + [("undo", None)]
+    undone = next(e for e in events if e["kind"] == "undo")
+    taken = next(e for e in events if e["seq"] == undone["undoes"])
+    assert taken["annotator"] == "Ben"

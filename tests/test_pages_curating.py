@@ -1,0 +1,358 @@
+"""Home, Data, Review and Curate as pages: what they show, and that clicks do what they say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from core.actions import curate, data, home, review
+from core.actions.session import Session
+from tests.conftest import WORDS, bring, planted
+
+APP = str(Path(__file__).parents[1] / "app.py")
+TIMEOUT = 30
+CURATING = ["home", "data", "review", "curate"]
+
+
+@pytest.fixture(autouse=True)
+def fresh_server(session: Session) -> Iterator[None]:
+    """Let app.py start anew for every test, as a server does once."""
+    st.cache_resource.clear()
+    yield
+    st.cache_resource.clear()
+
+
+def visit(page: str, who: str | None = "Ana", **address: str) -> AppTest:
+    app = AppTest.from_file(APP, default_timeout=TIMEOUT)
+    for name, value in {"who": who, **address}.items():
+        if value is not None:
+            app.query_params[name] = value
+    app.run()
+    if page != "home":
+        app.switch_page(f"pages/{page}.py").run()
+    assert not app.exception
+    return app
+
+
+def words(app: AppTest) -> str:
+    """Return everything that stands on the page as text."""
+    kinds = ["title", "subheader", "markdown", "caption", "info", "success", "warning", "error"]
+    parts = [str(element.value) for kind in kinds for element in app.get(kind)]
+    parts += [element.proto.body for element in app.get("html")]
+    parts += [element.proto.label for element in app.get("page_link")]
+    return "\n".join(parts)
+
+
+def button(app: AppTest, label: str):
+    found = [one for one in app.button if one.label.replace("\\", "") == label]
+    assert len(found) == 1, f"{label!r} among {[one.label for one in app.button]}"
+    return found[0]
+
+
+def click(app: AppTest, label: str) -> AppTest:
+    button(app, label).click()
+    app.run()
+    assert not app.exception
+    return app
+
+
+def pick(elements, label: str):
+    return next(element for element in elements if element.label == label)
+
+
+@pytest.fixture
+def tiny(session: Session) -> str:
+    """A project with 15 human, 6 test and 6 pending synthetic rows, of which one is flagged."""
+    labels = [(name, f"It is about the {name}.") for name in WORDS]
+    made = home.create_project("tiny", "classify", labels, "Ask *where* it is.").id
+    bring(made, planted(5, seed=1), "train", "human")
+    bring(made, planted(2, seed=2), "test", "human")
+    synthetic = planted(2, seed=3)
+    synthetic[1] = {"text": review.table(made, review.wanted())[0].text, "label": "sea"}
+    bring(made, synthetic, "train", "synthetic")
+    return made
+
+
+@pytest.mark.parametrize("page", CURATING)
+def test_every_page_opens_without_a_project(page):
+    app = visit(page)
+    assert "There is no project yet" in words(app)
+
+
+@pytest.mark.parametrize("page", CURATING)
+def test_every_page_opens_on_an_empty_project_and_says_what_to_do(page):
+    home.create_project("empty")
+    told = words(visit(page))
+    assert {
+        "home": "Next: Import human-labelled text",
+        "data": "Labels",
+        "review": "Name labels and import a file on Data",
+        "curate": "Have some written on Generate",
+    }[page] in told
+
+
+@pytest.mark.parametrize("page", CURATING)
+def test_every_page_opens_on_a_project_with_data(page, tiny):
+    visit(page)
+
+
+def test_home_asks_for_a_name_once(tiny):
+    app = visit("home", who=None)
+    assert "Who is deciding?" in words(app)
+    pick(app.text_input, "Your name").set_value("Ana")
+    click(app, "Start")
+    assert "Who is deciding?" not in words(app)
+    assert app.query_params["who"] in ("Ana", ["Ana"])
+
+
+def test_home_shows_what_a_project_has_and_its_next_step(tiny):
+    app = visit("home")
+    assert {metric.label: metric.value for metric in app.metric} == {
+        "Human rows": "15", "Reviewed": "0", "Synthetic accepted": "0", "Pending": "6",
+        "Test rows": "6", "Studies": "0",
+    }  # fmt: skip
+    assert "Next: Curate 6 pending pseudo-samples" in words(app)
+
+
+def test_home_starts_a_project_with_labels(session):
+    app = visit("home")
+    pick(app.text_input, "Name").set_value("Feelings")
+    app.text_area[0].set_value("joy: The writer is glad.\nanger")
+    click(app, "Start the project")
+    made = home.find_project("Feelings").id
+    assert [(label.name, label.definition) for label in data.labels(made)] == [
+        ("joy", "The writer is glad."), ("anger", ""),
+    ]  # fmt: skip
+
+
+def test_home_says_why_a_project_was_not_started(tiny):
+    app = visit("home")
+    pick(app.text_input, "Name").set_value("tiny")
+    click(app, "Start the project")
+    assert "There is a project called" in words(app)
+
+
+def test_home_deletes_only_what_was_named(tiny):
+    app = visit("home")
+    click(app, "Delete for good")
+    assert "nothing was deleted" in words(app)
+    next(one for one in app.text_input if one.label.startswith("Type its name")).set_value("tiny")
+    click(app, "Delete for good")
+    assert home.all_projects() == []
+
+
+def test_data_shows_the_balance_and_that_the_test_split_is_sealed(tiny):
+    app = visit("data")
+    assert len(app.get("plotly_chart")) == 1
+    assert "6 rows, sealed" in words(app)
+
+
+def test_data_draws_a_test_split_where_there_is_none(session):
+    made = home.create_project("untested").id
+    bring(made, planted(10), "train", "human")
+    app = visit("data")
+    pick(app.number_input, "Rows").set_value(6)
+    click(app, "Draw a test split")
+    assert sum(row["n"] for row in data.class_counts(made)["test"]) == 6
+
+
+CSV = b"id,sentence,label\n1,the tide is high,sea\n2,,sky\n3,a cloud came,sky\n4,a worm,mud\n"
+
+
+def importing(content: bytes, name: str = "new.csv") -> AppTest:
+    app = visit("data", project="tiny")
+    app.session_state[next(key for key in tabs_keys(app))] = "Import"
+    app.run()
+    app.file_uploader[0].upload(name, content, "text/csv")
+    app.run()
+    assert not app.exception
+    return app
+
+
+def tabs_keys(app: AppTest) -> list[str]:
+    return [f"data_tabs_{home.find_project('tiny').id}"]
+
+
+def test_an_import_names_every_bad_row_and_waits(tiny):
+    app = importing(CSV)
+    assert pick(app.selectbox, "Text column").value == "sentence"
+    assert pick(app.selectbox, "Label column").value == "label"
+    told = words(app).replace("\\", "")
+    assert "no text (row 3)" in told
+    assert "a label outside the set ('mud') (row 5)" in told
+    assert button(app, "Import 2 rows into train").disabled
+
+
+def test_an_import_without_the_bad_rows_comes_in_once(tiny):
+    app = importing(CSV)
+    pick(app.checkbox, "Import without the bad rows").check()
+    app.run()
+    click(app, "Import 2 rows into train")
+    assert "Imported 2 rows of new.csv into train" in words(app).replace("\\", "")
+    app.run()
+    assert home.overview(tiny).n_human == 17
+    again = importing(CSV)
+    pick(again.checkbox, "Import without the bad rows").check()
+    again.run()
+    click(again, "Import 2 rows into train")
+    assert "were imported already" in words(again)
+    assert home.overview(tiny).n_human == 17
+
+
+def test_a_file_that_cannot_be_read_says_why(tiny):
+    app = importing("text,label\nñ,sea\n".encode("latin-1"))
+    assert "is not UTF-8" in words(app).replace("\\", "")
+
+
+def test_review_asks_who_decides(tiny):
+    app = visit("review", who=None)
+    assert "Who is deciding?" in words(app)
+    assert not app.selectbox or "Status" not in [box.label for box in app.selectbox]
+
+
+def test_review_labels_keeps_leaves_out_skips_and_takes_back(tiny):
+    app = visit("review")
+    rows = review.table(tiny, review.wanted())
+    assert rows[0].text in words(app)
+    click(app, "sea")
+    assert rows[1].text in words(app)
+    click(app, f"Keep {rows[1].label}")
+    click(app, "Leave out")
+    click(app, "Skip")
+    assert rows[4].text in words(app)
+    assert "11 left of 15" not in words(app)
+    click(app, "Undo")
+    assert rows[2].text in words(app)
+    assert "Took back your reject." in words(app).replace("\\", "")
+    after = {row.id: row for row in review.table(tiny, review.wanted("all"))}
+    assert after[rows[0].id].label == "sea"
+    assert after[rows[0].id].annotator == "Ana"
+    assert after[rows[2].id].status == "accepted"
+    event = review.history(tiny, rows[0].id)[-1]
+    assert (event["shown_revision"], event["annotator"]) == (0, "Ana")
+    assert 0 <= float(str(event["seconds"])) <= 60
+
+
+def test_a_key_for_a_card_decided_elsewhere_is_dropped_and_counted(tiny):
+    app = visit("review")
+    first = review.table(tiny, review.wanted())[0]
+    review.label(tiny, "Ana", first.id, 0, "soil")
+    click(app, "sea")
+    assert "1 key came too early and was dropped" in words(app)
+    assert [event["label"] for event in review.history(tiny, first.id)] == ["soil"]
+
+
+def test_review_says_when_there_is_nothing_left(tiny):
+    review.label_many(tiny, "Ana", {row.id: "sea" for row in review.table(tiny, review.wanted())})
+    app = visit("review")
+    assert "You have decided on all of these" in words(app)
+    assert button(app, "Skip").disabled
+    assert button(app, "Leave out").disabled
+
+
+def test_with_many_labels_there_is_a_box_to_type_in(session):
+    names = [(f"label {n}", "") for n in range(25)]
+    made = home.create_project("many", "classify", names).id
+    bring(made, [{"text": "a text", "label": "label 3"}], "train", "human")
+    app = visit("review")
+    box = next(one for one in app.selectbox if one.label.startswith("Another label"))
+    box.set_value("label 24").run()
+    assert not app.exception
+    assert review.table(made, review.wanted("all"))[0].label == "label 24"
+
+
+def test_the_table_applies_as_one_batch_that_one_undo_takes_back(tiny):
+    rows = review.table(tiny, review.wanted())
+    review.apply_many(tiny, "Ana", {rows[0].id: "soil", rows[1].id: "soil"}, {rows[2].id: True})
+    app = visit("review")
+    pick(app.get("button_group"), "Show").set_value("Table")
+    app.run()
+    assert not app.exception
+    click(app, "Undo")
+    after = review.table(tiny, review.wanted("all"))
+    assert [row.label for row in after] == [row.label for row in rows]
+    assert {row.status for row in after} == {"accepted"}
+
+
+def test_sample_text_is_never_markup(tiny):
+    bring(tiny, [{"text": "<b>bold</b> **stars** :red[x]", "label": "sea"}], "train", "human")
+    app = visit("review")
+    pick(app.text_input, "Text contains").set_value("bold").run()
+    assert "&lt;b&gt;bold&lt;/b&gt; **stars** :red[x]" in words(app)
+    assert "<b>bold" not in words(app)
+
+
+def test_curate_accepts_rejects_with_a_reason_and_takes_back(tiny):
+    app = visit("curate")
+    rows = review.table(tiny, curate.wanted())
+    assert rows[0].text in words(app)
+    click(app, "Accept")
+    assert "the same text" in words(app) or "duplicates" in words(app)
+    click(app, "too similar to another")
+    click(app, "Reject: too similar to another")
+    click(app, "Undo")
+    after = {row.id: row.status for row in review.table(tiny, curate.wanted(status=None))}
+    assert [after[row.id] for row in rows[:3]] == ["accepted", "rejected", "pending"]
+    assert review.history(tiny, rows[1].id)[-1]["reason"] == "too similar to another"
+    assert rows[2].text in words(app)
+
+
+def test_curate_saves_a_mended_text_as_accepted(tiny):
+    app = visit("curate")
+    first = review.table(tiny, curate.wanted())[0]
+    click(app, "Edit")
+    app.text_area[0].set_value("a wholly new text about kites")
+    click(app, "Save and accept")
+    found = review.card_of(tiny, "Ana", first.id).sample
+    assert (found.text, found.status) == ("a wholly new text about kites", "accepted")
+
+
+def test_curate_refuses_a_mended_text_that_is_a_test_text(tiny):
+    test = review.table(tiny, review.wanted(split="test"))[0]
+    app = visit("curate")
+    click(app, "Edit")
+    app.text_area[0].set_value(test.text)
+    click(app, "Save and accept")
+    assert "too close to a test text" in words(app)
+    assert len(review.table(tiny, curate.wanted())) == 6
+
+
+def test_curate_accepts_all_that_no_check_flags(tiny):
+    app = visit("curate")
+    click(app, "Accept 5")
+    left = review.table(tiny, curate.wanted())
+    assert [bool(row.flags) for row in left] == [True]
+
+
+def test_the_grid_decides_on_the_ticked_ones_as_one_batch(tiny):
+    app = visit("curate")
+    pick(app.get("button_group"), "Show").set_value("Grid")
+    app.run()
+    click(app, "Tick all")
+    click(app, "Accept ticked")
+    assert review.count(tiny, curate.wanted(status="accepted")) == 6
+    click(app, "Undo")
+    assert review.count(tiny, curate.wanted()) == 6
+
+
+def test_provenance_of_an_imported_row_says_that_nothing_is_known(tiny):
+    first = review.table(tiny, curate.wanted())[0]
+    assert "prompt" not in curate.provenance(tiny, first.id)
+
+
+def test_the_table_shows_texts_without_a_label(session):
+    made = home.create_project("unlabelled", "classify", [("a", ""), ("b", "")]).id
+    bring(made, [{"text": f"text {n}", "label": ""} for n in range(3)], "train", "human")
+    app = visit("review")
+    pick(app.get("button_group"), "Show").set_value("Table")
+    app.run()
+    assert not app.exception
+    pick(app.get("button_group"), "Show").set_value("One by one")
+    app.run()
+    assert button(app, "Keep the label").disabled
+    click(app, "b")
+    assert review.table(made, review.wanted("all"))[0].label == "b"

@@ -1,0 +1,184 @@
+"""Figures name their axes, carry the sources' colours, and show an interval only where given."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+
+from core.actions import results
+from core.actions.results import AXES, Curve, Point
+from core.statistics import Estimate, over_seeds, paired
+from core.ui import plots
+from core.ui.look import COLOURS
+
+STUDY = {
+    "id": "s", "name": "A <study> & more", "pool": "p", "left_out": [],
+    "spec": {"student": {"kind": "tfidf"}, "study": {}},
+}  # fmt: skip
+
+
+def point(share: float, values: list[float], baseline: list[float] | None = None) -> Point:
+    n_synthetic = round(100 * share)
+    by_seed = dict(enumerate(values))
+    return Point(
+        x=share, estimate=over_seeds(values), by_seed=by_seed,
+        keys={seed: f"{share}/{seed}" for seed in by_seed},
+        n_human=100 - n_synthetic, n_synthetic=n_synthetic, n_behind=7 if n_synthetic else 0,
+        synthetic_share=share, money_share=None, cost_usd=None,
+        difference=paired(by_seed, dict(enumerate(baseline))) if baseline else None,
+    )  # fmt: skip
+
+
+def curve(*points: Point, axis: str = "synthetic_share") -> Curve:
+    human = next((each for each in points if not each.n_synthetic), None)
+    return Curve(STUDY, "Accuracy", AXES[axis], points, human, 400, ())
+
+
+HUMAN = [0.5, 0.52, 0.51]
+FULL = curve(
+    point(0.0, HUMAN), point(0.5, [0.6, 0.61, 0.66], HUMAN), point(1.0, [0.4, 0.42, 0.44], HUMAN)
+)
+
+
+def traces(figure: Any, name: str) -> list[Any]:
+    return [trace for trace in figure.data if trace.name == name]
+
+
+def texts(figure: Any) -> str:
+    return " ".join(str(each.text) for each in figure.layout.annotations)
+
+
+@pytest.mark.parametrize(
+    "figure",
+    [
+        plots.curve_figure(FULL),
+        plots.curve_figure(FULL, for_export=True),
+        plots.difference_figure(FULL),
+        plots.confusion_figure(["a", "b"], [[3, 1], [0, 4]]),
+        plots.purchase_figure({"a": (1, 2), "b": (3, 4)}),
+        plots.pool_figure({"a": {"human": 3}, "b": {"human": 1, "synthetic": 2}}),
+        plots.published_figure(results.published()),
+    ],
+)
+def test_every_figure_names_both_axes(figure):
+    assert figure.layout.xaxis.title.text
+    assert figure.layout.yaxis.title.text
+
+
+def test_the_axes_say_what_is_counted():
+    assert "share of rows (%)" in plots.curve_figure(FULL).layout.xaxis.title.text
+    money = curve(point(0.0, HUMAN), axis="money_share")
+    assert "share of money (%)" in plots.curve_figure(money).layout.xaxis.title.text
+    counts = curve(point(0.0, HUMAN), axis="n_synthetic")
+    assert "(count)" in plots.curve_figure(counts).layout.xaxis.title.text
+    assert "400 test items" in plots.curve_figure(FULL).layout.yaxis.title.text
+
+
+def test_human_is_orange_and_synthetic_is_blue():
+    figure = plots.curve_figure(FULL)
+    assert traces(figure, "Mean, human only")[0].marker.color == COLOURS["human"]
+    assert traces(figure, "Mean with synthetic data")[0].marker.color == COLOURS["synthetic"]
+    bars = plots.purchase_figure({"a": (1, 2)})
+    assert [trace.marker.color for trace in bars.data] == [COLOURS["human"], COLOURS["synthetic"]]
+    assert [list(trace.y) for trace in bars.data] == [[1], [2]]
+    assert bars.layout.barmode == "stack"
+
+
+def test_the_interval_reaches_from_low_to_high():
+    means = traces(plots.curve_figure(FULL), "Mean with synthetic data")[0]
+    estimate = FULL.points[1].estimate
+    assert means.y[0] + means.error_y.array[0] == pytest.approx(estimate.high)
+    assert means.y[0] - means.error_y.arrayminus[0] == pytest.approx(estimate.low)
+
+
+def test_no_interval_is_drawn_below_three_seeds():
+    figure = plots.curve_figure(curve(point(0.0, [0.5]), point(0.5, [0.6, 0.7])))
+    assert all(not (trace.error_y and trace.error_y.array) for trace in figure.data)
+    assert not [shape for shape in figure.layout.shapes if shape.type == "rect"]
+
+
+def test_every_dot_opens_its_trial():
+    figure = plots.curve_figure(FULL)
+    dots = traces(figure, "Single seeds")[0]
+    assert [key for (key,) in dots.customdata] == [f"{x}/{s}" for x in (0.5, 1.0) for s in range(3)]
+    assert traces(figure, "Mean, human only")[0].customdata[0][0] == "0.0/0"
+
+
+def test_human_only_is_a_dashed_line_in_its_colour():
+    lines = [shape for shape in plots.curve_figure(FULL).layout.shapes if shape.type == "line"]
+    dashed = [line for line in lines if line.line.dash == "dash"]
+    assert [line.line.color for line in dashed] == [COLOURS["human"]]
+    assert dashed[0].y0 == pytest.approx(sum(HUMAN) / 3)
+    assert "human only, n = 100" in texts(plots.curve_figure(FULL))
+
+
+def test_all_synthetic_says_what_human_rows_are_behind_it():
+    assert "only the 7 examples in prompts" in texts(plots.curve_figure(FULL))
+    assert "100% synthetic" not in texts(plots.curve_figure(curve(point(0.0, HUMAN))))
+
+
+@pytest.mark.parametrize(
+    "few",
+    [curve(), curve(point(0.0, [0.5])), curve(point(0.5, [0.6])), curve(point(0.0, HUMAN))],
+    ids=["nothing", "one seed", "no human-only", "no synthetic"],
+)
+def test_too_little_still_gives_a_figure(few):
+    plots.curve_figure(few)
+    plots.curve_figure(few, for_export=True)
+    plots.difference_figure(few)
+
+
+def test_a_picture_has_a_light_ground_and_says_n_and_interval():
+    layout = plots.curve_figure(FULL, for_export=True).layout
+    assert layout.paper_bgcolor == "#FFFFFF"
+    assert "n = 100 train rows a cell; 3 seeds; 400 test items" in layout.title.subtitle.text
+    assert "95% interval" in layout.title.subtitle.text
+    assert layout.xaxis.title.font.size >= 18
+
+
+def test_names_are_never_read_as_markup():
+    assert plots.curve_figure(FULL, for_export=True).layout.title.text == "A &lt;study&gt; &amp; more"
+    matrix = plots.confusion_figure(["<b>a</b>", "c"], [[1, 0], [0, 1]])
+    assert matrix.layout.xaxis.ticktext[0] == "&lt;b&gt;a&lt;/b&gt;"
+    assert "<b>" not in plots.purchase_figure({"<b>a</b>": (1, 1)}).to_json()
+
+
+def test_a_confusion_matrix_keeps_the_order_of_labels_and_its_counts():
+    figure = plots.confusion_figure(["z", "a"], [[3, 1], [0, 0]])
+    assert list(figure.layout.xaxis.ticktext) == ["z", "a"]
+    assert [list(row) for row in figure.data[0].text] == [[3, 1], [0, 0]]
+    assert [list(row) for row in figure.data[0].z] == [[0.75, 0.25], [0.0, 0.0]]
+    assert figure.layout.yaxis.autorange == "reversed"
+
+
+def test_a_difference_is_paired_with_its_limits():
+    line = plots.difference_figure(FULL).data[0]
+    assert list(line.x) == [0.5, 1.0]
+    assert line.y[0] == pytest.approx(0.34 / 3)
+    assert line.error_y.array[0] > 0
+
+
+def test_the_scale_holds_everything_and_stays_near_0_to_1():
+    low, high = plots.curve_figure(curve(point(0.0, [1.0, 1.0, 1.0]))).layout.yaxis.range
+    assert low < 1.0 < high <= 1.05
+    wide = plots.curve_figure(curve(point(0.0, [0.0, 0.5, 1.0]))).layout.yaxis.range
+    assert wide[1] >= 1.0
+
+
+def test_published_figures_are_those_of_the_paper():
+    data = results.published()
+    assert "TAAI 2024" in data["source"]
+    figure = plots.published_figure(data)
+    shown = {x: y for trace in figure.data for x, y in zip(trace.x, trace.y, strict=True)}
+    assert shown["original"] == 0.40
+    assert shown["4x balanced"] == 0.57
+    assert "Other data" in figure.layout.title.subtitle.text
+    assert sum(data["original_counts"].values()) == 3870
+
+
+def test_an_estimate_without_seeds_is_not_drawn():
+    assert math.isnan(over_seeds([]).mean)
+    assert isinstance(over_seeds([]), Estimate)
+    assert plots.subtitle(curve()).endswith("no trial is done yet")
