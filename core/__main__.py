@@ -31,6 +31,9 @@ def main(words: list[str]) -> int:
     """Run a command here, or in the process that owns the home folder; return the exit code."""
     try:
         return _mended(lambda: _main(words), _print)
+    except KeyboardInterrupt:
+        _print("Stopped; what was finished is kept.", True)
+        return STOPPED
     except BrokenPipeError:
         # Whoever read the output has left (`| head`); what is in the buffer would be next to fail.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -213,9 +216,6 @@ def _main(words: list[str]) -> int:
         return _run_by_owner(busy, home, words, folder)
     try:
         return run(words, folder, _print)
-    except KeyboardInterrupt:
-        _print("Stopped; what was finished is kept.", True)
-        return STOPPED
     finally:
         actions.stop()
 

@@ -239,14 +239,16 @@ def _launched(
     arguments: Namespace, project: Project, request: train.StudyRequest
 ) -> tuple[str, str]:
     """Start a study with the prices that were given, which stay if it starts."""
-    before = budget.prices(project.id)
     human, synthetic = arguments.human_usd, arguments.synthetic_usd
-    if human is not None or synthetic is not None:
-        chosen = Prices(
-            before.human_usd if human is None else human,
-            before.synthetic_usd if synthetic is None else synthetic,
-        )
-        budget.set_prices(project.id, chosen)
+    if human is None and synthetic is None:
+        return train.launch(project.id, request, arguments.workers)
+    train.pool_rows(project.id)  # says what is missing before any price is set
+    before = budget.prices(project.id)
+    chosen = Prices(
+        before.human_usd if human is None else human,
+        before.synthetic_usd if synthetic is None else synthetic,
+    )
+    budget.set_prices(project.id, chosen)
     try:
         return train.launch(project.id, request, arguments.workers)
     except Problem:

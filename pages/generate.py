@@ -37,18 +37,11 @@ with frame.problems():
             "strategies", strategy, f"generate_{project.id}", titles=run.TITLES
         )
         seed = st.number_input("Seed", 0, value=0, help="Decides which examples a prompt shows.")
-    if provider.is_replay:
-        st.info(
-            "**Recorded**: changing settings does not change these texts.", icon=":material/replay:"
-        )
-    if not provider.has_key:
-        st.warning(
-            f"No key was found in `{provider.keys[0]}`. Set it in the environment or in"
-            " `.streamlit/secrets.toml` and start Admix again.",
-            icon=":material/key:",
-        )
     with st.expander("Examples that prompts may show", icon=":material/format_list_bulleted:"):
         examples.editor(project.id)
+    if not preview.can_ask(provider):
+        run.past(project.id, at_work)
+        st.stop()
 
     asked = generate.Request(chosen, provider_settings, strategy, strategy_settings, seed=int(seed))
     price = preview.price_of(asked)
@@ -86,11 +79,4 @@ with frame.problems():
         generate.launch(project.id, request)
         st.rerun()
 
-past = generate.history(project.id)
-if past:
-    st.subheader("Runs so far")
-    if not at_work:
-        with frame.problems():
-            run.show(project.id, past[0]["run"])
-        st.page_link("pages/curate.py", label="Curate what came", icon=":material/checklist:")
-    st.dataframe(past, hide_index=True, column_config=run.COLUMNS)
+run.past(project.id, at_work)

@@ -32,7 +32,7 @@ axis = asked.selectbox(
 label = None
 if metric == "class_f1":
     label = asked.selectbox(
-        "Class", results.labels(project.id), key="label", bind="query-params", width=200
+        "Class", results.labels(project.id, study), key="label", bind="query-params", width=200
     )
 
 with frame.problems():

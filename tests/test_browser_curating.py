@@ -265,6 +265,39 @@ def test_curate_with_keys(app, browser):
     assert events[-1]["text"] == "a better text about something else"
 
 
+def test_the_table_changes_labels_as_one_batch(app, browser):
+    tab = visit(browser, app, "review", "Ana")
+    tab.get_by_text("Table", exact=True).click()
+    grid = tab.get_by_test_id("stDataFrame")
+    grid.wait_for()
+    settled(tab)
+    # The grid is drawn on a canvas; its cells stand in a hidden table once it is ready.
+    until(lambda: grid.locator("canvas td, table td").count() > 0, "the grid to be drawn")
+    editor = tab.locator("#portal input")
+
+    def opens() -> bool:
+        # Where the grid was drawn anew in between, the keys went nowhere: once more.
+        tab.keyboard.press("Escape")
+        box = grid.bounding_box()
+        tab.mouse.click(box["x"] + 60, box["y"] + 52)
+        tab.wait_for_timeout(100)
+        tab.keyboard.press("ArrowRight")
+        tab.wait_for_timeout(100)
+        tab.keyboard.press("Enter")
+        tab.wait_for_timeout(1000)
+        return editor.count() > 0
+
+    until(opens, "the label's editor")
+    editor.first.press_sequentially("bad")
+    tab.locator("#portal").get_by_text("bad", exact=True).last.wait_for()
+    editor.first.press("Enter")
+    tab.get_by_role("button", name="Apply changes (1)").click()
+    tab.get_by_text("Rows decided: 1").wait_for()
+    events = app.events()
+    assert [(e["kind"], e["label"]) for e in events] == [("label", "bad")]
+    assert events[0]["batch"]
+
+
 def test_two_people_at_once_keep_their_own_decisions(app, browser):
     ana, ben = visit(browser, app, "review", "Ana"), visit(browser, app, "review", "Ben")
     for _ in range(4):

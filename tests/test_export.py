@@ -42,7 +42,7 @@ ROWS = st.lists(
     max_size=8,
 )
 in_one_session = settings(
-    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
 

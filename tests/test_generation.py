@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from core.actions import budget, curate, generate, home
+from core.actions import budget, curate, examples, generate, home, train
 from core.actions.session import Session
 from core.errors import Problem
 from core.records import Price
@@ -81,11 +81,11 @@ def test_every_pseudo_sample_knows_what_made_it(
     humans: str, llm: FakeLLM, session: Session
 ) -> None:
     generate.wait(generate.launch(humans, asked_of(llm, 5)))
-    examples = {sample.id for sample in generate.example_set(humans)}
+    allowed = {sample.id for sample in examples.example_set(humans)}
     for sample in samples.page(session.database, humans, Filter(source="synthetic"), 100):
         known = curate.provenance(humans, sample.id)
         shown = {id_ for id_, _ in known["human_rows"]}
-        assert shown and shown <= examples
+        assert shown and shown <= allowed
         assert known["model"] == "fake-1" and known["cost_usd"] == pytest.approx(A_CALL)
         assert sample.text in known["completion"] and len(known["prompt"]) == 2
 
@@ -269,3 +269,122 @@ def test_the_price_of_a_sample_counts_waste(humans: str, llm: FakeLLM, session: 
     assert decisions.last_event(session.database, humans) > 0
     assert ledger.account(session.database, generate.run_ids(humans)[0]).is_price_known
     assert Path(session.home / "jobs").exists()
+
+
+def test_resuming_again_and_again_loses_no_money(
+    humans: str, llm: FakeLLM, session: Session
+) -> None:
+    llm.delay = 0.02
+    run = generate.launch(humans, asked_of(llm, 60))
+    for _ in range(3):
+        until(lambda: sum(llm.answered.values()) % 7 == 6 or not is_at_work(humans, run))
+        job = generate.status(humans, run).job
+        assert job is not None
+        generate.stop(job.id)
+        if generate.wait(run).state != "done":
+            generate.resume(job.id)
+    finished(run)
+    account = generate.status(humans, run).account
+    assert account.lost_usd == account.reserved_usd == 0
+    assert account.spent_usd == pytest.approx(sum(llm.answered.values()) * A_CALL)
+
+
+def until(is_so: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+def is_at_work(project: str, run: str) -> bool:
+    job = generate.status(project, run).job
+    return job is not None and job.state in ("queued", "running", "pausing")
+
+
+def test_a_cap_above_the_cost_lets_the_run_finish(
+    humans: str, llm: FakeLLM, session: Session
+) -> None:
+    llm.delay = 0.02
+    request = asked_of(llm, 20)
+    worst = generate.estimate(humans, request).worst_usd
+    assert worst is not None
+    one_worst = worst / 12
+    run = generate.launch(humans, asked_of(llm, 20, cap_usd=12 * A_CALL + one_worst))
+    finished(run)
+    assert generate.status(humans, run).account.spent_usd == pytest.approx(12 * A_CALL)
+
+
+def test_runs_never_share_a_draw_even_when_at_work_together(
+    humans: str, llm: FakeLLM, session: Session
+) -> None:
+    llm.delay = 0.05
+    together = [generate.launch(humans, asked_of(llm)) for _ in range(2)]
+    for run in together:
+        finished(run)
+    stopped = generate.launch(humans, asked_of(llm, 20))
+    job = generate.status(humans, stopped).job
+    assert job is not None
+    generate.stop(job.id)
+    generate.wait(stopped)
+    finished(generate.launch(humans, asked_of(llm)))
+    generate.resume(job.id)
+    finished(stopped)
+    made = [text for text, _ in texts(humans, session)]
+    assert len(made) == len(set(made)) == 150
+    assert max(llm.answered.values()) == 1
+    runs_of = [generate.status(humans, run).account.spent_usd for run in generate.run_ids(humans)]
+    assert sum(runs_of) == pytest.approx(sum(llm.answered.values()) * A_CALL)
+
+
+def test_a_closing_owner_waits_for_replies_in_flight(
+    humans: str, llm: FakeLLM, session: Session
+) -> None:
+    from core import actions
+
+    llm.delay = 0.3
+    run = generate.launch(humans, asked_of(llm, 60))
+    until(lambda: bool(llm.asked))
+    actions.stop()
+    actions.start(session.home)
+    account = generate.status(humans, run).account
+    assert account.lost_usd == 0
+    assert account.spent_usd == pytest.approx(sum(llm.answered.values()) * A_CALL)
+
+
+def test_an_example_that_turned_out_to_be_a_test_text_is_shown_no_more(
+    humans: str, llm: FakeLLM, session: Session
+) -> None:
+    shown = examples.example_set(humans)[0]
+    leak = [{"text": shown.text, "label": str(shown.label)}]
+    run = generate.launch(humans, asked_of(llm, 20))
+    job = generate.status(humans, run).job
+    assert job is not None
+    generate.stop(job.id)
+    ended = generate.wait(run)
+    bring(humans, leak, "ood:late", "human")
+    assert shown.id not in {sample.id for sample in examples.example_set(humans)}
+    with pytest.raises(Problem, match="cannot be shown"):
+        examples.set_examples(humans, [shown.id])
+    if ended.state != "done":
+        with pytest.raises(Problem, match="start a new one"):
+            generate.resume(job.id)
+    seen = [
+        sample.id
+        for sample in samples.page(session.database, humans, Filter(source="synthetic"), 100)
+        if shown.id in samples.get(session.database, humans, sample.id).provenance["human_ids"]
+    ]
+    curate.accept_many(humans, "Ana", flagged=True)
+    _, report = train.pool_rows(humans)
+    assert {shown.id, *seen} <= set(report.removed_ids)
+
+
+@pytest.mark.parametrize("cap", [float("nan"), float("inf"), -1.0])
+def test_a_cap_is_an_amount_of_money(humans: str, llm: FakeLLM, cap: float) -> None:
+    with pytest.raises(Problem, match="not an amount of money"):
+        generate.launch(humans, asked_of(llm, cap_usd=cap))
+
+
+def test_targets_count_what_is_there_already(humans: str, llm: FakeLLM, session: Session) -> None:
+    assert generate.targets(humans, "balanced", 60) == {"sea": 8, "sky": 8, "soil": 8}
+    finished(generate.launch(humans, asked_of(llm, 5)))
+    assert generate.targets(humans, "balanced", 60) == {"sea": 3, "sky": 3, "soil": 3}

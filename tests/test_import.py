@@ -222,7 +222,7 @@ PLANTED = {
 
 @given(kinds=st.lists(st.sampled_from(sorted(PLANTED)), min_size=1, max_size=12))
 @settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 def test_exactly_the_planted_faults_are_found(session: Session, kinds: list[str]) -> None:
     made = home.create_project(f"p{len(home.all_projects())}", labels=LABELS).id

@@ -278,6 +278,17 @@ def test_the_table_applies_as_one_batch_that_one_undo_takes_back(tiny):
     assert {row.status for row in after} == {"accepted"}
 
 
+def test_the_table_is_read_anew_when_it_comes_back(tiny):
+    app = visit("review")
+    for mode in ("Table", "One by one"):
+        pick(app.get("button_group"), "Show").set_value(mode)
+        app.run()
+    click(app, "sea")
+    pick(app.get("button_group"), "Show").set_value("Table")
+    app.run()
+    assert any("Rows 1 to 14 of 14" in caption.value for caption in app.caption)
+
+
 def test_sample_text_is_never_markup(tiny):
     bring(tiny, [{"text": "<b>bold</b> **stars** :red[x]", "label": "sea"}], "train", "human")
     app = visit("review")

@@ -139,7 +139,9 @@ def test_a_picture_has_a_light_ground_and_says_n_and_interval():
 
 
 def test_names_are_never_read_as_markup():
-    assert plots.curve_figure(FULL, for_export=True).layout.title.text == "A &lt;study&gt; &amp; more"
+    assert (
+        plots.curve_figure(FULL, for_export=True).layout.title.text == "A &lt;study&gt; &amp; more"
+    )
     matrix = plots.confusion_figure(["<b>a</b>", "c"], [[1, 0], [0, 1]])
     assert matrix.layout.xaxis.ticktext[0] == "&lt;b&gt;a&lt;/b&gt;"
     assert "<b>" not in plots.purchase_figure({"<b>a</b>": (1, 1)}).to_json()

@@ -286,3 +286,60 @@ def test_busy_carries_the_owner(database: Database) -> None:
         f"print(owner(Path({str(database.home)!r}))['what'])"
     )
     assert in_another_process(code).stdout.strip() == "a test"
+
+
+def test_reading_an_outbox_twice_books_nothing_twice(database: Database) -> None:
+    for _ in range(2):
+        with database.write() as cursor:
+            ledger.book(cursor, "r", "k1", "reserve", 1.0)
+            ledger.book(cursor, "r", "k1", "spend", 0.25)
+            ledger.book(cursor, "r", "k2", "reserve", 1.0)
+            ledger.book(cursor, "r", "k2", "lost", 1.0)
+            ledger.lose_open(cursor, "r")
+    account = ledger.account(database, "r")
+    assert (account.spent_usd, account.reserved_usd, account.lost_usd) == (0.25, 0.0, 1.0)
+
+
+def test_what_was_deleted_never_comes_back(database: Database) -> None:
+    project, ids = new_project(database)
+    decisions.decide_many(database, project, [Decision(ids[1], "delete", "Ana")])
+    samples.erase(database, project, [ids[1]])
+    with pytest.raises(Problem, match="nothing"):
+        decisions.undo(database, project, "Ana")
+    assert decisions.decide_many(database, project, [Decision(ids[1], "accept", "Ben")]) == 0
+    assert samples.count(database, project, Filter()) == 3
+    decisions.rebuild(database, project)
+    assert samples.count(database, project, Filter()) == 3
+
+
+def test_a_drawn_test_split_is_not_undone(database: Database) -> None:
+    project, ids = new_project(database)
+    moved = [Decision(sample, "split", "admix") for sample in ids]
+    decisions.decide_many(database, project, moved, split="test")
+    with pytest.raises(Problem, match="nothing"):
+        decisions.undo(database, project, "admix")
+    assert samples.count(database, project, Filter(split="test")) == 4
+
+
+def test_a_batch_leaves_alone_what_others_decided_since(database: Database) -> None:
+    project, ids = new_project(database)
+    shown = {sample.id: sample.revision for sample in samples.page(database, project, Filter(), 9)}
+    decisions.decide(database, project, Decision(ids[0], "reject", "Ben"))
+    accept = [Decision(sample, "accept", "Ana") for sample in ids]
+    assert decisions.decide_many(database, project, accept, shown=shown) == 3
+    assert samples.get(database, project, ids[0]).status == "rejected"
+
+
+def test_settings_changed_at_once_are_all_kept(database: Database) -> None:
+    project, _ = new_project(database, 0)
+    threads = [
+        threading.Thread(
+            target=projects.change_settings, args=(database, project), kwargs={f"item{n}": n}
+        )
+        for n in range(12)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(projects.by_id(database, project).settings) == 12

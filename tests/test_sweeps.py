@@ -349,3 +349,65 @@ def test_a_report_that_cannot_be_kept_ends_its_job_and_no_other(
     train.resume(job)
     assert ended(job) == "done"
     assert n_done(project, study) == 9
+
+
+def test_a_study_keeps_the_labels_that_it_was_launched_with(
+    project: str, session: Session
+) -> None:
+    study, job = train.launch(project, SWEEP)
+    assert ended(job) == "done"
+    before = results.curve(project, study).points[1]
+    wrong = results.made_by(project, study, before.keys[0]).wrong
+    counts = results.confusion(project, study, [before.keys[0]])
+    data.set_task(project, [("soil", ""), ("new", ""), ("sky", ""), ("sea", "")], "")
+    assert results.made_by(project, study, before.keys[0]).wrong == wrong
+    assert results.confusion(project, study, [before.keys[0]]) == counts
+    other, job = train.launch(project, SWEEP)
+    assert ended(job) == "done"
+    keys = [{row["trial"] for row in results.table(project, name)} for name in (study, other)]
+    assert not keys[0] & keys[1]
+    with pytest.raises(Problem, match="not one of the study's labels"):
+        results.curve(project, study, "class_f1", label="new")
+
+
+def test_one_bad_job_keeps_neither_the_home_nor_the_others_shut(
+    project: str, session: Session
+) -> None:
+    from core import actions
+    from core.store import jobs
+
+    study, job = train.launch(project, SWEEP)
+    assert ended(job) == "done"
+    jobs.append(session.database, job, "running")
+    box = session.home / "jobs" / job / "part0" / "outbox.jsonl"
+    box.write_bytes(b'{"kind": "result", "nonsense": 1}\n')
+    (box.parent / "taken_in").unlink(missing_ok=True)
+    actions.stop()
+    actions.start(session.home)
+    status = train.status(project, study)
+    assert status.job is not None
+    assert (status.job.state, status.n_done) == ("failed", 9)
+
+
+def test_a_worker_that_cannot_start_is_said(
+    project: str, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_memory(*_: object) -> None:
+        raise OSError(12, "Cannot allocate memory")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(session.runner, "_start_part", no_memory)
+        with pytest.raises(Problem, match="Cannot allocate memory"):
+            train.launch(project, SWEEP)
+    study = train.all_studies(project)[0]["id"]
+    job = train.status(project, study).job
+    assert job is not None and job.state == "failed"
+    train.resume(job.id)
+    assert ended(job.id) == "done"
+
+
+def test_a_refused_launch_leaves_no_pool_behind(project: str, session: Session) -> None:
+    impossible = train.StudyRequest(settings={"n_total": 100_000, "ratios": [0]}, student="tfidf")
+    with pytest.raises(Problem, match="No trial can be run"):
+        train.launch(project, impossible)
+    assert list((session.home / "pools").iterdir()) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -88,10 +89,9 @@ def set_prices(project: str, chosen: Prices) -> None:
         Problem: a price below zero.
     """
     for price in (chosen.human_usd, chosen.synthetic_usd):
-        if price is not None and price < 0:
-            raise Problem("A price cannot be below zero.")
-    settings = {**project_of(project).settings, "prices": asdict(chosen)}
-    projects.update(here().database, project, settings=settings)
+        if price is not None and not (math.isfinite(price) and price >= 0):
+            raise Problem("A price is a number of dollars, not below zero.")
+    projects.change_settings(here().database, project, prices=asdict(chosen))
 
 
 def purchase(

@@ -89,6 +89,8 @@ def edit(
         raise Problem("A sample needs a text.", "Reject it instead.")
     database = here().database
     before = samples.get(database, project, sample)
+    if before.source == "human" or before.split != "train":
+        raise Problem("Only pseudo-samples can be edited.", "Leave the row out instead.")
     inputs = {**before.inputs, task_of(project).fields[0]: text}
     item = Item(sample, text, before.label)
     others = [Item(*row) for row in samples.texts(database, project) if row[0] != sample]
@@ -134,10 +136,10 @@ def accept_many(
             raise Missing(f"{unknown[0]!r} is not a pending pseudo-sample of this project.")
         pending = [sample for sample in pending if sample.id in set(ids)]
     good = [sample for sample in pending if flagged or not sample.flags]
-    left = Counter(flag for sample in pending if sample not in good for flag in sample.flags)
+    left = Counter(flag for sample in pending if not flagged for flag in sample.flags)
     events = [Decision(sample.id, "accept", annotator) for sample in good]
-    decisions.decide_many(database, project, events)
-    return Accepted(len(good), dict(left))
+    shown = {sample.id: sample.revision for sample in good}
+    return Accepted(decisions.decide_many(database, project, events, shown=shown), dict(left))
 
 
 def grid(project: str, filter_: Filter, after: int = 0, limit: int = GRID) -> list[review.Card]:
@@ -151,16 +153,21 @@ def grid(project: str, filter_: Filter, after: int = 0, limit: int = GRID) -> li
 
 
 def decide_many(
-    project: str, annotator: str, ids: Sequence[str], kind: str, reason: str = ""
-) -> None:
-    """Accept or reject several pseudo-samples as one batch, which one undo takes back."""
+    project: str, annotator: str, ids: Sequence[str], kind: str, reason: str = "",
+    shown: Mapping[str, int] | None = None,
+) -> int:  # fmt: skip
+    """Accept or reject several pseudo-samples as one batch, which one undo takes back.
+
+    With `shown`, the revisions on screen, those that anybody decided on since are left alone.
+    Returns how many were decided on.
+    """
     if kind not in ("accept", "reject"):
         raise Problem(f"Cannot {kind} many at once.")
     events = [
         Decision(sample, "accept" if kind == "accept" else "reject", annotator, reason=reason)
         for sample in ids
     ]
-    decisions.decide_many(here().database, project, events)
+    return decisions.decide_many(here().database, project, events, shown=shown)
 
 
 def provenance(project: str, sample: str) -> dict[str, object]:

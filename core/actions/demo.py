@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 
 from core.actions import budget, curate, data, generate, home, review, train
@@ -74,8 +75,10 @@ def start_queued() -> None:
     """Start the jobs that wait for an app to run them."""
     session = here()
     for job in jobs.of_project(session.database):
-        if job.state == "queued" and not session.runner.is_running(job.id):
-            session.runner.start(job.id)
+        if (job.state, job.kind) == ("queued", "train") and not session.runner.is_running(job.id):
+            # One that cannot be started says so on its page, and the app opens all the same.
+            with suppress(Problem):
+                session.runner.start(job.id)
 
 
 def _accept(project: str, labels: list[str]) -> None:

@@ -1,27 +1,26 @@
-"""Generation: the example set, a preview with its price, and a run in the background."""
+"""Generation: a preview with its price, and runs in the background."""
 
 from __future__ import annotations
 
-import hashlib
-from collections import defaultdict
+import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from core import budget
+from core.actions.examples import example_set
 from core.actions.session import here, project_of, task_of
 from core.budget import Target
 from core.errors import Problem
 from core.jobs import generation
 from core.providers.base import Provider, estimate_input_tokens, find_key
-from core.records import Completion, Job, Price, Reading, Sample
+from core.records import Completion, Job, Price, Prompt, Reading
 from core.registry import from_json, make, member, member_ids
-from core.store import jobs, ledger, projects, runs, samples
+from core.store import jobs, ledger, runs, samples
 from core.store.db import new_id
 from core.store.samples import Filter
 from core.strategies.base import ExampleRow, Progress, Strategy
-
-EXAMPLE_SET_SIZE = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +49,7 @@ class ProviderInfo:
     is_replay: bool
     keys: tuple[str, ...]
     has_key: bool
+    needs_key: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +104,11 @@ def providers() -> list[ProviderInfo]:
     found = []
     for name in member_ids("providers"):
         cls: type[Provider] = member("providers", name)  # type: ignore[assignment]
+        has_key = not cls.keys or bool(find_key(cls.keys))
+        # No setting changes whether a key is needed, so the settings may be missing.
+        needs_key = cls.model_construct().needs_key
         found.append(
-            ProviderInfo(
-                name, cls.title, cls.is_replay, cls.keys, not cls.keys or bool(find_key(cls.keys))
-            )
+            ProviderInfo(name, cls.title, cls.is_replay, cls.keys, has_key, needs_key)
         )
     return sorted(found, key=lambda info: (not info.is_replay, info.title))
 
@@ -115,61 +116,6 @@ def providers() -> list[ProviderInfo]:
 def strategies() -> dict[str, str]:
     """Return the strategies with their titles."""
     return {name: member("strategies", name).title for name in member_ids("strategies")}
-
-
-def example_set(project: str) -> list[Sample]:
-    """Return the human rows that prompts may show; drawn and kept when first asked for.
-
-    The default are 50 rows, stratified by class, the same for the same rows.
-    """
-    database = here().database
-    kept = project_of(project).settings.get("examples")
-    if kept is None:
-        kept = _draw_examples(project, EXAMPLE_SET_SIZE)
-        if kept:
-            set_examples(project, kept)
-    found = samples.by_ids(database, project, kept)
-    return [
-        sample
-        for sample in found
-        if sample.split == "train" and sample.source == "human" and sample.status == "accepted"
-    ]
-
-
-def set_examples(project: str, ids: Sequence[str]) -> None:
-    """Choose the example set.
-
-    Raises:
-        Problem: a row that is not a labelled human train row of the project.
-    """
-    found = samples.by_ids(here().database, project, ids)
-    good = {
-        sample.id
-        for sample in found
-        if sample.split == "train" and sample.source == "human" and sample.label is not None
-    }
-    if bad := [id_ for id_ in ids if id_ not in good]:
-        raise Problem(f"{bad[0]!r} is not a labelled human train row.", "Only those can be shown.")
-    settings = {**project_of(project).settings, "examples": list(ids)}
-    projects.update(here().database, project, settings=settings)
-
-
-def redraw_examples(project: str, size: int) -> list[Sample]:
-    """Draw another example set of a size."""
-    set_examples(project, _draw_examples(project, size))
-    return example_set(project)
-
-
-def candidates(
-    project: str, label: str | None = None, text: str | None = None, limit: int = 200
-) -> list[Sample]:
-    """Return labelled human train rows that could join the example set, the first of them."""
-    chosen = {sample.id for sample in example_set(project)}
-    wanted = Filter(
-        split="train", source="human", status="accepted", unlabelled=False, label=label, text=text
-    )
-    found = samples.page(here().database, project, wanted, limit + len(chosen))
-    return [sample for sample in found if sample.id not in chosen][:limit]
 
 
 def human_counts(project: str) -> dict[str, int]:
@@ -183,8 +129,26 @@ def human_counts(project: str) -> dict[str, int]:
 
 
 def targets(project: str, kind: Target, total: int | None = None) -> dict[str, int]:
-    """Return how many synthetic samples each class should get, on top of the human rows."""
-    return budget.targets(kind, human_counts(project), task_of(project).label_names, total)
+    """Return how many synthetic samples each class should get, on top of what is there.
+
+    What is there are accepted human rows, and synthetic ones that are accepted or may yet be.
+    """
+    there = Counter(human_counts(project))
+    if kind != "proportional":
+        there.update(synthetic_counts(project))
+    return budget.targets(kind, there, task_of(project).label_names, total)
+
+
+def synthetic_counts(project: str) -> dict[str, int]:
+    """Return per class the synthetic train rows that are accepted, or pending without a flag."""
+    found = dict.fromkeys(task_of(project).label_names, 0)
+    for row in samples.counts(here().database, project):
+        is_good = row["status"] == "accepted" or (
+            row["status"] == "pending" and not row["is_flagged"]
+        )
+        if row["source"] == "synthetic" and is_good and row["label"] in found:
+            found[row["label"]] += row["n"]
+    return found
 
 
 def known_price(request: Request) -> Price | None:
@@ -232,8 +196,7 @@ def preview(project: str, request: Request, labels: Sequence[str] | None = None)
     n_items = getattr(strategy, "n_items", 1)
     wanted = labels or task.label_names
     few = {name: n_items for name in task.label_names if name in wanted}
-    plan = {**_plan(project, request), "targets": few, "max_calls": 1.0}
-    return _submit(project, plan, is_preview=True)
+    return _submit(project, request, is_preview=True, targets=few, max_calls=1.0)
 
 
 def last_preview(project: str, request: Request) -> str | None:
@@ -282,15 +245,14 @@ def launch(project: str, request: Request) -> str:
     Raises:
         Problem: nothing to generate, no key, texts that may not leave, or a cap without a price.
     """
-    if not sum(request.targets.values()):
-        raise Problem("Nothing to generate: every target is 0.", "Set a target per class.")
-    plan = _plan(project, request)
-    if request.cap_usd is not None and plan["price"] is None:
+    if min(request.targets.values(), default=0) < 0 or not sum(request.targets.values()):
+        raise Problem("Nothing to generate: no target is above 0.", "Set a target per class.")
+    if request.cap_usd is not None and known_price(request) is None:
         raise Problem(
             "A cap needs a price, and the price of this model is not known.",
             "Type its price per million tokens, or start without a cap.",
         )
-    return _submit(project, plan, is_preview=False)
+    return _submit(project, request, is_preview=False)
 
 
 def status(project: str, run: str) -> RunStatus:
@@ -381,8 +343,25 @@ def stop(job: str) -> None:
 
 
 def resume(job: str) -> None:
-    """Go on with a run that ended early; nothing that arrived is paid again."""
-    here().runner.start(job)
+    """Go on with a run that ended early; nothing that arrived is paid again.
+
+    Raises:
+        Problem: an example of its prompts may not be shown any more; start a new run.
+    """
+    session = here()
+    run = runs.get(session.database, jobs.get(session.database, job).subject)
+    planned = {example["id"] for example in run["plan"]["examples"]}
+    if planned - {sample.id for sample in example_set(run["project"])}:
+        raise Problem(
+            "An example of this run's prompts was since left out, moved or chosen for testing.",
+            "Discard this run and start a new one; what it made is kept.",
+        )
+    session.runner.start(job)
+
+
+def discard(job: str) -> None:
+    """End a run for good; what it made is kept, and the draws it had left go to later runs."""
+    here().runner.discard(job)
 
 
 def wait(run: str, told: Any = None) -> Job:
@@ -413,7 +392,9 @@ def _plan(project: str, request: Request) -> dict[str, Any]:
             "Set it in the environment or in .streamlit/secrets.toml and start Admix again.",
         )
     price = known_price(request)
-    first = runs.draws_used(here().database, project, request.provider, provider.model_name)
+    for amount in (request.cap_usd, *((price.input_per_mtok, price.output_per_mtok) if price else ())):
+        if amount is not None and not (math.isfinite(amount) and amount >= 0):
+            raise Problem(f"{amount} is not an amount of money.", "Type dollars, not below zero.")
     return {
         "task": task.to_json(),
         "guidelines": info.guidelines,
@@ -425,47 +406,52 @@ def _plan(project: str, request: Request) -> dict[str, Any]:
             for sample in example_set(project)
         ],
         "seed": request.seed,
-        "first_draws": first,
+        "first_draws": _first_draws(project, provider),
         "max_calls": 3.0,
         "cap_usd": request.cap_usd,
         "price": asdict(price) if price else None,
     }
 
 
-def _submit(project: str, plan: Mapping[str, Any], is_preview: bool) -> str:
+def _first_draws(project: str, provider: Provider) -> dict[str, int]:
+    """Return per class the first draw that no run has used, or may yet use when it is resumed."""
+    database = here().database
+    first: dict[str, int] = {}
+    for run in runs.of_project(database, project):
+        theirs = from_json(Provider, run["plan"]["provider"])
+        if (theirs.id(), theirs.model_name) != (provider.id(), provider.model_name):
+            continue
+        job = jobs.of_subject(database, run["id"])
+        is_over = job is not None and job.state == "done"
+        ends = runs.next_draws(database, run["id"]) if is_over else _last_draws(run["plan"])
+        first = {name: max(first.get(name, 0), ends.get(name, 0)) for name in first | ends}
+    return first
+
+
+def _last_draws(plan: Mapping[str, Any]) -> dict[str, int]:
+    """Return per class the number after the last draw that a plan could come to."""
+    n_items = plan["strategy"].get("n_items", 1)
+    return {
+        name: plan["first_draws"].get(name, 0) + int(math.ceil(n / n_items) * plan["max_calls"])
+        for name, n in plan["targets"].items()
+        if n
+    }
+
+
+def _submit(project: str, request: Request, is_preview: bool, **changes: Any) -> str:
     session = here()
     run = new_id()
-    runs.create(session.database, run, project, plan, is_preview)
+    # Alone, so that no two runs are planned with the same draws.
+    with session.database.write_lock:
+        plan = {**_plan(project, request), **changes}
+        runs.create(session.database, run, project, plan, is_preview)
     session.runner.submit(project, "generate", run)
     return run
 
 
-def _prompt_of(row: Mapping[str, Any]) -> Any:
-    from core.records import Prompt
-
+def _prompt_of(row: Mapping[str, Any]) -> Prompt:
     system, user = (message["content"] for message in row["prompt"]["messages"])
     return Prompt(
         system, user, {}, row["label"], row["draw"], n_items=10_000,
         human_ids=tuple(row["prompt"]["human_ids"]),
     )  # fmt: skip
-
-
-def _draw_examples(project: str, size: int) -> list[str]:
-    rows = samples.page(
-        here().database,
-        project,
-        Filter(split="train", source="human", status="accepted", unlabelled=False),
-        10_000_000,
-    )
-    by_label: dict[str, list[Sample]] = defaultdict(list)
-    for row in rows:
-        by_label[str(row.label)].append(row)
-    wanted = budget.spread(
-        min(size, len(rows)), {label: len(found) for label, found in by_label.items()}
-    )
-    drawn: list[str] = []
-    for label, found in by_label.items():
-        # At least two of every class: a prompt for it would otherwise have nothing to show.
-        ranked = sorted(found, key=lambda row: hashlib.sha256(row.text.encode()).digest())
-        drawn += [row.id for row in ranked[: max(2, wanted[label])]]
-    return drawn

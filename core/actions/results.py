@@ -12,14 +12,15 @@ from typing import Any, Literal
 
 from core import metrics, statistics
 from core.actions import train
-from core.actions.session import here, task_of
+from core.actions.session import here
 from core.errors import Problem
 from core.formats import write_csv
 from core.mixture import Draws, Mixture
 from core.records import PoolRow
-from core.registry import canonical
+from core.registry import canonical, from_json
 from core.statistics import Estimate
 from core.store import pools, studies
+from core.tasks.base import Task
 
 METRICS = {
     "accuracy": "Accuracy",
@@ -88,7 +89,10 @@ def curve(
         raise Problem(f"There is no {metric!r} over {axis!r}.")
     found = studies.get(here().database, project, study)
     rows = studies.table(here().database, project, found["id"])
-    label = label or (task_of(project).label_names or ("",))[0]
+    names = _task(found).label_names
+    if label is not None and label not in names:
+        raise Problem(f"{label!r} is not one of the study's labels.", f"Labels: {', '.join(names)}.")
+    label = label or names[0]
     cells: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in rows:
         cells[canonical(row["mixture"])].append(row)
@@ -176,16 +180,16 @@ def summary_csv(project: str, study: str, metric: str, label: str | None = None)
     return write_csv(list(rows[0]) if rows else [], rows)
 
 
-def labels(project: str) -> tuple[str, ...]:
-    """Return the names of the task's labels, in its order."""
-    return task_of(project).label_names
+def labels(project: str, study: str) -> tuple[str, ...]:
+    """Return the labels of a study as they were at its launch, in their order."""
+    return _task(studies.get(here().database, project, study)).label_names
 
 
 def confusion(
     project: str, study: str, keys: Sequence[str]
 ) -> tuple[tuple[str, ...], list[list[int]]]:
     """Return the labels and the confusion counts (gold rows) summed over trials."""
-    names = task_of(project).label_names
+    names = labels(project, study)
     number = {name: i for i, name in enumerate(names)}
     gold = [number[row["label"]] for row in _test_rows(project, study)]
     total = [[0] * len(names) for _ in names]
@@ -211,7 +215,7 @@ def made_by(project: str, study: str, key: str) -> Made:
     done = studies.predictions(database, project, [key])
     if row is None or key not in done:
         raise Problem("This trial has no result yet.")
-    names = task_of(project).label_names
+    names = _task(found).label_names
     rows = _pool(here().home, found["pool"])
     drawn = Draws(rows, names).draw(Mixture(**row["mixture"]), row["seed"])
     predicted, chances = done[key]
@@ -242,6 +246,11 @@ def published(name: str = "taai2024_values") -> dict[str, Any]:
 def _pool(home: Path, pool: str) -> list[PoolRow]:
     # Named by its content, so what was read once stays true.
     return pools.read(pools.path(home, pool))
+
+
+def _task(study: Mapping[str, Any]) -> Task:
+    """Return the task as it was when the study's pool was frozen."""
+    return from_json(Task, study["spec"]["task"])
 
 
 def _test_rows(project: str, study: str) -> list[dict[str, Any]]:

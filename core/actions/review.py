@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from core.actions.session import here
+from core.actions.session import here, task_of
 from core.errors import Problem
 from core.records import Decision, Sample, Verdict
 from core.store import decisions, samples, verdicts
@@ -109,7 +109,10 @@ def label(
 
     Raises:
         Stale: the annotator had decided on this card already; nothing was written.
+        Problem: a label that the task does not have.
     """
+    if fault := task_of(project).check(chosen):
+        raise Problem(fault)
     return decisions.decide(
         here().database,
         project,
@@ -176,9 +179,12 @@ def label_many(project: str, annotator: str, labels: dict[str, str]) -> None:
 
 
 def apply_many(
-    project: str, annotator: str, labels: Mapping[str, str], left_out: Mapping[str, bool]
-) -> int:
+    project: str, annotator: str, labels: Mapping[str, str], left_out: Mapping[str, bool],
+    shown: Mapping[str, int] | None = None,
+) -> int:  # fmt: skip
     """Label samples, leave them out or take them in again, as one batch; return how many.
+
+    With `shown`, the revisions on screen, samples that anybody decided on since are left alone.
 
     Raises:
         Problem: nothing was changed.
@@ -193,8 +199,7 @@ def apply_many(
             events.append(Decision(sample, "accept", annotator))
     if not events:
         raise Problem("Nothing was changed.")
-    decisions.decide_many(here().database, project, events)
-    return len(events)
+    return decisions.decide_many(here().database, project, events, shown=shown)
 
 
 def reject_many(project: str, annotator: str, ids: Sequence[str], reason: str = "") -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -10,6 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 from core.actions.budget import prices
+from core.actions.gate import Gate, gate
 from core.actions.session import here, task_of
 from core.budget import Prices
 from core.errors import Missing, Problem
@@ -20,7 +22,7 @@ from core.store.db import new_id
 from core.store.pools import version_of
 from core.students.base import Student
 from core.studies.base import LeftOut, Study, StudyPlan
-from core.text import MIN_WORDS, NEAR, Nearby
+from core.text import NEAR
 
 ROUGH_SECONDS = {"tfidf": (2.0, 0.0008), "frozen": (8.0, 0.0004)}
 """Seconds to start and per trained row, used until trials of the project say better."""
@@ -128,8 +130,7 @@ def _pool_rows(
     train = [row for row in labelled if row["split"] == "train" and row["status"] == "accepted"]
     if not train:
         raise Problem("There are no accepted train rows.", "Import human-labelled text first.")
-    gate = Nearby((row["id"], row["text"]) for row in test)
-    removed = [row for row in train if gate.closest(row["text"]) is not None]
+    removed = _removed(gate(project), train)
     gone = {row["id"] for row in removed}
     rows = [_pool_row(row) for row in [*train, *test] if row["id"] not in gone]
     n_not_used = Counter(
@@ -139,6 +140,22 @@ def _pool_rows(
         and (row["status"] != "accepted" or row["source"] == "llm-labelled")
     )
     return rows, _report(rows, removed, n_not_used)
+
+
+def _removed(
+    tests: Gate, train: Sequence[Mapping[str, Any]]
+) -> list[Mapping[str, Any]]:
+    """Return the train rows that are close to a test text, or whose prompt showed one that is."""
+    leaks = {row["id"] for row in train if tests.is_leak(row["text"])}
+    return [row for row in train if row["id"] in leaks or leaks & set(_behind(row) or ())]
+
+
+def _behind(row: Mapping[str, Any]) -> tuple[str, ...] | None:
+    """Return the human rows behind a row, None where they are unknown."""
+    if row["source"] != "synthetic":
+        return ()
+    human_ids = json.loads(row["provenance"] or "{}").get("human_ids")
+    return None if human_ids is None else tuple(human_ids)
 
 
 def outline(project: str, request: StudyRequest) -> Outline:
@@ -179,11 +196,13 @@ def create_study(project: str, request: StudyRequest) -> str:
     event_seq = decisions.last_event(database, project)
     rows, report = pool_rows(project)
     study, student = _members(request)
+    # First whether anything can be run: a pool that no study draws from would lie there for ever.
+    asked = outline(project, request)
+    if not asked.n_trials:
+        why = asked.left_out[0].reason if asked.left_out else "there is no cell"
+        raise Problem(f"No trial can be run: {why}", "Choose a smaller size or another class mix.")
     pool = pools.freeze(database, project, rows, asdict(report), event_seq)
     plan = study.plan(pool, rows, task_of(project).label_names, student, prices(project))
-    if not plan.trials:
-        why = plan.left_out[0].reason if plan.left_out else "there is no cell"
-        raise Problem(f"No trial can be run: {why}", "Choose a smaller size or another class mix.")
     made = new_id()
     n_before = len(studies.of_project(database, project))
     studies.create(
@@ -194,6 +213,7 @@ def create_study(project: str, request: StudyRequest) -> str:
             "name": request.name.strip() or f"{study.title} {n_before + 1}, {request.student}",
             "kind": request.kind,
             "spec": {
+                "task": task_of(project).to_json(),
                 "study": study.to_json(),
                 "student": student.to_json(),
                 "prices": asdict(prices(project)),
@@ -298,13 +318,7 @@ def _members(request: StudyRequest) -> tuple[Study, Student]:
 
 
 def _pool_row(row: Mapping[str, Any]) -> PoolRow:
-    import json
-
     inputs = json.loads(row["inputs"])
-    behind: tuple[str, ...] | None = ()
-    if row["source"] == "synthetic":
-        human_ids = json.loads(row["provenance"] or "{}").get("human_ids")
-        behind = None if human_ids is None else tuple(human_ids)
     return PoolRow(
         id=row["id"],
         version=version_of(inputs, row["label"]),
@@ -313,7 +327,7 @@ def _pool_row(row: Mapping[str, Any]) -> PoolRow:
         label=row["label"],
         source=row["source"],
         split=row["split"],
-        behind=behind,
+        behind=_behind(row),
     )
 
 
@@ -351,7 +365,3 @@ def _time(project: str, student: str, trials: Sequence[Trial], n_rows: int) -> t
     if seen is not None:
         return start + encode + trained * seen, True
     return start + encode + trained * per_row, False
-
-
-GATE = f"equal, or {NEAR:.0%} of the words in common ({MIN_WORDS} or more)"
-"""The leakage gate in words."""

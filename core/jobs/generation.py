@@ -59,14 +59,8 @@ def prepare(database: Database, folder: Path, run: Mapping[str, Any]) -> list[Pa
     plan = {**run["plan"], "kind": "generate", "run": run["id"], "is_preview": run["is_preview"],
             "committed_usd": account.committed_usd}  # fmt: skip
     _write_lines(part / "plan.json", [plan])
-    _write_lines(
-        part / "known.jsonl",
-        [
-            {name: row[name] for name in ("key", "text", "finish", "model", "detail",
-             "input_tokens", "output_tokens", "cached_tokens")}
-            for row in runs.completions(database, run["project"])
-        ],
-    )  # fmt: skip
+    provider = run["plan"]["provider"]["kind"]
+    _write_lines(part / "known.jsonl", runs.replies(database, run["project"], provider))
     if not (part / "texts.jsonl").exists():
         _write_lines(
             part / "texts.jsonl",
@@ -114,8 +108,8 @@ def keep(cursor: Cursor, project: str, run: Mapping[str, Any], line: Mapping[str
     if kind in ("reserve", "refund", "lost"):
         ledger.book(cursor, run["id"], line["attempt"], kind, line["usd"])
     elif kind == "completion":
-        if runs.keep_completion(cursor, project, run["id"], line["key"], line):
-            ledger.book(cursor, run["id"], line["attempt"], "spend", line["cost_usd"])
+        runs.keep_completion(cursor, project, run["id"], line["key"], line)
+        ledger.book(cursor, run["id"], line["attempt"], "spend", line["cost_usd"])
     elif kind == "reading":
         is_new = runs.keep_reading(cursor, project, run["id"], line["key"], line)
         if is_new and line["drafts"] and not run["is_preview"]:
@@ -199,7 +193,8 @@ class _Asker:
         self._price = Price(**plan["price"]) if plan["price"] else None
         self._committed: float = plan["committed_usd"]
         self._reserved: dict[str, float | None] = {}
-        self._money = threading.Lock()
+        self._money = threading.Condition()
+        self._n_in_flight = 0
         self._stopped = threading.Event()
         self._attempts = self._n_failed_in_a_row = 0
         self._start = time.time_ns()
@@ -251,9 +246,9 @@ class _Asker:
         if key in self._known:
             return self._known[key], True
         for attempt in range(MAX_ATTEMPTS):
-            if self._paused.is_set() or self._stopped.is_set():
+            name = None if self._is_ending() else self._reserve(key, prompt)
+            if name is None:
                 return None
-            name = self._reserve(key, prompt)
             try:
                 completion = self._provider.complete(prompt)
             except ProviderWait as fault:
@@ -262,6 +257,11 @@ class _Asker:
                 last = fault.message
             except ProviderStop:
                 self._release(name, None)
+                raise
+            except BaseException:
+                # A fault of ours: what it may have cost stays reserved, and nobody waits for it.
+                self._stopped.set()
+                self._settle(0.0)
                 raise
             else:
                 self._spend(name, key, prompt, completion)
@@ -277,32 +277,49 @@ class _Asker:
         failed = Completion("", "failed", self._provider.model_name, None, None, detail=last)
         return failed, False
 
-    def _reserve(self, key: str, prompt: Prompt) -> str:
-        """Put the worst-case price on disk before a request may cost it."""
+    def _reserve(self, key: str, prompt: Prompt) -> str | None:
+        """Put the worst-case price on disk before a request may cost it; None where all ends."""
         usd = None
         if self._price:
             usd = self._price.of(estimate_input_tokens(prompt), self._provider.worst_output_tokens)
         with self._money:
-            if self._cap is not None and self._committed + (usd or 0.0) > self._cap:
-                raise CapReached(
-                    f"The cap of ${self._cap:,.2f} is reached.",
-                    "Raise it and resume, or accept what there is.",
-                )
+            # Worst cases in flight are mostly given back, so wait for them before giving up.
+            while not self._fits(usd):
+                if not self._n_in_flight:
+                    raise CapReached(
+                        f"The next call could pass the cap of ${self._cap:,.2f}.",
+                        "Raise it and resume, or accept what there is.",
+                    )
+                self._money.wait()
+            if self._is_ending():
+                return None
             self._committed += usd or 0.0
+            self._n_in_flight += 1
             self._attempts += 1
             name = f"{key}/{self._start}/{self._attempts}"
             self._reserved[name] = usd
         self._outbox.put("reserve", {"attempt": name, "usd": usd}, sync=True)
         return name
 
+    def _is_ending(self) -> bool:
+        return self._paused.is_set() or self._stopped.is_set()
+
+    def _fits(self, usd: float | None) -> bool:
+        return self._cap is None or self._committed + (usd or 0.0) <= self._cap
+
+    def _settle(self, usd: float) -> None:
+        """Change what is committed when a request has come to its end."""
+        with self._money:
+            self._committed += usd
+            self._n_in_flight -= 1
+            self._money.notify_all()
+
     def _release(self, name: str, fault: ProviderWait | None) -> None:
         # A request that may have been answered, only not to us, may also be billed.
         is_lost = fault is not None and fault.may_cost
         usd = self._reserved[name]
-        if not is_lost:
-            with self._money:
-                self._committed -= usd or 0.0
         self._outbox.put("lost" if is_lost else "refund", {"attempt": name, "usd": usd})
+        self._settle(0.0 if is_lost else -(usd or 0.0))
 
     def _spend(self, name: str, key: str, prompt: Prompt, completion: Completion) -> None:
         # A reply without usage counts at the price that was reserved for it.
@@ -310,8 +327,6 @@ class _Asker:
         tokens = (completion.input_tokens, completion.output_tokens)
         if self._price and tokens[0] is not None and tokens[1] is not None:
             cost = self._price.of(tokens[0], tokens[1])
-        with self._money:
-            self._committed += (cost or 0.0) - (reserved or 0.0)
         self._known[key] = completion
         self._outbox.put(
             "completion",
@@ -334,6 +349,7 @@ class _Asker:
             },
             sync=True,
         )
+        self._settle((cost or 0.0) - (reserved or 0.0))
 
     def _wait(self, attempt: int, fault: ProviderWait) -> None:
         delay = fault.seconds if fault.seconds is not None else min(60.0, 0.5 * 2**attempt)

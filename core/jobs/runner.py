@@ -13,6 +13,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,12 +23,14 @@ from core.jobs import generation, outbox, training, worker
 from core.jobs.executors import EXECUTORS, Part
 from core.records import Job
 from core.registry import from_json
-from core.store import jobs, ledger, projects, runs, studies
+from core.store import jobs, ledger, runs, studies
 from core.store.db import Database, new_id
 from core.studies.base import Study
 from core.tasks.base import Task
 
 TICK_SECONDS = 0.2
+BATCH = 50
+"""Reported lines that are kept in one transaction."""
 ORPHAN_SECONDS = 10.0
 """How long recovery waits for a worker of a dead owner to notice and end."""
 
@@ -38,8 +41,8 @@ class _Running:
 
     job: Job
     folders: list[Path]
-    parts: list[Part]
-    offsets: list[int]
+    parts: list[Part] = field(default_factory=list)
+    offsets: list[int] = field(default_factory=list)
     progress: dict[str, Any] = field(default_factory=dict)
     errors: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -79,17 +82,28 @@ class Runner:
             folder = self._folder(job_id)
             # What an earlier worker left is taken in first; then a new one may write.
             self._take_in_left_overs(job, folder)
-            folders = self._prepare(job, folder, n_workers)
+            try:
+                folders = self._prepare(job, folder, n_workers)
+            except Problem as problem:
+                jobs.append(self._database, job_id, "failed", message=str(problem))
+                raise
             if not folders:
-                jobs.append(self._database, job_id, "done", {"n_done": 0, "n_wanted": 0})
+                jobs.append(self._database, job_id, "done", self._progress(_Running(job, [])))
                 return
-            jobs.append(self._database, job_id, "running")
-            offsets = [_size(folder / "outbox.jsonl") for folder in folders]
+            running = _Running(job, folders)
+            running.offsets = [_size(folder / "outbox.jsonl") for folder in folders]
             n_threads = max(1, (os.cpu_count() or 1) // len(folders)) if job.kind == "train" else 1
-            parts = [self._start_part(folder, n_threads) for folder in folders]
-            self._running[job_id] = _Running(
-                jobs.get(self._database, job_id), folders, parts, offsets
-            )
+            try:
+                for part in folders:
+                    running.parts.append(self._start_part(part, n_threads))
+            except OSError as error:
+                for started in running.parts:
+                    started.stop()
+                message = f"A worker could not be started: {error.strerror}."
+                jobs.append(self._database, job_id, "failed", message=message)
+                raise Problem(message, "Free memory or processes, then resume.") from error
+            jobs.append(self._database, job_id, "running")
+            self._running[job_id] = running
 
     def pause(self, job_id: str) -> None:
         """Let the piece of work in hand finish, then end; `start` goes on."""
@@ -106,11 +120,24 @@ class Runner:
         with self._lock:
             running = self._running.get(job_id)
             if running is None:
+                if jobs.get(self._database, job_id).state == "queued":
+                    jobs.append(self._database, job_id, "stopped")
                 return
             running.stopping = "stopped"
             for part in running.parts:
                 part.stop()
             self._tend(running)
+
+    def discard(self, job_id: str) -> None:
+        """Call a job done as it stands, so that it is never resumed.
+
+        Raises:
+            Problem: it is at work.
+        """
+        with self._lock:
+            if job_id in self._running:
+                raise Problem("This job is at work.", "Stop it first.")
+            jobs.append(self._database, job_id, "done", message="Ended before its target.")
 
     def wait(self, job_id: str, told: Callable[[Job], None] | None = None) -> Job:
         """Return when a job has ended, telling its state now and then."""
@@ -133,10 +160,14 @@ class Runner:
         for job in jobs.of_project(self._database):
             if job.state not in ("running", "pausing") or self.is_running(job.id):
                 continue
-            self._take_in_left_overs(job, self._folder(job.id))
-            missing = self._n_missing(job)
-            state = "done" if missing == 0 else "interrupted"
-            message = "" if state == "done" else "Admix ended while this was at work."
+            try:
+                self._take_in_left_overs(job, self._folder(job.id))
+                state, message = "interrupted", "Admix ended while this was at work."
+                if self._n_missing(job) == 0:
+                    state, message = "done", ""
+            except Exception as error:  # one bad job must not keep the whole home shut
+                self._log(job.id)
+                state, message = "failed", f"{type(error).__name__}: {error}"
             jobs.append(self._database, job.id, state, message=message)
             found.append(job.id)
         return found
@@ -147,8 +178,16 @@ class Runner:
             self.stop(job_id)
             shutil.rmtree(self._folder(job_id), ignore_errors=True)
 
-    def close(self) -> None:
-        """Stop every job and the thread."""
+    def close(self, patience: float = 10.0) -> None:
+        """Stop every job and the thread; replies in flight, which are paid for, may still arrive."""
+        for job_id, running in list(self._running.items()):
+            if running.job.kind == "generate":
+                self.pause(job_id)
+        deadline = time.monotonic() + patience
+        while time.monotonic() < deadline and any(
+            running.job.kind == "generate" for running in list(self._running.values())
+        ):
+            time.sleep(0.05)
         for job_id in list(self._running):
             self.stop(job_id)
         self._closing.set()
@@ -161,7 +200,7 @@ class Runner:
         if job.kind == "generate":
             return generation.prepare(self._database, folder, runs.get(self._database, job.subject))
         study = studies.get(self._database, job.project, job.subject)
-        task = from_json(Task, projects.by_id(self._database, job.project).task)
+        task = from_json(Task, study["spec"]["task"])
         wanted = Study.wanted(
             studies.trials(self._database, job.subject),
             studies.done_keys(self._database, job.project),
@@ -174,11 +213,15 @@ class Runner:
         """Read every outbox of a job to its end, once its workers are gone."""
         if not folder.exists():
             return
-        running = _Running(job, [], [], [])
+        running = _Running(job, [])
         for part in sorted(folder.glob("part*")):
             _wait_for_lock(part)
-            lines, _ = outbox.read(part / "outbox.jsonl")
+            mark = part / "taken_in"
+            offset = int(mark.read_text()) if mark.exists() else 0
+            lines, offset = outbox.read(part / "outbox.jsonl", offset)
             self._keep(running, lines)
+            # Read again after a kill right here, it would change nothing: lines count by key.
+            mark.write_text(str(offset))
         if job.kind == "generate":
             with self._database.write() as cursor:
                 ledger.lose_open(cursor, job.subject)
@@ -195,12 +238,19 @@ class Runner:
             self._tend(running)
         except Exception as error:  # a job must never take the others' thread with it
             self._running.pop(running.job.id, None)
-            for part in running.parts:
-                part.stop()
-            log = self._folder(running.job.id) / "runner.txt"
-            log.write_text(traceback.format_exc(), encoding="utf-8")
+            with suppress(Exception):
+                for part in running.parts:
+                    part.stop()
+            self._log(running.job.id)
             message = f"{type(error).__name__}: {error}. Resume to try again."
-            jobs.append(self._database, running.job.id, "failed", message=message)
+            with suppress(Exception):
+                jobs.append(self._database, running.job.id, "failed", message=message)
+
+    def _log(self, job_id: str) -> None:
+        """Keep the traceback beside the job; on a full disk it is lost, and the job's state not."""
+        with suppress(OSError):
+            log = self._folder(job_id) / "runner.txt"
+            log.write_text(traceback.format_exc(), encoding="utf-8")
 
     def _tend(self, running: _Running) -> None:
         """Take in what is new; when every part has ended, say how the job did."""
@@ -234,10 +284,11 @@ class Runner:
             return
         job = running.job
         keepable = [line for line in lines if line["kind"] not in _SAID]
-        if keepable:
-            run = runs.get(self._database, job.subject) if job.kind == "generate" else {}
+        run = runs.get(self._database, job.subject) if job.kind == "generate" else {}
+        # In small batches, so that a decision waits for none of them.
+        for start in range(0, len(keepable), BATCH):
             with self._database.write() as cursor:
-                for line in keepable:
+                for line in keepable[start : start + BATCH]:
                     if job.kind == "generate":
                         generation.keep(cursor, job.project, run, line)
                     else:
@@ -256,12 +307,8 @@ class Runner:
     def _progress(self, running: _Running) -> dict[str, Any]:
         job = running.job
         if job.kind == "train":
-            n_wanted = len(studies.trials(self._database, job.subject))
-            return {
-                **running.progress,
-                "n_wanted": n_wanted,
-                "n_done": n_wanted - self._n_missing(job),
-            }
+            n_done, n_wanted = studies.progress(self._database, job.project, job.subject)
+            return {**running.progress, "n_wanted": n_wanted, "n_done": n_done}
         done = runs.outcomes(self._database, job.subject)
         wanted = sum(runs.get(self._database, job.subject)["plan"]["targets"].values())
         usable = sum(row["n_drafts"] - row["n_flagged"] for row in done)
@@ -270,8 +317,8 @@ class Runner:
     def _n_missing(self, job: Job) -> int:
         if job.kind != "train":
             return 1  # a generation run alone knows when it is at its end
-        trials = studies.trials(self._database, job.subject)
-        return len(Study.wanted(trials, studies.done_keys(self._database, job.project)))
+        n_done, n_wanted = studies.progress(self._database, job.project, job.subject)
+        return n_wanted - n_done
 
 
 _SAID = ("error", "note", "progress", "end")

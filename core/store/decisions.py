@@ -7,7 +7,7 @@ touches, `rebuild` for all of them, so the two cannot differ in meaning; a test 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,6 +42,7 @@ told AS (
         arg_max_null(text, seq) FILTER (kind = 'edit') AS text,
         arg_max_null(split, seq) FILTER (kind = 'split') AS split,
         arg_max_null(kind, seq) FILTER (kind <> 'split') AS last_kind,
+        bool_or(kind = 'delete') AS is_deleted,
         max(seq) AS revision,
         count(*) AS n_decisions,
         arg_max_null(annotator, seq) AS annotator
@@ -59,7 +60,7 @@ SELECT s.project, s.id, s.seq,
     s.source,
     coalesce(told.split, s.split) AS split,
     CASE
-        WHEN told.last_kind = 'delete' THEN 'deleted'
+        WHEN told.is_deleted THEN 'deleted'
         WHEN told.last_kind = 'reject' THEN 'rejected'
         WHEN told.last_kind IS NOT NULL THEN 'accepted'
         WHEN s.source = 'human' AND s.label IS NOT NULL THEN 'accepted'
@@ -148,18 +149,36 @@ def decide_many(
     project: str,
     decisions: Sequence[Decision],
     split: str | None = None,
-) -> None:
-    """Append many decisions as one batch, which one undo takes back."""
-    if not decisions:
-        return
+    shown: Mapping[str, int] | None = None,
+) -> int:
+    """Append many decisions as one batch, which one undo takes back; return how many.
+
+    Deleted samples are left alone. With `shown`, the revisions that the samples had on screen, so
+    are those that anybody decided on since.
+    """
     with database.write() as cursor:
-        _append(cursor, project, decisions, new_id(), None, split)
-        refresh(cursor, project, [decision.sample for decision in decisions])
+        cursor.execute(
+            "SELECT id, revision FROM sample_now WHERE project = ? AND status <> 'deleted'"
+            " AND id IN (SELECT unnest(?))",
+            [project, [decision.sample for decision in decisions]],
+        )
+        current = dict(cursor.fetchall())
+        good = [
+            decision
+            for decision in decisions
+            if decision.sample in current
+            and (shown is None or shown[decision.sample] == current[decision.sample])
+        ]
+        if good:
+            _append(cursor, project, good, new_id(), None, split)
+            refresh(cursor, project, [decision.sample for decision in good])
+    return len(good)
 
 
 def undo(database: Database, project: str, annotator: str) -> Undone:
     """Take back the annotator's last decision, or their last batch of them.
 
+    A deletion has left no text to come back to, and a drawn test split is sealed: both stay.
     Another annotator's later decision on the same sample stays; `others_since` says whose.
 
     Raises:
@@ -170,7 +189,7 @@ def undo(database: Database, project: str, annotator: str) -> Undone:
             """
             WITH mine AS (
                 SELECT * FROM event WHERE project = $project AND annotator = $annotator
-                  AND kind <> 'undo'
+                  AND kind NOT IN ('undo', 'delete', 'split')
                   AND seq NOT IN (SELECT undoes FROM event WHERE project = $project
                                   AND kind = 'undo')
             ), latest AS (SELECT * FROM mine ORDER BY seq DESC LIMIT 1)

@@ -23,8 +23,15 @@ class Account:
 
 
 def book(cursor: Cursor, run: str, key: str, kind: str, usd: float | None) -> None:
-    """Append one entry: `reserve`, `spend`, `refund` or `lost`; the last per key counts."""
-    cursor.execute("INSERT INTO ledger VALUES (?, ?, ?, ?, ?)", [run, key, kind, usd, now()])
+    """Append one entry: `reserve`, `spend`, `refund` or `lost`; the last per key counts.
+
+    An entry that is there already stays alone, so that an outbox may be read again.
+    """
+    cursor.execute(
+        "INSERT INTO ledger SELECT $1, $2, $3, $4, $5 WHERE NOT EXISTS"
+        " (SELECT 1 FROM ledger WHERE run = $1 AND key = $2 AND kind = $3)",
+        [run, key, kind, usd, now()],
+    )
 
 
 def account(database: Database, run: str) -> Account:

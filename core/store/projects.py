@@ -97,6 +97,15 @@ def update_in(cursor: Cursor, project_id: str, **columns: Any) -> None:
     )
 
 
+def change_settings(database: Database, project_id: str, **items: Any) -> None:
+    """Set some of a project's settings, whatever others change at the same time."""
+    with database.write() as cursor:
+        row = cursor.execute("SELECT settings FROM project WHERE id = ?", [project_id]).fetchone()
+        if row is None:
+            raise Missing("That project is not there any more.", "Go back to Home.")
+        update_in(cursor, project_id, settings={**json.loads(row[0]), **items})
+
+
 TABLES_OF_A_PROJECT = (
     "sample", "event", "sample_now", "verdict", "run", "completion", "reading", "job", "pool",
     "study", "result", "allocation",

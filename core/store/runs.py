@@ -101,8 +101,19 @@ def keep_reading(cursor: Cursor, project: str, run: str, key: str, row: Mapping[
     return True
 
 
+def replies(database: Database, project: str, provider: str) -> list[dict[str, Any]]:
+    """Return what a provider's completions of a project said, without their prompts, by key."""
+    with database.read() as cursor:
+        cursor.execute(
+            "SELECT key, text, finish, model, detail, input_tokens, output_tokens, cached_tokens"
+            " FROM completion WHERE project = ? AND provider ->> 'kind' = ?",
+            [project, provider],
+        )
+        return dicts(cursor)
+
+
 def completions(database: Database, project: str) -> list[dict[str, Any]]:
-    """Return every completion of a project, in the order they arrived."""
+    """Return every completion of a project with its prompt, in the order they arrived."""
     with database.read() as cursor:
         cursor.execute(
             "SELECT * FROM completion WHERE project = ? ORDER BY received_at, label, draw",
@@ -161,15 +172,14 @@ def outcomes(database: Database, run: str) -> list[dict[str, Any]]:
         return dicts(cursor)
 
 
-def draws_used(database: Database, project: str, provider: str, model: str) -> dict[str, int]:
-    """Return, per class, how many draws the project's runs (not previews) used up."""
+def next_draws(database: Database, run: str) -> dict[str, int]:
+    """Return, per class, the number after the last draw that a run read."""
     with database.read() as cursor:
         cursor.execute(
             "SELECT c.label, max(c.draw) + 1 FROM completion c"
-            " JOIN reading r ON r.project = c.project AND r.key = c.key"
-            " JOIN run ON run.id = r.run AND NOT run.is_preview"
-            " WHERE c.project = ? AND c.model = ? AND c.provider ->> 'kind' = ? GROUP BY c.label",
-            [project, model, provider],
+            " JOIN reading r ON r.project = c.project AND r.key = c.key WHERE r.run = ?"
+            " GROUP BY c.label",
+            [run],
         )
         return dict(cursor.fetchall())
 

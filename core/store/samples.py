@@ -189,6 +189,18 @@ def texts(database: Database, project: str) -> list[tuple[str, str, str | None, 
         return cursor.fetchall()
 
 
+def test_version(database: Database, project: str) -> tuple[int, int, int]:
+    """Return figures that change whenever a project's test texts do."""
+    with database.read() as cursor:
+        row = cursor.execute(
+            "SELECT count(*), coalesce(max(seq), 0), coalesce(sum(revision), 0)::BIGINT"
+            " FROM sample_now WHERE project = ? AND split <> 'train'"
+            " AND status IN ('accepted', 'pending')",
+            [project],
+        ).fetchone()
+    return (row[0], row[1], row[2]) if row else (0, 0, 0)
+
+
 def erase(database: Database, project: str, ids: Sequence[str]) -> None:
     """Erase the texts of samples everywhere; a tombstone with the id stays."""
     gone = list(ids)

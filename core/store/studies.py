@@ -108,6 +108,17 @@ def trials(database: Database, study: str) -> list[Trial]:
         ]
 
 
+def progress(database: Database, project: str, study: str) -> tuple[int, int]:
+    """Return how many trials of a study are done, and how many it wants."""
+    with database.read() as cursor:
+        row = cursor.execute(
+            "SELECT count(*) FILTER (key IN (SELECT key FROM result WHERE project = ?"
+            " AND status = 'done')), count(*) FROM trial WHERE study = ?",
+            [project, study],
+        ).fetchone()
+    return (row[0], row[1]) if row else (0, 0)
+
+
 def done_keys(database: Database, project: str) -> set[str]:
     """Return the keys of all trials that came to a result."""
     with database.read() as cursor:
@@ -116,13 +127,11 @@ def done_keys(database: Database, project: str) -> set[str]:
 
 
 def keep_result(cursor: Cursor, project: str, result: Result) -> None:
-    """Keep a result, once per key; a failed one gives way to a later try."""
-    row = cursor.execute(
-        "SELECT status FROM result WHERE project = ? AND key = ?", [project, result.key]
-    ).fetchone()
-    if row is not None and row[0] == "done":
+    """Keep a result, once per key."""
+    if cursor.execute(
+        "SELECT 1 FROM result WHERE project = ? AND key = ?", [project, result.key]
+    ).fetchone():
         return
-    cursor.execute("DELETE FROM result WHERE project = ? AND key = ?", [project, result.key])
     cursor.execute(
         "INSERT INTO result VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [

@@ -78,6 +78,7 @@ def make_trial(
     fingerprint: str,
     seed: int,
     prices: Prices,
+    labels: Sequence[str],
 ) -> Trial:
     """Return the trial of one cell under one seed, priced with the human rows behind it.
 
@@ -90,7 +91,8 @@ def make_trial(
     synthetic_usd = prices.cost(0, cell.mixture.n_synthetic)
     cost_usd = prices.cost(draws.n_human_paid(drawn), cell.mixture.n_synthetic)
     return Trial(
-        key=content_hash(pool, mixture, settings, fingerprint, seed, TRAINING_CODE),
+        # Label order breaks ties in draws and numbers the predictions, so it is part of the key.
+        key=content_hash(pool, list(labels), mixture, settings, fingerprint, seed, TRAINING_CODE),
         pool=pool,
         student=settings,
         mixture=mixture,

@@ -78,7 +78,9 @@ class RatioSweep(Study):
             mixture = cell.mixture
             try:
                 kept[ratio] = {
-                    seed: make_trial(pool, draws, cell, student, fingerprint, seed, prices)
+                    seed: make_trial(
+                        pool, draws, cell, student, fingerprint, seed, prices, labels
+                    )
                     for seed in seeds
                 }
             except Short as short:

@@ -124,8 +124,9 @@ def grid(project: str, who: str, source: str, label: str | None, flagged: bool |
     if not ticked:
         st.warning("Tick some samples first.")
         return
-    curate.decide_many(project, who, ticked, "accept" if accept else "reject", reason)
-    frame.say(f"{'Accepted' if accept else 'Rejected'} {len(ticked):,}; one undo takes all back.")
+    shown = {one.sample.id: one.revision for one in cards}
+    n = curate.decide_many(project, who, ticked, "accept" if accept else "reject", reason, shown)
+    frame.say(f"{'Accepted' if accept else 'Rejected'} {n:,}; one undo takes all back.")
     st.rerun()
 
 

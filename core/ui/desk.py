@@ -160,7 +160,7 @@ def skip_and_undo(at: Desk, shown: Shown | None) -> None:
          icon=":material/skip_next:", help="It comes back after the others.")  # fmt: skip
     st.button("Undo", key=at.undo_key("card"), shortcut=review.COMMAND_KEYS["undo"],
               icon=":material/undo:", on_click=at.undo,
-              args=(at.n_undone,), help="Takes back your last decision; again, the one before.")  # fmt: skip
+              args=(at.n_undone,), help="Takes back your last decision; again, more.")  # fmt: skip
 
 
 def progress(queue: Queue) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from core.actions import generate
+from core.actions import examples, generate
 from core.records import Sample
 from core.ui import frame
 
@@ -17,7 +17,7 @@ SHOWN = 200
 
 def editor(project: str) -> None:
     """Show the example set by class, and let it be redrawn, cut and added to."""
-    chosen = generate.example_set(project)
+    chosen = examples.example_set(project)
     human = generate.human_counts(project)
     if not chosen:
         st.warning("No labelled human train row yet, so prompts show no examples.")
@@ -38,7 +38,7 @@ def editor(project: str) -> None:
         size = st.number_input("Size of a new draw", 1, 10_000, len(chosen), key="example_size")
         if st.button("Redraw by class", icon=":material/casino:"):
             with frame.problems():
-                drawn = generate.redraw_examples(project, int(size))
+                drawn = examples.redraw_examples(project, int(size))
                 frame.say(f"{len(drawn)} examples drawn.")
                 st.rerun()
     with right:
@@ -61,7 +61,7 @@ def _add(project: str, chosen: Sequence[Sample], labels: Sequence[str]) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         label = st.selectbox("Class", ["any", *labels], key="candidate_label", width=200)
         text = st.text_input("Search", key="candidate_text", width=260)
-    found = generate.candidates(project, None if label == "any" else label, text or None, SHOWN)
+    found = examples.candidates(project, None if label == "any" else label, text or None, SHOWN)
     if not found:
         st.caption("No other human train row matches.")
         return
@@ -84,7 +84,7 @@ def _pick(samples: Sequence[Sample], key: str) -> list[str]:
 
 def _keep(project: str, ids: Sequence[str]) -> None:
     with frame.problems():
-        generate.set_examples(project, ids)
+        examples.set_examples(project, ids)
         frame.say(f"The example set has {len(ids):,} rows now.")
         st.rerun()
 

@@ -7,12 +7,32 @@ from collections.abc import Sequence
 import streamlit as st
 
 from core.actions import generate
-from core.actions.generate import Estimated, Previewed
+from core.actions.generate import Estimated, Previewed, ProviderInfo
 from core.records import Price
 from core.ui import look
 
 FEW = 10
 """Classes that a preview asks for unless more are chosen."""
+
+
+def can_ask(provider: ProviderInfo) -> bool:
+    """Say whether a provider can be asked; show what there is to know about its key and texts."""
+    if provider.is_replay:
+        st.info(
+            "**Recorded**: changing settings does not change these texts.", icon=":material/replay:"
+        )
+    if provider.has_key:
+        return True
+    if not provider.needs_key:
+        st.caption(f"No key in `{provider.keys[0]}`: right for a server that takes none.")
+        return True
+    st.warning(
+        f"{provider.title} needs a key, and none was found in `{provider.keys[0]}`. Set it in the"
+        " environment or in `.streamlit/secrets.toml` and start Admix again. The recorded example"
+        " works without one.",
+        icon=":material/key:",
+    )
+    return False
 
 
 def price_of(request: generate.Request) -> Price | None:

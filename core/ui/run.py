@@ -9,6 +9,7 @@ import streamlit as st
 from core.actions import generate
 from core.actions.generate import RunStatus
 from core.budget import Target
+from core.records import Job
 from core.ui import frame, look, progress
 
 TARGETS: dict[Target, str] = {
@@ -32,7 +33,6 @@ COLUMNS = {
     "spent (USD)": st.column_config.NumberColumn(format="$%.4f"),
     "cap (USD)": st.column_config.NumberColumn(format="$%.2f"),
 }
-"""How the table of earlier runs shows its columns."""
 
 
 def is_preview(project: str, run: str) -> bool:
@@ -54,7 +54,7 @@ def targets(project: str) -> dict[str, int]:
             n_human = max(100, sum(human.values()))
             total = st.number_input(told[kind], 0, 10_000_000, 2 * n_human, 10, width=260,
                                     key=f"target_total_{kind}")  # fmt: skip
-    rule = generate.targets(project, kind or "balanced", total)
+    rule = generate.targets(project, kind, total)
     rows = [{"class": label, "human rows": human[label], "to generate": n}
             for label, n in rule.items()]  # fmt: skip
     edited = st.data_editor(
@@ -99,6 +99,19 @@ def show(project: str, run: str) -> None:
     )
     if job.state in progress.RESUMABLE and now.cap_usd is not None:
         _raise_cap(project, now)
+
+
+def past(project: str, at_work: Job | None) -> None:
+    """Show the newest run, unless one is followed above, and all of them in a table."""
+    rows = generate.history(project)
+    if not rows:
+        return
+    st.subheader("Runs so far")
+    if not at_work:
+        with frame.problems():
+            show(project, rows[0]["run"])
+        st.page_link("pages/curate.py", label="Curate what came", icon=":material/checklist:")
+    st.dataframe(rows, hide_index=True, column_config=COLUMNS, placeholder="–")
 
 
 def _counts(now: RunStatus) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from core.actions import results, train
+from core.actions import gate, results, train
 from core.actions.train import Outline, PoolReport, StudyRequest
 from core.studies.base import LeftOut
 from core.ui import look, plots, progress
@@ -80,7 +80,7 @@ def pool(report: PoolReport) -> None:
           "removed: close to a test text": report.removed.get(source, 0)} for source in sources],
         hide_index=True,
     )  # fmt: skip
-    told = [f"Leakage gate: {train.GATE}."]
+    told = [f"Leakage gate: {gate.IN_WORDS}."]
     if report.n_behind:
         told.append(f"{report.n_behind:,} human rows stood in prompts of the synthetic ones.")
     if report.behind_unknown:

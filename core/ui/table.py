@@ -25,15 +25,15 @@ class Book:
     edition: int = 0
 
     def read(self, project: str) -> None:
-        """Read the page anew; what was edited and not applied is dropped."""
+        """Read the page; what was edited and not applied is dropped."""
         self.rows = review.table(project, self.wanted, self.afters[-1])
         self.n_total = review.count(project, self.wanted)
         self.edition += 1
 
-    def turn(self, project: str, afters: list[int]) -> None:
-        """Go to another page."""
+    def turn(self, afters: list[int]) -> None:
+        """Go to another page, or read this one anew."""
         self.afters = afters
-        self.read(project)
+        self.edition += 1
 
 
 def show(at: Desk, wanted: review.Filter, labels: Sequence[str]) -> None:
@@ -42,6 +42,8 @@ def show(at: Desk, wanted: review.Filter, labels: Sequence[str]) -> None:
     book: Book | None = st.session_state.get(name)
     if book is None or book.wanted != wanted:
         book = st.session_state[name] = Book(wanted)
+    if f"{name}_{book.edition}" not in st.session_state:
+        # A new page, or the table was out of sight for a while.
         book.read(at.project)
     if not book.rows:
         st.info("No rows match these filters.", icon=":material/filter_alt:")
@@ -52,20 +54,20 @@ def show(at: Desk, wanted: review.Filter, labels: Sequence[str]) -> None:
     first = (len(book.afters) - 1) * review.PAGE
     pending = bool(edits)
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.button(f"Apply {len(edits)} changed rows" if edits else "Apply changes",
+        st.button(f"Apply changes ({len(edits)})" if edits else "Apply changes",
                   type="primary", icon=":material/done_all:", disabled=not pending,
                   key=f"{key}_apply", on_click=_apply, args=(at, book, key))  # fmt: skip
         st.button("Discard" if pending else "Read anew", icon=":material/refresh:",
-                  key=f"{key}_again", on_click=book.read, args=(at.project,))  # fmt: skip
+                  key=f"{key}_again", on_click=book.turn, args=(book.afters,))  # fmt: skip
         st.button("Undo", icon=":material/undo:", key=f"{key}_undo", on_click=_undo,
                   args=(at, book, at.n_undone), disabled=pending,
                   help="Takes back your last decision, or your last batch of them.")  # fmt: skip
         st.button("Previous", icon=":material/chevron_left:", key=f"{key}_back",
                   disabled=pending or len(book.afters) == 1, on_click=book.turn,
-                  args=(at.project, book.afters[:-1]))  # fmt: skip
+                  args=(book.afters[:-1],))  # fmt: skip
         st.button("Next", icon=":material/chevron_right:", key=f"{key}_next",
                   disabled=pending or first + len(book.rows) >= book.n_total,
-                  on_click=book.turn, args=(at.project, [*book.afters, book.rows[-1].seq]))  # fmt: skip
+                  on_click=book.turn, args=([*book.afters, book.rows[-1].seq],))  # fmt: skip
         st.caption(f"Rows {first + 1:,} to {first + len(book.rows):,} of {book.n_total:,}")
 
 
@@ -108,12 +110,14 @@ def _apply(at: Desk, book: Book, key: str) -> None:
             at.who,
             {sample: edit["Label"] for sample, edit in chosen.items() if edit.get("Label")},
             {sample: edit["Leave out"] for sample, edit in chosen.items() if "Leave out" in edit},
+            shown={row.id: row.revision for row in book.rows},
         )
-        frame.say(f"Decided on {n:,} rows; one undo takes them all back.")
-    book.read(at.project)
+        stale = "" if n == len(chosen) else " Others had decided on the rest since; theirs stays."
+        frame.say(f"Rows decided: {n:,}; one undo takes them all back.{stale}")
+    book.turn(book.afters)
 
 
 def _undo(at: Desk, book: Book, turn: int) -> None:
     at.undo(turn)
     frame.say(at.said or at.problem, ":material/undo:")
-    book.read(at.project)
+    book.turn(book.afters)

@@ -1,0 +1,97 @@
+"""The example set: the human rows that prompts may show, and so the only ones that can leak out."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Sequence
+
+from core import budget
+from core.actions.gate import gate
+from core.actions.session import here, project_of
+from core.errors import Problem
+from core.records import Sample
+from core.store import projects, samples
+from core.store.samples import Filter
+
+SIZE = 50
+"""Rows of a set that nobody chose."""
+
+
+def example_set(project: str) -> list[Sample]:
+    """Return the human rows that prompts may show; drawn and kept when first asked for.
+
+    The default are 50 rows, stratified by class, the same for the same rows. A row that was since
+    left out, moved, or turned out to be close to a test text is not among them.
+    """
+    kept = project_of(project).settings.get("examples")
+    if kept is None:
+        kept = _draw(project, SIZE)
+        if kept:
+            projects.change_settings(here().database, project, examples=kept)
+    return [sample for sample in _by_ids(project, kept) if _may_be_shown(project, sample)]
+
+
+def set_examples(project: str, ids: Sequence[str]) -> None:
+    """Choose the example set.
+
+    Raises:
+        Problem: a row that is no accepted, labelled human train row, or is close to a test text.
+    """
+    good = {sample.id for sample in _by_ids(project, ids) if _may_be_shown(project, sample)}
+    if bad := [id_ for id_ in ids if id_ not in good]:
+        raise Problem(
+            f"{bad[0]!r} cannot be shown in prompts.",
+            "Only accepted, labelled human train rows can that are not close to a test text.",
+        )
+    projects.change_settings(here().database, project, examples=list(ids))
+
+
+def redraw_examples(project: str, size: int) -> list[Sample]:
+    """Draw another example set of a size."""
+    set_examples(project, _draw(project, size))
+    return example_set(project)
+
+
+def candidates(
+    project: str, label: str | None = None, text: str | None = None, limit: int = 200
+) -> list[Sample]:
+    """Return labelled human train rows that could join the example set, the first of them."""
+    chosen = {sample.id for sample in example_set(project)}
+    wanted = Filter(
+        split="train", source="human", status="accepted", unlabelled=False, label=label, text=text
+    )
+    found = samples.page(here().database, project, wanted, limit + len(chosen))
+    good = (row for row in found if row.id not in chosen and _may_be_shown(project, row))
+    return [row for row, _ in zip(good, range(limit), strict=False)]
+
+
+def _by_ids(project: str, ids: Sequence[str]) -> list[Sample]:
+    return samples.by_ids(here().database, project, ids)
+
+
+def _may_be_shown(project: str, sample: Sample) -> bool:
+    return (
+        (sample.split, sample.source, sample.status) == ("train", "human", "accepted")
+        and sample.label is not None
+        and not gate(project).is_leak(sample.text)
+    )
+
+
+def _draw(project: str, size: int) -> list[str]:
+    wanted = Filter(split="train", source="human", status="accepted", unlabelled=False)
+    rows = samples.page(here().database, project, wanted, 10_000_000)
+    by_label: dict[str, list[Sample]] = defaultdict(list)
+    for row in rows:
+        by_label[str(row.label)].append(row)
+    shares = budget.spread(
+        min(size, len(rows)), {label: len(found) for label, found in by_label.items()}
+    )
+    drawn: list[str] = []
+    for label, found in by_label.items():
+        ranked = sorted(found, key=lambda row: hashlib.sha256(row.text.encode()).digest())
+        # At least two of every class: a prompt for it would otherwise have nothing to show.
+        n = max(2, shares[label])
+        shown = (row.id for row in ranked if _may_be_shown(project, row))
+        drawn += [id_ for id_, _ in zip(shown, range(n), strict=False)]
+    return drawn
