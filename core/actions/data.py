@@ -244,9 +244,10 @@ def draw_test(project: str, n: int, seed: int = 0, min_per_class: int = 2) -> di
     database = here().database
     if samples.count(database, project, Filter(split="test")):
         raise Problem("There is a test split already.", "It is sealed: it does not change.")
-    if samples.count(database, project, Filter(source="synthetic")) or runs.usage(
-        database, project
-    )["n"]:
+    if (
+        samples.count(database, project, Filter(source="synthetic"))
+        or runs.usage(database, project)["n"]
+    ):
         raise Problem(
             "Prompts of earlier runs may have shown these rows.",
             "Draw the test split before generating, or import one.",
