@@ -55,6 +55,31 @@ def median_ms(what: Callable[[], object], runs: int) -> float:
     return statistics.median(taken)
 
 
+def measure(size: int, runs: int) -> None:
+    """Print the median of every action on a project of a size."""
+    with tempfile.TemporaryDirectory() as folder:
+        database = open_database(Path(folder), "a benchmark")
+        started = time.perf_counter()
+        project = fill(database, size)
+        print(f"\n{size:,} samples, filled in {time.perf_counter() - started:.1f} s")
+        pending = Filter(status="pending")
+        open_cards = iter(samples.page(database, project, pending, 2 * runs + 10))
+        wanted = Filter(source="synthetic", status="pending", not_decided_by="Ana")
+        actions: dict[str, Callable[[], object]] = {
+            "decide on a card": lambda: decisions.decide(
+                database, project, Decision(next(open_cards).id, "accept", "Ben")
+            ),
+            "undo": lambda: decisions.undo(database, project, "Ben"),
+            "next cards of a queue": lambda: samples.page(database, project, wanted, 10),
+            "cards left in a queue": lambda: samples.count(database, project, wanted),
+            "counts by class and status": lambda: samples.counts(database, project),
+            "counts without the state table": lambda: _count_events(database, project),
+        }
+        for name, action in actions.items():
+            print(f"  {name:32s} {median_ms(action, runs):8.1f} ms")
+        database.close()
+
+
 def main() -> None:
     """Measure each size and print one line per action."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -62,30 +87,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=30)
     arguments = parser.parse_args()
     for size in map(int, arguments.sizes.split(",")):
-        with tempfile.TemporaryDirectory() as folder:
-            database = open_database(Path(folder), "a benchmark")
-            started = time.perf_counter()
-            project = fill(database, size)
-            print(f"\n{size:,} samples, filled in {time.perf_counter() - started:.1f} s")
-            open_cards = iter(
-                samples.page(
-                    database, project, Filter(status="pending"), 2 * arguments.runs + 10
-                )
-            )
-            wanted = Filter(source="synthetic", status="pending", not_decided_by="Ana")
-            actions: dict[str, Callable[[], object]] = {
-                "decide on a card": lambda: decisions.decide(
-                    database, project, Decision(next(open_cards).id, "accept", "Ben")
-                ),
-                "undo": lambda: decisions.undo(database, project, "Ben"),
-                "next cards of a queue": lambda: samples.page(database, project, wanted, 10),
-                "cards left in a queue": lambda: samples.count(database, project, wanted),
-                "counts by class and status": lambda: samples.counts(database, project),
-                "counts without the state table": lambda: _count_events(database, project),
-            }
-            for name, action in actions.items():
-                print(f"  {name:32s} {median_ms(action, arguments.runs):8.1f} ms")
-            database.close()
+        measure(size, arguments.runs)
 
 
 def _count_events(database: Database, project: str) -> None:

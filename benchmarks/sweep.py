@@ -81,7 +81,9 @@ def main() -> None:
         print(f"  Admix, {arguments.workers} workers: {statistics.median(ours):8.1f} s")
         print(f"  the loop, from {N_LOOP} trials:  {statistics.median(theirs):8.1f} s")
         print(f"  ratio {statistics.median(theirs) / statistics.median(ours):.1f}")
-        print(f"  mean accuracy: all shares {accuracy:.3f}; loop at half and half {loop_accuracy:.3f}")
+        print(
+            f"  mean accuracy: all shares {accuracy:.3f}; loop at half and half {loop_accuracy:.3f}"
+        )
         actions.stop()
 
 

@@ -48,9 +48,7 @@ def words(text: str) -> frozenset[str]:
         c if c.isalnum() or c == "_" or unicodedata.category(c)[0] == "M" else " " for c in plain
     )
     pairs = {
-        run[i : i + 2]
-        for run in _UNSPACED.findall(spaced)
-        for i in range(max(1, len(run) - 1))
+        run[i : i + 2] for run in _UNSPACED.findall(spaced) for i in range(max(1, len(run) - 1))
     }
     return frozenset(pairs.union(_UNSPACED.sub(" ", spaced).split()))
 

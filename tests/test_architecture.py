@@ -13,7 +13,16 @@ import pytest
 from core.registry import FAMILIES, member, member_ids
 
 ROOT = Path(__file__).parents[1]
-HEAVY = ("torch", "transformers", "openai", "anthropic", "ray", "sklearn", "streamlit", "scipy.stats")
+HEAVY = (
+    "torch",
+    "transformers",
+    "openai",
+    "anthropic",
+    "ray",
+    "sklearn",
+    "streamlit",
+    "scipy.stats",
+)
 MEMBERS = [(family, name) for family in FAMILIES for name in member_ids(family)]
 
 

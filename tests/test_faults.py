@@ -101,7 +101,9 @@ def test_another_address_shows_only_why_it_is_shut(tmp_path: Path, monkeypatch) 
 
     monkeypatch.setenv("ADMIX_HOME", str(tmp_path / "home"))
     real = st.get_option
-    monkeypatch.setattr(st, "get_option", lambda name: "0.0.0.0" if name == "server.address" else real(name))
+    monkeypatch.setattr(
+        st, "get_option", lambda name: "0.0.0.0" if name == "server.address" else real(name)
+    )
     app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=30).run()
     assert [title.value for title in app.title] == ["Admix stays shut"]
     assert not (tmp_path / "home").exists()

@@ -351,9 +351,7 @@ def test_a_report_that_cannot_be_kept_ends_its_job_and_no_other(
     assert n_done(project, study) == 9
 
 
-def test_a_study_keeps_the_labels_that_it_was_launched_with(
-    project: str, session: Session
-) -> None:
+def test_a_study_keeps_the_labels_that_it_was_launched_with(project: str, session: Session) -> None:
     study, job = train.launch(project, SWEEP)
     assert ended(job) == "done"
     before = results.curve(project, study).points[1]

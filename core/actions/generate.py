@@ -107,9 +107,7 @@ def providers() -> list[ProviderInfo]:
         has_key = not cls.keys or bool(find_key(cls.keys))
         # No setting changes whether a key is needed, so the settings may be missing.
         needs_key = cls.model_construct().needs_key
-        found.append(
-            ProviderInfo(name, cls.title, cls.is_replay, cls.keys, has_key, needs_key)
-        )
+        found.append(ProviderInfo(name, cls.title, cls.is_replay, cls.keys, has_key, needs_key))
     return sorted(found, key=lambda info: (not info.is_replay, info.title))
 
 
@@ -392,7 +390,10 @@ def _plan(project: str, request: Request) -> dict[str, Any]:
             "Set it in the environment or in .streamlit/secrets.toml and start Admix again.",
         )
     price = known_price(request)
-    for amount in (request.cap_usd, *((price.input_per_mtok, price.output_per_mtok) if price else ())):
+    for amount in (
+        request.cap_usd,
+        *((price.input_per_mtok, price.output_per_mtok) if price else ()),
+    ):
         if amount is not None and not (math.isfinite(amount) and amount >= 0):
             raise Problem(f"{amount} is not an amount of money.", "Type dollars, not below zero.")
     return {

@@ -91,7 +91,9 @@ def curve(
     rows = studies.table(here().database, project, found["id"])
     names = _task(found).label_names
     if label is not None and label not in names:
-        raise Problem(f"{label!r} is not one of the study's labels.", f"Labels: {', '.join(names)}.")
+        raise Problem(
+            f"{label!r} is not one of the study's labels.", f"Labels: {', '.join(names)}."
+        )
     label = label or names[0]
     cells: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in rows:

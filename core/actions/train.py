@@ -142,9 +142,7 @@ def _pool_rows(
     return rows, _report(rows, removed, n_not_used)
 
 
-def _removed(
-    tests: Gate, train: Sequence[Mapping[str, Any]]
-) -> list[Mapping[str, Any]]:
+def _removed(tests: Gate, train: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """Return the train rows that are close to a test text, or whose prompt showed one that is."""
     leaks = {row["id"] for row in train if tests.is_leak(row["text"])}
     return [row for row in train if row["id"] in leaks or leaks & set(_behind(row) or ())]

@@ -179,7 +179,7 @@ class Runner:
             shutil.rmtree(self._folder(job_id), ignore_errors=True)
 
     def close(self, patience: float = 10.0) -> None:
-        """Stop every job and the thread; replies in flight, which are paid for, may still arrive."""
+        """Stop every job and the thread; replies in flight, being paid for, may still arrive."""
         for job_id, running in list(self._running.items()):
             if running.job.kind == "generate":
                 self.pause(job_id)

@@ -78,9 +78,7 @@ class RatioSweep(Study):
             mixture = cell.mixture
             try:
                 kept[ratio] = {
-                    seed: make_trial(
-                        pool, draws, cell, student, fingerprint, seed, prices, labels
-                    )
+                    seed: make_trial(pool, draws, cell, student, fingerprint, seed, prices, labels)
                     for seed in seeds
                 }
             except Short as short:
