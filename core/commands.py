@@ -10,7 +10,19 @@ from pathlib import Path
 from typing import Any
 
 from core import formats
-from core.actions import budget, curate, data, demo, door, generate, home, results, train
+from core.actions import (
+    budget,
+    curate,
+    data,
+    demo,
+    door,
+    exports,
+    generate,
+    home,
+    imports,
+    results,
+    train,
+)
 from core.budget import Prices
 from core.errors import Problem
 from core.options import refuse_unused, settings_of
@@ -57,8 +69,8 @@ def bring(arguments: Namespace, say: Say) -> int:
     """Import a file and report."""
     project = home.find_project(arguments.name)
     formats.ending_of(arguments.file.name)  # before a device or a pipe is read to its end
-    table = data.read_table(arguments.file.name, arguments.file.read_bytes())
-    guessed = data.guess_columns(table)
+    table = imports.read_table(arguments.file.name, arguments.file.read_bytes())
+    guessed = imports.guess_columns(table)
     text = guessed[0] if arguments.text is None else arguments.text
     label = guessed[1] if arguments.label is None else arguments.label
     if text is None:
@@ -67,10 +79,10 @@ def bring(arguments: Namespace, say: Say) -> int:
             "Say --text COL.",
         )
     had_labels = bool(data.label_names(project.id))
-    prepared = data.prepare(
+    prepared = imports.prepare(
         project.id, table, text, label, arguments.split, arguments.source, arguments.skip_bad_rows
     )
-    done = data.import_rows(project.id, prepared)
+    done = imports.import_rows(project.id, prepared)
     columns = f"text: {text!r}, " + ("no label" if label is None else f"label: {label!r}")
     say(f"Imported {done.n_rows:,} rows of {table.name} into {arguments.split} ({columns}).", False)
     for name, n in done.label_counts.items():
@@ -180,7 +192,7 @@ def study_show(arguments: Namespace, say: Say) -> int:
 def export(arguments: Namespace, say: Say) -> int:
     """Export every sample."""
     project = home.find_project(arguments.name)
-    n = data.export_file(project.id, arguments.file, safe=not arguments.raw)
+    n = exports.export_file(project.id, arguments.file, safe=not arguments.raw)
     say(f"Exported {n:,} samples to {arguments.file}.", False)
     return 0
 

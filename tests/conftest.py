@@ -14,7 +14,7 @@ for name in ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "ADMIX_COMPATIBLE_API_KEY", 
     os.environ.pop(name, None)
 
 from core import actions  # noqa: E402
-from core.actions import data, home  # noqa: E402
+from core.actions import home, imports  # noqa: E402, imports
 from core.actions.session import Session  # noqa: E402
 from core.formats import write_csv  # noqa: E402
 from core.store.db import Database, open_database  # noqa: E402
@@ -47,8 +47,10 @@ def bring(
     project: str, rows: list[dict[str, str]], split: str, source: str, name: str = "rows.csv"
 ):
     """Import rows as a person would import a file."""
-    table = data.read_table(name, write_csv(["text", "label"], rows).encode())
-    return data.import_rows(project, data.prepare(project, table, "text", "label", split, source))
+    table = imports.read_table(name, write_csv(["text", "label"], rows).encode())
+    return imports.import_rows(
+        project, imports.prepare(project, table, "text", "label", split, source)
+    )
 
 
 @pytest.fixture

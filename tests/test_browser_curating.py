@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from core import actions
-from core.actions import data, home, review
+from core.actions import home, imports, review
 from core.formats import write_csv
 from core.store import samples
 from core.store.samples import Filter
@@ -114,8 +114,8 @@ def browser() -> Iterator[object]:
 
 
 def bring(project: str, rows: list[dict[str, str]], source: str) -> None:
-    table = data.read_table(f"{source}.csv", write_csv(["text", "label"], rows).encode())
-    data.import_rows(project, data.prepare(project, table, "text", "label", "train", source))
+    table = imports.read_table(f"{source}.csv", write_csv(["text", "label"], rows).encode())
+    imports.import_rows(project, imports.prepare(project, table, "text", "label", "train", source))
 
 
 def is_up(url: str) -> bool:

@@ -18,7 +18,7 @@ from conftest import bring, planted
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from core import actions
-from core.actions import budget, curate, data, home, train
+from core.actions import budget, curate, home, imports, train
 from core.budget import Prices
 from tests.chromium import find
 
@@ -86,7 +86,7 @@ def make_values() -> None:
     made = home.create_project("values", "classify", labels)
     for split in ("train", "test"):
         file = f"human_{split}.csv"
-        table = data.read_table(file, (DEMO / file).read_bytes())
+        table = imports.read_table(file, (DEMO / file).read_bytes())
         rows = [row for row in table.rows if row["label"] in names]
         bring(made.id, rows, split, "human")
 

@@ -22,7 +22,7 @@ import pytest
 
 from core import actions
 from core.__main__ import main, parser_for, run
-from core.actions import budget, data, door, home, train
+from core.actions import budget, data, door, exports, home, train
 from core.actions.session import Session
 from core.formats import write_csv
 from core.registry import member, member_ids
@@ -342,7 +342,7 @@ def test_accept_takes_a_class_or_ids_and_leaves_what_is_flagged(
     told("import", "p", file, "--split", "train", "--source", "synthetic")
     assert told("accept", "p", "--class", "sky").out == "Accepted 3 pseudo-samples."
     project = home.find_project("p").id
-    ids = [row["id"] for row in data.export_rows(project) if row["status"] == "pending"][:2]
+    ids = [row["id"] for row in exports.export_rows(project) if row["status"] == "pending"][:2]
     assert told("accept", "p", "--ids", ids[0], ids[1]).out == "Accepted 2 pseudo-samples."
     left = told("accept", "p", "--all").out.splitlines()
     assert left == ["Accepted 4 pseudo-samples.", "  left pending, flagged by duplicates: 1"]
@@ -565,6 +565,7 @@ def test_an_app_that_is_killed_is_said_and_its_socket_hurts_nobody(
     assert main(words) == 1
     assert capsys.readouterr().err == "The app went away before the command ended.\n"
     assert (app.home / "commands.sock").exists()
+    app.process.wait()  # until then the dying one holds the lock
     assert main(["project", "list"]) == 0
     assert capsys.readouterr().out.startswith("p: 0 human")
     # An owner that takes no commands, beside the socket of the app that is gone.

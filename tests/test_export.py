@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from core import formats
-from core.actions import curate, data, generate, home, review
+from core.actions import curate, data, exports, generate, home, imports, review
 from core.actions.session import Session
 from core.errors import Problem
 from core.formats import read_table, write_csv, write_jsonl
@@ -51,16 +51,18 @@ def fresh() -> str:
 
 
 def kept(project: str) -> list[tuple[str, str | None]]:
-    return [(row["text"], row["label"]) for row in data.export_rows(project)]
+    return [(row["text"], row["label"]) for row in exports.export_rows(project)]
 
 
 def exported(project: str, ending: str, safe: bool = True) -> bytes:
-    return "".join(data.export_text(project, ending, safe)).encode()
+    return "".join(exports.export_text(project, ending, safe)).encode()
 
 
 def come_in(project: str, name: str, content: bytes) -> None:
-    prepared = data.prepare(project, read_table(name, content), "text", "label", "train", "human")
-    data.import_rows(project, prepared)
+    prepared = imports.prepare(
+        project, read_table(name, content), "text", "label", "train", "human"
+    )
+    imports.import_rows(project, prepared)
 
 
 # The same as it came
@@ -156,7 +158,7 @@ def test_an_export_says_where_every_sample_comes_from(project: str, session: Ses
     curate.edit(project, "Ben", machine[0].id, 0, "written by a model and a person")
     rows = {row["id"]: row for row in map(json.loads, exported(project, ".jsonl").splitlines())}
     assert len(rows) == 151
-    assert tuple(rows[human.id]) == data.EXPORT_COLUMNS
+    assert tuple(rows[human.id]) == exports.EXPORT_COLUMNS
     assert rows[human.id] | {
         "label": "sky", "imported_label": human.label, "source": "human", "text_source": "human",
         "label_source": "human", "annotator": "Ana", "n_decisions": 1,
@@ -182,8 +184,8 @@ def test_a_generated_sample_goes_out_with_its_prompt_and_price(session: Session)
         made, generate.Request("recorded", targets={"power": 2, "hedonism": 2}, seed=1)
     )
     assert generate.wait(run).state == "done"
-    found = [row for row in data.export_rows(made) if row["source"] == "synthetic"]
-    ids = {row["id"] for row in data.export_rows(made) if row["source"] == "human"}
+    found = [row for row in exports.export_rows(made) if row["source"] == "synthetic"]
+    ids = {row["id"] for row in exports.export_rows(made) if row["source"] == "human"}
     assert found
     for row in found:
         origin: Mapping[str, Any] = row["provenance"]
@@ -201,7 +203,7 @@ def test_deleted_samples_do_not_go_out(project: str, session: Session) -> None:
     gone = samples.page(session.database, project, Filter(source="synthetic"), 1)[0]
     data.delete_samples(project, [gone.id], "Ana")
     assert gone.text.encode() not in exported(project, ".jsonl")
-    assert len(data.export_rows(project)) == 149
+    assert len(exports.export_rows(project)) == 149
 
 
 # Files
@@ -212,7 +214,7 @@ def test_a_file_is_written_whole_or_stays_as_it_was(
 ) -> None:
     target = tmp_path / "out" / "all.jsonl"
     target.parent.mkdir()
-    assert data.export_file(project, target) == 150
+    assert exports.export_file(project, target) == 150
     before = target.read_bytes()
     assert before.count(b"\n") == 150
 
@@ -222,7 +224,7 @@ def test_a_file_is_written_whole_or_stays_as_it_was(
 
     monkeypatch.setattr(formats, "write_jsonl", full)
     with pytest.raises(Problem, match=r"all.jsonl cannot be written: No space left"):
-        data.export_file(project, target)
+        exports.export_file(project, target)
     assert target.read_bytes() == before
     assert list(target.parent.iterdir()) == [target]
 
@@ -244,5 +246,5 @@ def test_places_that_cannot_be_written_are_named(
     (tmp_path / "file").touch()
     (tmp_path / "folder.csv").mkdir()
     with pytest.raises(Problem, match=said):
-        data.export_file(project, tmp_path / name)
+        exports.export_file(project, tmp_path / name)
     assert {path.name for path in tmp_path.iterdir()} == {"file", "folder.csv", "home"}

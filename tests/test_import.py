@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core import formats
-from core.actions import data, home, review
+from core.actions import data, home, imports, review
 from core.actions.session import Session
 from core.errors import BadFile, Problem, RowFault
 from core.formats import Table, read_table, write_csv
@@ -51,9 +51,9 @@ def empty(session: Session) -> str:
 def looked_at(
     project: str, content: bytes | str, name: str = "f.csv", split: str = "train",
     source: str = "human", **more: Any,
-) -> data.Prepared:  # fmt: skip
+) -> imports.Prepared:  # fmt: skip
     whole = content.encode() if isinstance(content, str) else content
-    return data.prepare(project, read_table(name, whole), "text", "label", split, source, **more)
+    return imports.prepare(project, read_table(name, whole), "text", "label", split, source, **more)
 
 
 # What a file says
@@ -145,12 +145,12 @@ def test_any_bytes_are_a_table_or_a_file_that_cannot_be_read(content: bytes | st
 
 def test_columns_are_guessed_by_name_and_asked_for_otherwise(empty: str) -> None:
     table = read_table("f.csv", b"id,Tweet,Sentiment\n1,x,a\n")
-    assert data.guess_columns(table) == ("Tweet", "Sentiment")
+    assert imports.guess_columns(table) == ("Tweet", "Sentiment")
     assert formats.guess_columns(["id", "payload"]) == (None, None)
     with pytest.raises(BadFile, match=r"no column 'label'. It has: id, Tweet, Sentiment"):
-        data.prepare(empty, table, "Tweet", "label", "train", "human")
+        imports.prepare(empty, table, "Tweet", "label", "train", "human")
     with pytest.raises(BadFile, match="both the text and the label"):
-        data.prepare(empty, table, "Tweet", "Tweet", "train", "human")
+        imports.prepare(empty, table, "Tweet", "Tweet", "train", "human")
 
 
 # What is wrong with its rows
@@ -178,7 +178,7 @@ def test_bad_rows_are_named_and_nothing_comes_in(
     prepared = looked_at(empty, content)
     assert faults(prepared.faults) == found
     with pytest.raises(BadFile, match=r"f.csv was not imported: ") as raised:
-        data.import_rows(empty, prepared)
+        imports.import_rows(empty, prepared)
     assert list(raised.value.faults) == list(prepared.faults)
     assert snapshot(session.database) == before
 
@@ -243,7 +243,7 @@ def test_exactly_the_planted_faults_are_found(session: Session, kinds: list[str]
     if not good:
         assert prepared.faults
         return
-    data.import_rows(made, prepared)
+    imports.import_rows(made, prepared)
     found = samples.everything(session.database, made)
     assert [json.loads(row["provenance"])["row"] for row in found] == good
     assert prepared.left_out == tuple(sorted(row for rows in wrong.values() for row in rows))
@@ -268,7 +268,7 @@ def test_one_class_and_classes_missing_from_train_or_test_are_said(empty: str) -
     train = looked_at(empty, "text,label\nx,a\ny,a\n")
     assert set(faults(train.warnings)) == {"only one class, 'a'", "no rows of 'b' in train"}
     assert train.label_counts == {"a": 2, "b": 0}
-    data.import_rows(empty, train)
+    imports.import_rows(empty, train)
     test = looked_at(empty, "text,label\nv,b\nw,b\n", split="test")
     assert set(faults(test.warnings)) == {
         "only one class, 'b'", "no rows of 'a' in test", "'b' not in train",
@@ -280,7 +280,7 @@ def test_exact_duplicates_are_named_and_come_in(empty: str) -> None:
     content = 'text,label\nOne  thing,a\nother,b\n"one\nthing",a\nONE THING,b\n'
     prepared = looked_at(empty, content)
     assert faults(prepared.warnings) == {"exact duplicates of other rows": (4, 5)}
-    assert data.import_rows(empty, prepared).n_rows == 4
+    assert imports.import_rows(empty, prepared).n_rows == 4
     again = looked_at(empty, "text,label\none thing,a\nnew,b\n")
     assert faults(again.warnings) == {"exact duplicates of other rows": (2,)}
 
@@ -292,7 +292,7 @@ def test_a_text_of_a_test_split_stays_out_of_train(empty: str, session: Session)
     assert faults(both.warnings) == {
         "the same text is in train: it will be kept out of every training set": (2,)
     }
-    data.import_rows(empty, both)
+    imports.import_rows(empty, both)
     more = looked_at(empty, "text,label\nnew,a\nQuiz ,b\n")
     assert faults(more.warnings) == {"the same text is in a test split: kept out of train": (3,)}
     assert (more.left_out, len(more.rows)) == ((3,), 1)
@@ -300,7 +300,7 @@ def test_a_text_of_a_test_split_stays_out_of_train(empty: str, session: Session)
     none = looked_at(empty, "text,label\nquiz,b\n")
     assert [str(fault) for fault in none.faults] == ["no row that is in no test split"]
     with pytest.raises(BadFile):
-        data.import_rows(empty, none)
+        imports.import_rows(empty, none)
     assert snapshot(session.database) == before
 
 
@@ -313,7 +313,7 @@ def test_the_first_train_file_gives_the_labels(session: Session) -> None:
         looked_at(made, "text,label\nx,a\n", split="test")
     prepared = looked_at(made, "text,label\nx, b \ny,a\nz,\n")
     assert prepared.new_labels == ("a", "b") and data.label_names(made) == ()
-    data.import_rows(made, prepared)
+    imports.import_rows(made, prepared)
     assert data.label_names(made) == ("a", "b")
     assert faults(looked_at(made, "text,label\nx,c\n").faults)
 
@@ -333,40 +333,40 @@ def test_an_import_that_fails_in_the_middle_leaves_nothing(
     update_in = projects.update_in
     monkeypatch.setattr(projects, "update_in", fail)
     with pytest.raises(OSError, match="full"):
-        data.import_rows(made, prepared)
+        imports.import_rows(made, prepared)
     assert snapshot(session.database) == before
     monkeypatch.undo()
-    assert data.import_rows(made, prepared).n_rows == 2
+    assert imports.import_rows(made, prepared).n_rows == 2
 
 
 def test_a_file_looked_at_before_the_labels_changed_is_looked_at_again(session: Session) -> None:
     made = home.create_project("p").id
     first = looked_at(made, "text,label\nx,a\ny,b\n")
     second = looked_at(made, "text,label\nx,c\ny,d\n")
-    data.import_rows(made, first)
+    imports.import_rows(made, first)
     before = snapshot(session.database)
     with pytest.raises(Problem, match="labels have changed"):
-        data.import_rows(made, second)
+        imports.import_rows(made, second)
     assert snapshot(session.database) == before
 
 
 def test_the_same_rows_come_in_once_unless_asked_twice(empty: str) -> None:
     prepared = looked_at(empty, "text,label\nx,a\ny,b\n")
-    data.import_rows(empty, prepared, again=False)
+    imports.import_rows(empty, prepared, again=False)
     with pytest.raises(Problem, match=r"imported already, from f.csv"):
-        data.import_rows(empty, looked_at(empty, "text,label\nx,a\ny,b\n"), again=False)
-    assert [one["n_rows"] for one in data.imports(empty)] == [2]
+        imports.import_rows(empty, looked_at(empty, "text,label\nx,a\ny,b\n"), again=False)
+    assert [one["n_rows"] for one in imports.imports(empty)] == [2]
 
 
 def test_rows_without_a_label_come_in_as_human_train_rows_only(
     empty: str, session: Session
 ) -> None:
     table = read_table("f.csv", b"text\nx\ny\n")
-    prepared = data.prepare(empty, table, "text", None, "train", "human")
-    data.import_rows(empty, prepared)
+    prepared = imports.prepare(empty, table, "text", None, "train", "human")
+    imports.import_rows(empty, prepared)
     assert samples.count(session.database, empty, Filter(unlabelled=True, status="pending")) == 2
     for split, source in (("test", "human"), ("ood:x", "human"), ("train", "synthetic")):
-        bare = data.prepare(empty, table, "text", None, split, source)
+        bare = imports.prepare(empty, table, "text", None, split, source)
         assert [fault.rows for fault in bare.faults] == [(2, 3)]
         assert "no label" in bare.faults[0].what
 
@@ -403,9 +403,9 @@ def test_the_test_split_is_sealed_once_it_is_there(project: str, session: Sessio
 
 def test_of_two_test_files_looked_at_together_one_comes_in(empty: str) -> None:
     one, other = (looked_at(empty, f"text,label\n{t},a\n", split="test") for t in "xy")
-    data.import_rows(empty, one)
+    imports.import_rows(empty, one)
     with pytest.raises(Problem, match="sealed"):
-        data.import_rows(empty, other)
+        imports.import_rows(empty, other)
 
 
 def test_annotators_may_correct_the_label_of_a_test_row(project: str, session: Session) -> None:

@@ -11,7 +11,7 @@ from conftest import bring, planted
 from streamlit.testing.v1 import AppTest
 
 from core import actions
-from core.actions import budget, data, examples, generate, home, results, train
+from core.actions import budget, examples, generate, home, imports, results, train
 from core.actions.session import Session, here
 from core.budget import Prices
 from core.records import Decision
@@ -78,7 +78,7 @@ def values(session) -> str:
     labels = [(label["name"], label["definition"]) for label in about["labels"][:2]]
     made = home.create_project("values", "classify", labels).id
     for split in ("train", "test"):
-        table = data.read_table("rows.csv", (DEMO / f"human_{split}.csv").read_bytes())
+        table = imports.read_table("rows.csv", (DEMO / f"human_{split}.csv").read_bytes())
         rows = [row for row in table.rows if row["label"] in dict(labels)]
         bring(made, rows, split, "human")
     return made

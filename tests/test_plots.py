@@ -172,7 +172,7 @@ def test_the_scale_holds_everything_and_stays_near_0_to_1():
 def test_published_figures_are_those_of_the_paper():
     data = results.published()
     assert "TAAI 2024" in data["source"]
-    figure = plots.published_figure(data)
+    figure = plots.published_figure(data, for_export=True)
     shown = {x: y for trace in figure.data for x, y in zip(trace.x, trace.y, strict=True)}
     assert shown["original"] == 0.40
     assert shown["4x balanced"] == 0.57

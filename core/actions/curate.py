@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from core.actions import review
-from core.actions.data import judge
+from core.actions.imports import judge
 from core.actions.session import here, task_of
 from core.checks.base import Item
 from core.errors import Missing, Problem

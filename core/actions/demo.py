@@ -6,7 +6,7 @@ import json
 from contextlib import suppress
 from pathlib import Path
 
-from core.actions import budget, curate, data, generate, home, review, train
+from core.actions import budget, curate, generate, home, imports, review, train
 from core.actions.session import here
 from core.budget import Prices
 from core.errors import Problem
@@ -49,9 +49,9 @@ def create() -> tuple[Project, bool]:
     labels = [(label["name"], label["definition"]) for label in about["labels"]]
     project = home.create_project(about["name"], "classify", labels, about["guidelines"], True)
     for file, split in (("human_train.csv", "train"), ("human_test.csv", "test")):
-        table = data.read_table(file, (FOLDER / file).read_bytes())
-        prepared = data.prepare(project.id, table, "text", "label", split, "human")
-        data.import_rows(project.id, prepared)
+        table = imports.read_table(file, (FOLDER / file).read_bytes())
+        prepared = imports.prepare(project.id, table, "text", "label", split, "human")
+        imports.import_rows(project.id, prepared)
     budget.set_prices(project.id, Prices(human_usd=0.05, synthetic_usd=0.002))
     request = generate.Request("recorded", targets={name: PER_CLASS for name, _ in labels})
     job = generate.wait(generate.launch(project.id, request))

@@ -136,7 +136,9 @@ def tables(project: str, study: str, metric: str, label: str | None) -> None:
         results.summary(project, study, metric, label), hide_index=True, column_config=COLUMNS
     )
     st.markdown("**By trial**")
-    st.dataframe(results.table(project, study), hide_index=True, column_config=COLUMNS)
+    st.dataframe(
+        results.table(project, study), hide_index=True, column_config=COLUMNS, placeholder="–"
+    )
 
 
 def difference(curve: Curve) -> None:
@@ -158,7 +160,8 @@ def published() -> None:
         "Other data, another student, another LLM: published figures, not results of this project.",
         icon=":material/menu_book:",
     )
-    st.plotly_chart(plots.published_figure(data), key="published", theme=None, config=plots.CONFIG)
+    st.markdown(f"**Published: {look.plain(data['short'])}**")
+    st.plotly_chart(plots.published_figure(data), key="published", config=plots.CONFIG)
     st.caption(look.plain(f"Source: {data['source']} {data['data']}; generator {data['generator']};"
                           f" student {data['student']}. Not given there:"
                           f" {', '.join(data['unknown'])}."))  # fmt: skip

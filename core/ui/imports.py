@@ -8,8 +8,8 @@ from typing import Any
 
 import streamlit as st
 
-from core.actions import data
-from core.actions.data import Imported, Prepared
+from core.actions import data, exports, imports
+from core.actions.imports import Imported, Prepared
 from core.errors import RowFault
 from core.records import SOURCES, Project
 from core.ui import frame, look
@@ -28,8 +28,8 @@ def show(project: str) -> None:
         _report()
         _earlier(project)
         return
-    table = data.read_table(file.name, file.getvalue())
-    guessed = data.guess_columns(table)
+    table = imports.read_table(file.name, file.getvalue())
+    guessed = imports.guess_columns(table)
     columns = list(table.columns)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         text = st.selectbox("Text column", columns, width=220,
@@ -40,13 +40,13 @@ def show(project: str) -> None:
                               help="synthetic: an LLM wrote text and label; llm-labelled: a human"
                               " text that an LLM labelled. Both arrive pending.")  # fmt: skip
         split = _split_choice()
-    prepared = data.prepare(project, table, text, None if label == NO_COLUMN else label, split,
+    prepared = imports.prepare(project, table, text, None if label == NO_COLUMN else label, split,
                             source)  # fmt: skip
     if prepared.faults and st.checkbox(
         "Import without the bad rows", key=f"skip_{number}", help="The others come in all the same."
     ):
-        prepared = data.prepare(project, table, text, None if label == NO_COLUMN else label, split,
-                                source, skip_bad_rows=True)  # fmt: skip
+        column = None if label == NO_COLUMN else label
+        prepared = imports.prepare(project, table, text, column, split, source, skip_bad_rows=True)
     _look_at(prepared)
     n = len(prepared.rows)
     if st.button(f"Import {n:,} rows into {look.plain(split)}", type="primary", key=f"go_{number}",
@@ -54,7 +54,7 @@ def show(project: str) -> None:
         # A new number empties the uploader: neither a rerun nor a second click finds a file.
         st.session_state["upload_number"] = number + 1
         with st.spinner("Importing; synthetic rows are judged by every check…"):
-            done = data.import_rows(project, prepared, again=False)
+            done = imports.import_rows(project, prepared, again=False)
         st.session_state["import_report"] = (table.name, split, done)
         st.rerun()
 
@@ -98,7 +98,7 @@ def export(project: Project) -> None:
 
 
 def _exported(project: str, ending: str, safe: bool) -> str:
-    return "".join(data.export_text(project, ending, safe))
+    return "".join(exports.export_text(project, ending, safe))
 
 
 def _split_choice() -> str:
@@ -159,7 +159,7 @@ def _report() -> None:
 
 
 def _earlier(project: str) -> None:
-    files = data.imports(project)
+    files = imports.imports(project)
     if files:
         st.caption("Imported so far")
         st.dataframe(

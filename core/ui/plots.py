@@ -123,7 +123,7 @@ def pool_figure(per_class: Mapping[str, Mapping[str, int]]) -> go.Figure:
     return _stacked(counts, "Rows in the pool")
 
 
-def published_figure(data: Mapping[str, Any]) -> go.Figure:
+def published_figure(data: Mapping[str, Any], for_export: bool = False) -> go.Figure:
     """Return a publication's accuracies as a figure of their own."""
     colours = {"baseline": _GREY, "human": HUMAN, "with synthetic": SYNTHETIC}
     names = {"baseline": "LLM alone", "human": "Human only", "with synthetic": "With synthetic"}
@@ -138,7 +138,8 @@ def published_figure(data: Mapping[str, Any]) -> go.Figure:
     order = [row["condition"] for row in rows]
     figure.update_xaxes(title_text="Training data", categoryorder="array", categoryarray=order)
     figure.update_yaxes(title_text=str(data["metric"]).capitalize(), range=[0, 0.65])
-    return _dressed(figure, f"Published: {data['short']}", [f"Other data: {data['data']}"], True)
+    notes = [f"Other data: {data['data']}"]
+    return _dressed(figure, f"Published: {data['short']}", notes, for_export)
 
 
 def subtitle(curve: Curve) -> str:
@@ -167,6 +168,7 @@ def _means(
         mode="lines+markers", name=name,
         line={"color": colour, "width": 3},
         marker={"size": 13, "color": colour, "symbol": symbol},
+        selected={"marker": {"size": 18}}, unselected={"marker": {"opacity": 1}},
     )  # fmt: skip
 
 
@@ -180,6 +182,7 @@ def _seeds(points: Sequence[Point], curve: Curve, name: str, colour: str) -> go.
         hovertemplate=f"%{{text}}<br>{_safe(curve.metric)} %{{y:.3f}}<extra></extra>",
         mode="markers", name=name, showlegend=colour == SYNTHETIC or len(curve.points) == 1,
         marker={"size": 9, "opacity": 0.45, "color": colour},
+        selected={"marker": {"size": 16, "opacity": 1}}, unselected={"marker": {"opacity": 0.45}},
     )  # fmt: skip
 
 
@@ -261,7 +264,7 @@ def _dressed(figure: go.Figure, title: str, notes: Sequence[str], for_export: bo
     figure.update_yaxes(**axis)
     figure.update_layout(
         height=520,
-        margin={"l": 20, "r": 20, "t": 40, "b": 20},
+        margin={"l": 20, "r": 20, "t": 64, "b": 20},
         legend={
             "orientation": "h",
             "yref": "container",

@@ -1,0 +1,100 @@
+"""Export: every sample with its full provenance."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from core import formats
+from core.actions.session import here
+from core.errors import Problem
+from core.records import SOURCE_PARTS
+from core.store import runs, samples
+from core.store.db import new_id
+
+EXPORT_COLUMNS = (
+    "id", "text", "label", "imported_label", "source", "text_source", "label_source", "split",
+    "status", "annotator", "n_decisions", "flags", "run", "provenance",
+)  # fmt: skip
+
+
+def export_rows(project: str) -> list[dict[str, Any]]:
+    """Return every sample with its full provenance, as it would be exported.
+
+    A generated sample's provenance has the call it came from: the exact prompt, model, tokens,
+    price of the whole call in US dollars, and when.
+    """
+    database = here().database
+    calls = {call["key"]: _call(call) for call in runs.completions(database, project)}
+    rows = []
+    for row in samples.everything(database, project):
+        text_source, label_source = SOURCE_PARTS[row["source"]]
+        provenance = json.loads(row["provenance"] or "{}")
+        if provenance.get("completion") in calls:
+            provenance["call"] = calls[provenance["completion"]]
+        rows.append(
+            {
+                **{name: row.get(name) for name in EXPORT_COLUMNS},
+                "flags": list(row["flags"]),
+                "text_source": text_source,
+                "label_source": label_source,
+                "provenance": provenance,
+            }
+        )
+    return rows
+
+
+def export_text(project: str, ending: str, safe: bool = True) -> Iterator[str]:
+    """Return the export of a project as CSV or JSONL, in pieces.
+
+    With `safe`, cells of a CSV that a spreadsheet would run are neutralised; JSONL is exact.
+
+    Raises:
+        Problem: another format.
+    """
+    return _export(export_rows(project), ending, safe)
+
+
+def export_file(project: str, target: Path, safe: bool = True) -> int:
+    """Write the export of a project to a file, whole or not at all; return how many samples.
+
+    Raises:
+        Problem: another format, or a place that cannot be written.
+    """
+    rows = export_rows(project)
+    pieces = _export(rows, target.suffix.lower(), safe)
+    staging = target.with_name(f".{new_id()}.new")
+    try:
+        if target.is_dir():
+            raise Problem(f"{target} is a folder.", "Name a file in it.")
+        with staging.open("w", encoding="utf-8", newline="") as file:
+            file.writelines(pieces)
+        staging.replace(target)
+    except OSError as error:
+        with suppress(OSError):
+            staging.unlink()
+        raise Problem(f"{target} cannot be written: {error.strerror}.") from error
+    return len(rows)
+
+
+def _export(rows: Sequence[Mapping[str, Any]], ending: str, safe: bool) -> Iterator[str]:
+    if ending not in (".csv", ".jsonl"):
+        raise Problem(f"Cannot export to {ending or 'that'}.", "Name the file .csv or .jsonl.")
+    if ending == ".jsonl":
+        return formats.write_jsonl(rows)
+    flat = ({**row, "flags": " ".join(row["flags"])} for row in rows)
+    return iter([formats.write_csv(EXPORT_COLUMNS, flat, safe)])
+
+
+def _call(completion: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "model": completion["model"],
+        "messages": completion["prompt"]["messages"],
+        "input_tokens": completion["input_tokens"],
+        "output_tokens": completion["output_tokens"],
+        "cost_usd": completion["cost_usd"],
+        "received_at": completion["received_at"].isoformat(" ", "seconds"),
+    }

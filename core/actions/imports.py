@@ -1,0 +1,367 @@
+"""Import: look at a file as it would come in, then bring it in, all or nothing."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from core import formats
+from core.actions.session import here, project_of, task_of
+from core.checks.base import Check, Item
+from core.errors import BadFile, Problem, RowFault
+from core.formats import Table
+from core.records import SOURCES, NewSample, Source
+from core.registry import content_hash, make, member_ids
+from core.store import projects, samples, verdicts
+from core.store.db import now
+from core.store.samples import Filter
+from core.text import normalise
+
+MAX_LABEL = 200
+"""Most characters of a label, and of the name of a split."""
+
+MANY_LABELS = 50
+"""Labels from which a column where most rows have their own is doubted."""
+
+N_NAMED = 5
+"""Labels that a fault names before it counts the rest."""
+
+Row = tuple[int, str, str | None]
+"""A row's number, text and label."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A file that was looked at and is ready to be imported, or is not and says why.
+
+    `faults` stop the import unless their rows are skipped; `warnings` do not. `rows` are the
+    samples that would come in, `left_out` the numbers of rows that would not.
+    """
+
+    table: Table
+    rows: tuple[NewSample, ...]
+    labels: tuple[str, ...]
+    new_labels: tuple[str, ...]
+    label_counts: Mapping[str, int]
+    faults: tuple[RowFault, ...]
+    warnings: tuple[RowFault, ...]
+    left_out: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What an import brought: rows, labels, rows left out, and what to know about them."""
+
+    n_rows: int
+    labels: tuple[str, ...]
+    label_counts: Mapping[str, int]
+    n_flagged: int
+    left_out: tuple[int, ...]
+    warnings: tuple[RowFault, ...]
+
+
+def read_table(name: str, data: bytes) -> Table:
+    """Return the rows of a CSV, TSV or JSONL file."""
+    return formats.read_table(name, data)
+
+
+def guess_columns(table: Table) -> tuple[str | None, str | None]:
+    """Return the likely text and label columns of a file."""
+    return formats.guess_columns(table.columns)
+
+
+def check_split(split: str) -> str:
+    """Return a split's name.
+
+    Raises:
+        Problem: it is not `train`, `test` or `ood:<name>`.
+    """
+    kind, _, name = split.partition(":")
+    name = " ".join(name.split())
+    if split in ("train", "test"):
+        return split
+    if kind == "ood" and name and len(name) <= MAX_LABEL:
+        return f"ood:{name}"
+    raise Problem(f"{split[:MAX_LABEL]!r} is not a split.", "Use train, test or ood:NAME.")
+
+
+def prepare(
+    project: str,
+    table: Table,
+    text_column: str,
+    label_column: str | None,
+    split: str,
+    source: Source,
+    skip_bad_rows: bool = False,
+) -> Prepared:
+    """Look at a file as it would be imported, without writing anything.
+
+    Raises:
+        BadFile: a column that the file does not have.
+        Problem: a split or source that does not exist, or that takes no rows like these.
+    """
+    split = check_split(split)
+    _check_place(project, split, source)
+    for column in (text_column, label_column):
+        if column is not None and column not in table.columns:
+            raise BadFile(
+                f"{table.name} has no column {column!r}.", f"It has: {', '.join(table.columns)}."
+            )
+    if text_column == label_column:
+        raise BadFile(f"{text_column!r} cannot be both the text and the label.")
+    known = task_of(project).label_names
+    may_add = not known and split == "train"
+    if not known and not may_add:
+        raise Problem("The task has no labels yet.", "Import its train file first, or name them.")
+    read = _read_rows(table, text_column, label_column, known, split, source)
+    stopping = list(read.faults)
+    rows, warnings, leaked = _sift(project, read.good, split, source)
+    if not rows and not stopping:
+        stopping.append(RowFault("no rows" if not leaked else "no row that is in no test split"))
+    labels = known or tuple(sorted({label for _, _, label in rows if label is not None}))
+    counts = Counter(label for _, _, label in rows if label is not None)
+    warnings += _class_warnings(project, labels, counts, split)
+    is_skipping = skip_bad_rows and bool(rows)
+    left_out = sorted({n for fault in stopping for n in fault.rows} | set(leaked))
+    return Prepared(
+        table=table,
+        rows=tuple(_new_sample(table.name, row, split, source) for row in rows),
+        labels=labels,
+        new_labels=labels if may_add else (),
+        label_counts={label: counts.get(label, 0) for label in labels},
+        faults=() if is_skipping else tuple(stopping),
+        warnings=(*warnings, *(stopping if is_skipping else ())),
+        left_out=tuple(left_out),
+    )
+
+
+def import_rows(project: str, prepared: Prepared, again: bool = True) -> Imported:
+    """Import what was prepared, all or nothing.
+
+    Human rows come in as accepted; synthetic and LLM-labelled ones arrive pending, judged by
+    every check, as generated ones do. Unless `again`, the same rows come in once only.
+
+    Raises:
+        BadFile: there are faults; nothing was imported.
+        Problem: these very rows were imported before, or the project has changed since.
+    """
+    if prepared.faults:
+        raise BadFile(
+            f"{prepared.table.name} was not imported:",
+            "Mend the rows, or import without them (--skip-bad-rows).",
+            prepared.faults,
+        )
+    database = here().database
+    rows = [replace(row, id=None) for row in prepared.rows]
+    with database.write() as cursor:
+        _check_unchanged(project, prepared)
+        earlier = imports(project)
+        content = content_hash([(row.inputs, row.label, row.split, row.source) for row in rows])
+        same = [one for one in earlier if one["content"] == content]
+        if same and not again:
+            raise Problem(
+                f"These {len(rows):,} rows were imported already, from {same[-1]['name']}.",
+                "Nothing was imported a second time.",
+            )
+        existing = samples.texts(database, project)
+        ids = samples.add(cursor, project, rows)
+        found = []
+        if rows[0].source != "human":
+            items = [Item(i, r.text, r.label, r.split) for i, r in zip(ids, rows, strict=True)]
+            found = judge([Item(*row) for row in existing], items)
+            verdicts.replace(cursor, project, found)
+        if prepared.new_labels:
+            task = task_of(project).to_json()
+            task["labels"] = [{"name": n, "definition": ""} for n in prepared.new_labels]
+            projects.update_in(cursor, project, task=task)
+        about = {
+            "name": Path(prepared.table.name).name,
+            "n_rows": len(rows),
+            "split": rows[0].split,
+            "source": rows[0].source,
+            "content": content,
+            "at": now().isoformat(" ", "seconds"),
+        }
+        settings = {**project_of(project).settings, "imports": [*earlier, about]}
+        projects.update_in(cursor, project, settings=settings)
+    return Imported(
+        n_rows=len(rows),
+        labels=prepared.labels,
+        label_counts=prepared.label_counts,
+        n_flagged=len({verdict.sample for verdict in found}),
+        left_out=prepared.left_out,
+        warnings=prepared.warnings,
+    )
+
+
+def imports(project: str) -> list[dict[str, Any]]:
+    """Return what was imported: name, n_rows, split, source, content hash and when."""
+    return list(project_of(project).settings.get("imports", ()))
+
+
+def judge(existing: Sequence[Item], candidates: Sequence[Item]) -> list[Any]:
+    """Return the flagged verdicts of every check on candidates."""
+    found = []
+    for name in member_ids("checks"):
+        judged = make(Check, name, {}).start(existing).judge(candidates)
+        found += [verdict for verdict in judged if verdict.is_flagged]
+    return found
+
+
+def _check_place(project: str, split: str, source: str) -> None:
+    """Refuse rows that a split does not take; the test split takes none once it is there."""
+    if source not in SOURCES:
+        raise Problem(f"{source!r} is not a source.", f"Use {', '.join(SOURCES)}.")
+    if split != "train" and source != "human":
+        raise Problem(
+            f"{split} takes human-labelled rows only, not {source} ones.",
+            "Import these into train, where they are curated.",
+        )
+    if split == "test" and samples.count(here().database, project, Filter(split="test")):
+        raise Problem(
+            "There is a test split already, and it is sealed: no row joins or leaves it.",
+            "Import these rows as another test set (ood:NAME), or start a new project.",
+        )
+
+
+def _check_unchanged(project: str, prepared: Prepared) -> None:
+    """Look again, inside the transaction, at what may have changed since a file was looked at."""
+    first = prepared.rows[0]
+    _check_place(project, first.split, first.source)
+    known = task_of(project).label_names
+    used = {row.label for row in prepared.rows if row.label is not None}
+    if known if prepared.new_labels else used - set(known):
+        raise Problem(
+            "The task's labels have changed since this file was looked at.", "Look at it again."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """The rows of a file that can be samples, and what is wrong with the others."""
+
+    good: list[Row]
+    faults: list[RowFault]
+
+
+def _read_rows(
+    table: Table, text_column: str, label_column: str | None, known: Sequence[str], split: str,
+    source: str,
+) -> _Read:  # fmt: skip
+    names = set(known)
+    uneven = {number for fault in table.faults for number in fault.rows}
+    good: list[Row] = []
+    faults: dict[str, list[int]] = defaultdict(list)
+    outside: dict[str, list[int]] = defaultdict(list)
+    for number, row in enumerate(table.rows, start=table.first_row):
+        if not row or number in uneven:
+            continue
+        text, label = row.get(text_column), row.get(label_column) if label_column else None
+        label = (label or "").strip() or None
+        fault = _fault(text, label, split, source)
+        if fault:
+            faults[fault].append(number)
+        elif label is not None and names and label not in names:
+            outside[label].append(number)
+        elif text is not None:
+            good.append((number, text, label))
+    found = [*table.faults, *(RowFault(what, tuple(rows)) for what, rows in faults.items())]
+    return _Read(good, [*found, *_outside(outside)])
+
+
+def _outside(labels: Mapping[str, Sequence[int]]) -> Iterator[RowFault]:
+    """Yield the labels outside the set, the first by name: a wrong column has thousands."""
+    for label in list(labels)[:N_NAMED]:
+        yield RowFault(f"a label outside the set ({label!r})", tuple(labels[label]))
+    others = sorted(row for label in list(labels)[N_NAMED:] for row in labels[label])
+    if others:
+        what = f"{len(labels) - N_NAMED:,} other labels outside the set"
+        yield RowFault(what, tuple(others))
+
+
+def _fault(text: str | None, label: str | None, split: str, source: str) -> str | None:
+    if fault := formats.text_fault(text):
+        return fault
+    if label is None:
+        may_be_without = split == "train" and source == "human"
+        return None if may_be_without else "no label (only human train rows may come without)"
+    if len(label) > MAX_LABEL:
+        return f"a label of more than {MAX_LABEL} characters"
+    return formats.broken(label)
+
+
+def _sift(
+    project: str, rows: Sequence[Row], split: str, source: str
+) -> tuple[list[Row], list[RowFault], list[int]]:
+    """Keep train rows that equal a test text out, and point at exact duplicates."""
+    existing = samples.texts(here().database, project)
+    tests = {normalise(text) for _, text, _, where in existing if where != "train"}
+    trains = {normalise(text) for _, text, _, where in existing if where == "train"}
+    seen: dict[str, int] = {}
+    kept, leaked, twice = [], [], []
+    for row in rows:
+        text = normalise(row[1])
+        if split == "train" and text in tests:
+            leaked.append(row[0])
+            continue
+        if text in seen or (split == "train" and source == "human" and text in trains):
+            twice.append(row[0])
+        seen.setdefault(text, row[0])
+        kept.append(row)
+    warnings = []
+    if leaked:
+        what = "the same text is in a test split: kept out of train"
+        warnings.append(RowFault(what, tuple(leaked), fatal=False))
+    if twice:
+        warnings.append(RowFault("exact duplicates of other rows", tuple(twice), fatal=False))
+    if split != "train":
+        both = [number for text, number in seen.items() if text in trains]
+        if both:
+            what = "the same text is in train: it will be kept out of every training set"
+            warnings.append(RowFault(what, tuple(both), fatal=False))
+    return kept, warnings, leaked
+
+
+def _class_warnings(
+    project: str, labels: Sequence[str], counts: Mapping[str, int], split: str
+) -> list[RowFault]:
+    if not counts:
+        return []
+    made = []
+    there = samples.counts(here().database, project)
+    present = {row["label"] for row in there if row["split"] == split and row["label"]}
+    if len(present | set(counts)) == 1:
+        made.append(RowFault(f"only one class, {next(iter(counts))!r}", fatal=False))
+    if len(counts) > MANY_LABELS and 2 * len(counts) > sum(counts.values()):
+        made.append(RowFault(f"{len(counts):,} classes: is this the label column?", fatal=False))
+    for name, other in (("train", "test"), ("test", "train")):
+        if split != name:
+            continue
+        others = {row["label"] for row in there if row["split"] == other and row["label"]}
+        absent = [c for c in labels if not counts.get(c) and c not in present]
+        if absent:
+            made.append(RowFault(f"no rows of {_listed(absent)} in {name}", fatal=False))
+        unseen = sorted(c for c in counts if others and c not in others)
+        if unseen:
+            made.append(RowFault(f"{_listed(unseen)} not in {other}", fatal=False))
+    return made
+
+
+def _listed(labels: Sequence[str]) -> str:
+    more = f" and {len(labels) - N_NAMED:,} more" if len(labels) > N_NAMED else ""
+    return ", ".join(map(repr, labels[:N_NAMED])) + more
+
+
+def _new_sample(file: str, row: Row, split: str, source: Source) -> NewSample:
+    number, text, label = row
+    return NewSample(
+        inputs={"text": text},
+        text=text,
+        label=label,
+        source=source,
+        split=split,
+        provenance={"file": Path(file).name, "row": number},
+    )
