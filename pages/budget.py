@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core.actions import budget
-from core.ui import frame, look, money
+from core.ui import frame, money
 
 project = frame.open_page(
     "budget", "Divide money between human labels and synthetic samples, and see what it buys."
@@ -12,29 +12,24 @@ frame.heard()
 with frame.problems():
     st.subheader("Prices")
     chosen = money.prices(project.id)
-    used = budget.prices(project.id)
     with st.container(horizontal=True, vertical_alignment="center"):
         uses = st.button("Use these prices for studies", icon=":material/sell:")
-        st.caption(
-            "Studies count with "
-            + look.plain(
-                f"{look.usd(used.human_usd, 4)} per human label and"
-                f" {look.usd(used.synthetic_usd, 4)} per synthetic sample."
-            )
-        )
+        st.caption(money.in_use(budget.prices(project.id)))
     if uses:
         budget.set_prices(project.id, chosen)
         frame.say("Studies count with these prices from now on.")
         st.rerun()
 
     st.subheader("Allocation")
-    amount, division, mix = st.columns([1, 2, 1], gap="large", vertical_alignment="bottom")
-    total = amount.number_input("Budget (USD)", 0.0, value=100.0, step=10.0, key="total_usd")
-    percent = division.slider(
-        "Money share to synthetic data", 0, 100, 20, 1, format="%d%%", key="money_share"
+    asked = st.container(horizontal=True, vertical_alignment="bottom", gap="large")
+    total = asked.number_input(
+        "Budget (USD)", 0.0, value=100.0, step=10.0, key="total_usd", width=180
     )
-    classes = mix.selectbox(
-        "Human labels by class", ["natural", "uniform"], key="classes",
+    percent = asked.slider(
+        "Money share to synthetic data", 0, 100, 20, 1, format="%d%%", key="money_share", width=340
+    )
+    classes = asked.selectbox(
+        "Human labels by class", ["natural", "uniform"], key="classes", width=240,
         help="natural: in the mix of the human rows so far; uniform: equally many of every class."
         " Synthetic samples are bought equally per class.",
     )  # fmt: skip

@@ -388,3 +388,25 @@ def test_targets_count_what_is_there_already(humans: str, llm: FakeLLM, session:
     assert generate.targets(humans, "balanced", 60) == {"sea": 8, "sky": 8, "soil": 8}
     finished(generate.launch(humans, asked_of(llm, 5)))
     assert generate.targets(humans, "balanced", 60) == {"sea": 3, "sky": 3, "soil": 3}
+
+
+def test_a_discarded_run_gives_its_draws_back_and_is_over(
+    humans: str, llm: FakeLLM, session: Session
+) -> None:
+    llm.delay = 0.1
+    run = generate.launch(humans, asked_of(llm, 60))
+    until(lambda: bool(llm.answered))
+    job = generate.status(humans, run).job
+    assert job is not None
+    with pytest.raises(Problem, match="at work"):
+        generate.discard(job.id)
+    generate.stop(job.id)
+    generate.wait(run)
+    generate.discard(job.id)
+    made = len(texts(humans, session))
+    assert made
+    finished(generate.launch(humans, asked_of(llm, 5)))
+    found = [text for text, _ in texts(humans, session)]
+    assert len(found) == len(set(found)) == made + 15
+    first = runs.of_project(session.database, humans)[0]["plan"]["first_draws"]
+    assert max(first.values()) <= 8, "not the 36 that the stopped run could have come to"

@@ -67,6 +67,8 @@ def _spent(seen: Measured) -> str:
             f"{seen.n_unpriced:,} replies came without a known price, so there is no price for a"
             " sample: type one."
         )
+    if not seen.spent_usd:
+        return "The synthetic samples were imported, so what they cost is not known: type a price."
     if not seen.n_accepted:
         return "No synthetic sample was accepted yet, so there is no price: type one, or curate."
     told = (
@@ -87,7 +89,7 @@ def _how(name: str, project: str, is_unset: bool, measured: str) -> str:
     words = {MEASURED: measured, TYPED: "Typed"}
     return st.segmented_control(
         f"Price of {name}", list(words), default=MEASURED if is_unset else TYPED,
-        format_func=words.__getitem__, required=True, key=f"how_{name}_{project}",
+        format_func=words.__getitem__, required=True, key=f"how_{name}_{project}", wrap=True,
         label_visibility="collapsed",
     ) or MEASURED  # fmt: skip
 
@@ -102,6 +104,16 @@ def _typed(label: str, kept: float | None, key: str) -> float | None:
 def _result(label: str, price: float | None, basis: str) -> None:
     st.metric(label, look.usd(price, 4))
     st.caption(look.plain(basis))
+
+
+def in_use(used: Prices) -> str:
+    """Say which prices studies count with."""
+    if used.human_usd is None and used.synthetic_usd is None:
+        return "Studies count without prices so far."
+    return look.plain(
+        f"Studies count with {look.usd(used.human_usd, 4)} per human label and"
+        f" {look.usd(used.synthetic_usd, 4)} per synthetic sample."
+    )
 
 
 def missing(chosen: Prices, percent: int) -> str:

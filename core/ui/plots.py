@@ -94,7 +94,7 @@ def confusion_figure(labels: Sequence[str], counts: Sequence[Sequence[int]]) -> 
             zmax=1,
             text=[list(row) for row in counts],
             texttemplate="%{text}",
-            colorscale=[[0, "rgba(71,74,138,0.04)"], [1, "#474A8A"]],
+            colorscale=[[0, "#F1F2F8"], [1, "#474A8A"]],
             hovertemplate="%{text} items, %{z:.0%} of the row<extra></extra>",
             colorbar={"title": {"text": "Share of<br>gold label"}, "tickformat": ".0%"},
             xgap=2,
@@ -105,7 +105,9 @@ def confusion_figure(labels: Sequence[str], counts: Sequence[Sequence[int]]) -> 
     figure.update_xaxes(title_text="Predicted label", tickangle=-40, automargin=True, **ticks)
     figure.update_yaxes(title_text="Gold label", autorange="reversed", automargin=True, **ticks)
     _dressed(figure, "", [], False)
-    figure.update_layout(height=220 + 44 * max(3, len(names)), hovermode="closest")
+    figure.update_layout(
+        height=220 + 44 * max(3, len(names)), hovermode="closest", margin={"t": 28}
+    )
     return figure
 
 
@@ -254,7 +256,7 @@ def _stacked(counts: Mapping[str, tuple[int, int]], unit: str) -> go.Figure:
     figure.update_xaxes(title_text="Class", type="category", automargin=True)
     figure.update_yaxes(title_text=f"{unit} (count)", rangemode="tozero")
     _dressed(figure, "", [], False)
-    figure.update_layout(height=360)
+    figure.update_layout(height=360, margin={"t": 28})
     return figure
 
 
@@ -287,7 +289,7 @@ def _dressed(figure: go.Figure, title: str, notes: Sequence[str], for_export: bo
             title={"text": _safe(title), "font": {"size": 26}, "x": 0.02, "y": 0.97,
                    "yanchor": "top",
                    "subtitle": {"text": "<br>".join(map(_safe, notes)), "font": {"size": 16}}},
-            margin={"l": 30, "r": 40, "t": 90 + 26 * len(notes), "b": 30},
+            margin={"l": 80, "r": 40, "t": 90 + 26 * len(notes), "b": 30},
         )  # fmt: skip
     return figure
 

@@ -60,6 +60,7 @@ def buttons(
     resume: Callable[[], None],
     pause: Callable[[], None] | None = None,
     stop: Callable[[], None] | None = None,
+    discard: Callable[[], None] | None = None,
 ) -> None:
     """Show the buttons that a job's state allows; each acts once and runs the page anew."""
     choices = []
@@ -69,6 +70,8 @@ def buttons(
         choices.append(("Stop", ":material/stop:", stop))
     if job.state in RESUMABLE:
         choices.append(("Resume", ":material/play_arrow:", resume))
+        if discard:
+            choices.append(("Leave it at that", ":material/done:", discard))
     with st.container(horizontal=True):
         for name, icon, act in choices:
             if st.button(name, icon=icon, key=f"{name}_{job.id}"):

@@ -42,7 +42,7 @@ def is_preview(project: str, run: str) -> bool:
 
 def targets(project: str) -> dict[str, int]:
     """Ask how many samples each class should get, by a rule and then by hand."""
-    human = generate.human_counts(project)
+    human, synthetic = generate.human_counts(project), generate.synthetic_counts(project)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         kind = st.segmented_control(
             "Targets", list(TARGETS), default="balanced", format_func=TARGETS.__getitem__,
@@ -55,10 +55,17 @@ def targets(project: str) -> dict[str, int]:
             total = st.number_input(told[kind], 0, 10_000_000, 2 * n_human, 10, width=260,
                                     key=f"target_total_{kind}")  # fmt: skip
     rule = generate.targets(project, kind, total)
-    rows = [{"class": label, "human rows": human[label], "to generate": n}
-            for label, n in rule.items()]  # fmt: skip
+    rows = [
+        {
+            "class": label,
+            "human rows": human[label],
+            "synthetic rows": synthetic[label],
+            "to generate": n,
+        }
+        for label, n in rule.items()
+    ]
     edited = st.data_editor(
-        rows, hide_index=True, disabled=["class", "human rows"], width=520,
+        rows, hide_index=True, disabled=["class", "human rows", "synthetic rows"], width=620,
         height=min(38 + 35 * len(rows), 420), key=f"targets_{project}_{kind}_{total}",
         column_config={
             "to generate": st.column_config.NumberColumn(min_value=0, step=1, required=True,
@@ -66,7 +73,10 @@ def targets(project: str) -> dict[str, int]:
         },
     )  # fmt: skip
     made = {row["class"]: int(row["to generate"] or 0) for row in _records(edited)}
-    st.caption(f"{sum(made.values()):,} samples in all; the column *to generate* can be edited.")
+    st.caption(
+        f"{sum(made.values()):,} samples in all; the column *to generate* can be edited. Synthetic"
+        " rows there already are those accepted, or pending without a flag."
+    )
     return made
 
 
@@ -95,7 +105,10 @@ def show(project: str, run: str) -> None:
         _counts(now)
         _money(now)
     progress.buttons(
-        job, resume=lambda: generate.resume(job.id), stop=lambda: generate.stop(job.id)
+        job,
+        resume=lambda: generate.resume(job.id),
+        stop=lambda: generate.stop(job.id),
+        discard=lambda: generate.discard(job.id),
     )
     if job.state in progress.RESUMABLE and now.cap_usd is not None:
         _raise_cap(project, now)
