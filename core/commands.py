@@ -118,7 +118,7 @@ def make(arguments: Namespace, say: Say) -> int:
     run = generate.launch(project.id, request)
     worst = "unknown" if expected.worst_usd is None else f"${expected.worst_usd:,.4f}"
     say(
-        f"{expected.n_calls:,} calls, at most {worst} for one round;"
+        f"{expected.n_calls:,} calls if every reply is usable; at most {worst};"
         f" {expected.n_humans_sent:,} human texts are shown to {arguments.provider}.",
         True,
     )

@@ -175,7 +175,7 @@ def test_the_cap_holds_with_many_requests_in_flight(
     request = asked_of(llm, 60)
     worst = generate.estimate(humans, request).worst_usd
     assert worst is not None
-    cap = worst / 12
+    cap = worst / 36
     run = generate.launch(humans, asked_of(llm, 60, cap_usd=cap))
     job = generate.wait(run)
     account = generate.status(humans, run).account
@@ -308,7 +308,7 @@ def test_a_cap_above_the_cost_lets_the_run_finish(
     request = asked_of(llm, 20)
     worst = generate.estimate(humans, request).worst_usd
     assert worst is not None
-    one_worst = worst / 12
+    one_worst = worst / 36
     run = generate.launch(humans, asked_of(llm, 20, cap_usd=12 * A_CALL + one_worst))
     finished(run)
     assert generate.status(humans, run).account.spent_usd == pytest.approx(12 * A_CALL)

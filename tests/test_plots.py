@@ -10,7 +10,7 @@ import pytest
 from core.actions import results
 from core.actions.results import AXES, Curve, Point
 from core.statistics import Estimate, over_seeds, paired
-from core.ui import plots
+from core.ui import bars, plots
 from core.ui.look import COLOURS
 
 STUDY = {
@@ -56,10 +56,10 @@ def texts(figure: Any) -> str:
         plots.curve_figure(FULL),
         plots.curve_figure(FULL, for_export=True),
         plots.difference_figure(FULL),
-        plots.confusion_figure(["a", "b"], [[3, 1], [0, 4]]),
-        plots.purchase_figure({"a": (1, 2), "b": (3, 4)}),
-        plots.pool_figure({"a": {"human": 3}, "b": {"human": 1, "synthetic": 2}}),
-        plots.published_figure(results.published()),
+        bars.confusion_figure(["a", "b"], [[3, 1], [0, 4]]),
+        bars.purchase_figure({"a": (1, 2), "b": (3, 4)}),
+        bars.pool_figure({"a": {"human": 3}, "b": {"human": 1, "synthetic": 2}}),
+        bars.published_figure(results.published()),
     ],
 )
 def test_every_figure_names_both_axes(figure):
@@ -80,10 +80,13 @@ def test_human_is_orange_and_synthetic_is_blue():
     figure = plots.curve_figure(FULL)
     assert traces(figure, "Mean, human only")[0].marker.color == COLOURS["human"]
     assert traces(figure, "Mean with synthetic data")[0].marker.color == COLOURS["synthetic"]
-    bars = plots.purchase_figure({"a": (1, 2)})
-    assert [trace.marker.color for trace in bars.data] == [COLOURS["human"], COLOURS["synthetic"]]
-    assert [list(trace.y) for trace in bars.data] == [[1], [2]]
-    assert bars.layout.barmode == "stack"
+    stacked = bars.purchase_figure({"a": (1, 2)})
+    assert [trace.marker.color for trace in stacked.data] == [
+        COLOURS["human"],
+        COLOURS["synthetic"],
+    ]
+    assert [list(trace.y) for trace in stacked.data] == [[1], [2]]
+    assert stacked.layout.barmode == "stack"
 
 
 def test_the_interval_reaches_from_low_to_high():
@@ -142,13 +145,13 @@ def test_names_are_never_read_as_markup():
     assert (
         plots.curve_figure(FULL, for_export=True).layout.title.text == "A &lt;study&gt; &amp; more"
     )
-    matrix = plots.confusion_figure(["<b>a</b>", "c"], [[1, 0], [0, 1]])
+    matrix = bars.confusion_figure(["<b>a</b>", "c"], [[1, 0], [0, 1]])
     assert matrix.layout.xaxis.ticktext[0] == "&lt;b&gt;a&lt;/b&gt;"
-    assert "<b>" not in plots.purchase_figure({"<b>a</b>": (1, 1)}).to_json()
+    assert "<b>" not in bars.purchase_figure({"<b>a</b>": (1, 1)}).to_json()
 
 
 def test_a_confusion_matrix_keeps_the_order_of_labels_and_its_counts():
-    figure = plots.confusion_figure(["z", "a"], [[3, 1], [0, 0]])
+    figure = bars.confusion_figure(["z", "a"], [[3, 1], [0, 0]])
     assert list(figure.layout.xaxis.ticktext) == ["z", "a"]
     assert [list(row) for row in figure.data[0].text] == [[3, 1], [0, 0]]
     assert [list(row) for row in figure.data[0].z] == [[0.75, 0.25], [0.0, 0.0]]
@@ -172,7 +175,7 @@ def test_the_scale_holds_everything_and_stays_near_0_to_1():
 def test_published_figures_are_those_of_the_paper():
     data = results.published()
     assert "TAAI 2024" in data["source"]
-    figure = plots.published_figure(data, for_export=True)
+    figure = bars.published_figure(data, for_export=True)
     shown = {x: y for trace in figure.data for x, y in zip(trace.x, trace.y, strict=True)}
     assert shown["original"] == 0.40
     assert shown["4x balanced"] == 0.57

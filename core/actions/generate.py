@@ -169,7 +169,8 @@ def estimate(project: str, request: Request, preview: str | None = None) -> Esti
     basis = "the length of the prompts and the longest reply allowed"
     if price is not None:
         tokens = [estimate_input_tokens(prompt) for prompt in prompts]
-        worst = sum(price.of(n, provider.worst_output_tokens) for n in tokens)
+        # Unusable replies are asked again, until the plan's bound on calls.
+        worst = plan.max_calls * sum(price.of(n, provider.worst_output_tokens) for n in tokens)
         counted = [
             r for r in seen if r["input_tokens"] is not None and r["output_tokens"] is not None
         ]

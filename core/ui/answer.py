@@ -10,7 +10,7 @@ import streamlit as st
 from core.actions import results
 from core.actions.results import Curve, Point
 from core.statistics import Estimate
-from core.ui import look, pictures, plots
+from core.ui import bars, canvas, look, pictures, plots
 
 VIEWS = {
     "samples": "Samples of a point",
@@ -62,7 +62,7 @@ def plot(curve: Curve) -> str | None:
     """Show the curve and return the trial whose dot was clicked, once."""
     event = st.plotly_chart(
         plots.curve_figure(curve), key=f"curve_{curve.study['id']}_{curve.axis}_{curve.metric}",
-        on_select="rerun", selection_mode="points", config=plots.CONFIG,
+        on_select="rerun", selection_mode="points", config=canvas.CONFIG,
         alt=f"{curve.metric} over {curve.axis}",
     )  # fmt: skip
     st.caption(look.plain(f"{plots.subtitle(curve)}. {plots.CAPTION}"))
@@ -123,7 +123,7 @@ def confusion(project: str, study: str, curve: Curve) -> None:
                           width=460)  # fmt: skip
     keys = list(curve.points[chosen].keys.values())
     names, counts = results.confusion(project, study, keys)
-    st.plotly_chart(plots.confusion_figure(names, counts), key="confusion", config=plots.CONFIG)
+    st.plotly_chart(bars.confusion_figure(names, counts), key="confusion", config=canvas.CONFIG)
     st.caption(
         f"Numbers are test items, summed over {len(keys)} seeds; labels in the task's order."
     )
@@ -146,7 +146,7 @@ def difference(curve: Curve) -> None:
     if not any(point.difference for point in curve.points):
         st.info("A difference needs a human-only cell and one with synthetic rows, same seeds.")
         return
-    st.plotly_chart(plots.difference_figure(curve), key="difference", config=plots.CONFIG)
+    st.plotly_chart(plots.difference_figure(curve), key="difference", config=canvas.CONFIG)
     st.caption(
         "Each seed's cell minus the same seed's human-only cell; bars: 95% interval of the mean"
         " (Student's t over seeds), for new draws from this pool; the same test items."
@@ -161,7 +161,7 @@ def published() -> None:
         icon=":material/menu_book:",
     )
     st.markdown(f"**Published: {look.plain(data['short'])}**")
-    st.plotly_chart(plots.published_figure(data), key="published", config=plots.CONFIG)
+    st.plotly_chart(bars.published_figure(data), key="published", config=canvas.CONFIG)
     st.caption(look.plain(f"Source: {data['source']} {data['data']}; generator {data['generator']};"
                           f" student {data['student']}. Not given there:"
                           f" {', '.join(data['unknown'])}."))  # fmt: skip

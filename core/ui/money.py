@@ -10,7 +10,7 @@ import streamlit as st
 from core.actions import budget
 from core.actions.budget import Measured
 from core.budget import Prices, Purchase
-from core.ui import frame, look, plots
+from core.ui import bars, canvas, frame, look
 
 MEASURED, TYPED = "measured", "typed"
 
@@ -133,7 +133,7 @@ def bought(found: Purchase) -> None:
         st.metric("Synthetic share (by count)", f"{found.synthetic_share:.1%}", width=250)
         st.metric("Costs", look.usd(found.cost_usd), width=150,
                   help="Whole samples only, so a little may be left over.")  # fmt: skip
-    st.plotly_chart(plots.purchase_figure(found.per_class), key="bought", config=plots.CONFIG)
+    st.plotly_chart(bars.purchase_figure(found.per_class), key="bought", config=canvas.CONFIG)
     with st.expander("As a table"):
         st.dataframe(
             [{"class": label, "human": human, "synthetic": synthetic}

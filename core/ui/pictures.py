@@ -9,7 +9,7 @@ from __future__ import annotations
 import plotly.graph_objects as go
 import streamlit as st
 
-from core.ui.plots import EXPORT_SIZE
+from core.ui.canvas import EXPORT_SIZE
 
 _HIDDEN = "<style>.st-key-{key} {{position: fixed; left: -20000px; top: 0; width: 1300px;}}</style>"
 _HTML = """

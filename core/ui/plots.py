@@ -1,33 +1,19 @@
-"""Figures as pure functions from the actions' records; each names its axes, units and n.
-
-A figure carries no colours of text or paper, so that Streamlit's theme gives it those of the
-screen; `for_export` gives it a light ground, its title and its caption inside the picture.
-"""
+"""The curve of a study and its differences, as pure functions from the actions' records."""
 
 from __future__ import annotations
 
-import html
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import plotly.graph_objects as go
 
 from core.actions.results import AXES, Curve, Point
-from core.ui.look import COLOURS
+from core.ui.canvas import HUMAN, SYNTHETIC, dressed, safe
 
-HUMAN, SYNTHETIC = COLOURS["human"], COLOURS["synthetic"]
 CAPTION = (
     "Bars: 95% interval of the mean (Student's t over seeds), for new draws from this pool and the"
     " same test items. Small dots: single seeds."
 )
-EXPORT_SIZE = (1280, 720)
-"""Width and height of a downloaded picture, in pixels before scaling."""
-CONFIG: dict[str, Any] = {
-    "displaylogo": False,
-    "modeBarButtonsToRemove": ["toImage", "select2d", "lasso2d", "autoScale2d"],
-}
-"""On screen; pictures are downloaded with their own buttons, on a light ground."""
-_GREY = "#8A8D99"
 _SHARES = (AXES["synthetic_share"], AXES["money_share"])
 
 
@@ -51,10 +37,10 @@ def curve_figure(curve: Curve, for_export: bool = False) -> go.Figure:
         _mark_all_synthetic(figure, mixed[-1])
     _over(figure, curve.axis)
     figure.update_yaxes(
-        title_text=f"{_safe(curve.metric)} on {curve.n_test:,} test items", range=_height(curve)
+        title_text=f"{safe(curve.metric)} on {curve.n_test:,} test items", range=_height(curve)
     )
     notes = [subtitle(curve), CAPTION] if curve.points else [subtitle(curve)]
-    return _dressed(figure, str(curve.study["name"]), notes, for_export)
+    return dressed(figure, str(curve.study["name"]), notes, for_export)
 
 
 def difference_figure(curve: Curve, for_export: bool = False) -> go.Figure:
@@ -72,76 +58,10 @@ def difference_figure(curve: Curve, for_export: bool = False) -> go.Figure:
             hovertemplate="%{text}<br>%{y:+.3f}<extra></extra>",
         )  # fmt: skip
     _over(figure, curve.axis)
-    figure.update_yaxes(title_text=f"Difference in {_safe(curve.metric)}", tickformat="+.2f")
+    figure.update_yaxes(title_text=f"Difference in {safe(curve.metric)}", tickformat="+.2f")
     note = "Same seeds on both sides; bars: 95% interval of the mean difference (Student's t)."
-    return _dressed(figure, f"{curve.study['name']}: paired difference to human only",
+    return dressed(figure, f"{curve.study['name']}: paired difference to human only",
                     [note], for_export)  # fmt: skip
-
-
-def confusion_figure(labels: Sequence[str], counts: Sequence[Sequence[int]]) -> go.Figure:
-    """Return a confusion matrix: gold rows, predicted columns, coloured by the share of a row."""
-    names = [_safe(label) for label in labels]
-    places = list(range(len(names)))
-    totals = [sum(row) for row in counts]
-    shares = [[n / total if total else 0.0 for n in row]
-              for row, total in zip(counts, totals, strict=True)]  # fmt: skip
-    figure = go.Figure(
-        go.Heatmap(
-            x=places,
-            y=places,
-            z=shares,
-            zmin=0,
-            zmax=1,
-            text=[list(row) for row in counts],
-            texttemplate="%{text}",
-            colorscale=[[0, "#F1F2F8"], [1, "#474A8A"]],
-            hovertemplate="%{text} items, %{z:.0%} of the row<extra></extra>",
-            colorbar={"title": {"text": "Share of<br>gold label"}, "tickformat": ".0%"},
-            xgap=2,
-            ygap=2,
-        )
-    )
-    ticks = {"tickvals": places, "ticktext": names, "showgrid": False, "zeroline": False}
-    figure.update_xaxes(title_text="Predicted label", tickangle=-40, automargin=True, **ticks)
-    figure.update_yaxes(title_text="Gold label", autorange="reversed", automargin=True, **ticks)
-    _dressed(figure, "", [], False)
-    figure.update_layout(
-        height=220 + 44 * max(3, len(names)), hovermode="closest", margin={"t": 28}
-    )
-    return figure
-
-
-def purchase_figure(per_class: Mapping[str, tuple[int, int]]) -> go.Figure:
-    """Return what an allocation buys of every class, human and synthetic stacked."""
-    return _stacked(per_class, "Rows bought")
-
-
-def pool_figure(per_class: Mapping[str, Mapping[str, int]]) -> go.Figure:
-    """Return what a pool holds of every class, human and synthetic stacked."""
-    counts = {
-        label: (found.get("human", 0), found.get("synthetic", 0))
-        for label, found in per_class.items()
-    }
-    return _stacked(counts, "Rows in the pool")
-
-
-def published_figure(data: Mapping[str, Any], for_export: bool = False) -> go.Figure:
-    """Return a publication's accuracies as a figure of their own."""
-    colours = {"baseline": _GREY, "human": HUMAN, "with synthetic": SYNTHETIC}
-    names = {"baseline": "LLM alone", "human": "Human only", "with synthetic": "With synthetic"}
-    rows = data["accuracy"]
-    figure = go.Figure()
-    for kind, name in names.items():
-        some = [row for row in rows if row["kind"] == kind]
-        figure.add_bar(
-            x=[row["condition"] for row in some], y=[row["accuracy"] for row in some], name=name,
-            marker={"color": colours[kind]}, texttemplate="%{y:.3~f}", textposition="outside",
-        )  # fmt: skip
-    order = [row["condition"] for row in rows]
-    figure.update_xaxes(title_text="Training data", categoryorder="array", categoryarray=order)
-    figure.update_yaxes(title_text=str(data["metric"]).capitalize(), range=[0, 0.65])
-    notes = [f"Other data: {data['data']}"]
-    return _dressed(figure, f"Published: {data['short']}", notes, for_export)
 
 
 def subtitle(curve: Curve) -> str:
@@ -166,7 +86,7 @@ def _means(
         error_y=_limits([point.estimate for point in points]),
         customdata=[[next(iter(point.keys.values()))] for point in points],
         text=[f"{_rows(point)}, {point.estimate.n_seeds} seeds{_told(point)}" for point in points],
-        hovertemplate=f"%{{text}}<br>mean {_safe(curve.metric)} %{{y:.3f}}<extra></extra>",
+        hovertemplate=f"%{{text}}<br>mean {safe(curve.metric)} %{{y:.3f}}<extra></extra>",
         mode="lines+markers", name=name,
         line={"color": colour, "width": 3},
         marker={"size": 13, "color": colour, "symbol": symbol},
@@ -181,7 +101,7 @@ def _seeds(points: Sequence[Point], curve: Curve, name: str, colour: str) -> go.
         y=[value for _, _, value in dots],
         customdata=[[point.keys[seed]] for point, seed, _ in dots],
         text=[f"seed {seed}, {_rows(point)}" for point, seed, _ in dots],
-        hovertemplate=f"%{{text}}<br>{_safe(curve.metric)} %{{y:.3f}}<extra></extra>",
+        hovertemplate=f"%{{text}}<br>{safe(curve.metric)} %{{y:.3f}}<extra></extra>",
         mode="markers", name=name, showlegend=colour == SYNTHETIC or len(curve.points) == 1,
         marker={"size": 9, "opacity": 0.45, "color": colour},
         selected={"marker": {"size": 16, "opacity": 1}}, unselected={"marker": {"opacity": 0.45}},
@@ -244,56 +164,6 @@ def _mark_all_synthetic(figure: go.Figure, point: Point) -> None:
     )  # fmt: skip
 
 
-def _stacked(counts: Mapping[str, tuple[int, int]], unit: str) -> go.Figure:
-    names = [_safe(label) for label in counts]
-    figure = go.Figure()
-    for place, (source, colour) in enumerate((("Human", HUMAN), ("Synthetic", SYNTHETIC))):
-        figure.add_bar(
-            x=names, y=[pair[place] for pair in counts.values()], name=source,
-            marker={"color": colour}, hovertemplate=f"%{{x}}: %{{y:,}} rows<extra>{source}</extra>",
-        )  # fmt: skip
-    figure.update_layout(barmode="stack")
-    figure.update_xaxes(title_text="Class", type="category", automargin=True)
-    figure.update_yaxes(title_text=f"{unit} (count)", rangemode="tozero")
-    _dressed(figure, "", [], False)
-    figure.update_layout(height=360, margin={"t": 28})
-    return figure
-
-
-def _dressed(figure: go.Figure, title: str, notes: Sequence[str], for_export: bool) -> go.Figure:
-    axis = {"title_font": {"size": 19}, "tickfont": {"size": 16}, "title_standoff": 12}
-    figure.update_xaxes(**axis)
-    figure.update_yaxes(**axis)
-    figure.update_layout(
-        height=520,
-        margin={"l": 20, "r": 20, "t": 64, "b": 20},
-        legend={
-            "orientation": "h",
-            "yref": "container",
-            "y": 0,
-            "yanchor": "bottom",
-            "x": 0,
-            "font": {"size": 15},
-            "traceorder": "normal",
-        },
-        hoverlabel={"font": {"size": 15}},
-        font={"size": 15},
-        clickmode="event+select",
-        dragmode=False,
-    )
-    if for_export:
-        width, height = EXPORT_SIZE
-        figure.update_layout(
-            template="plotly_white", width=width, height=height,
-            paper_bgcolor="#FFFFFF", plot_bgcolor="#FFFFFF", font={"color": "#1E2130", "size": 16},
-            title={"text": _safe(title), "font": {"size": 26}, "x": 0.02, "y": 0.97,
-                   "yanchor": "top",
-                   "subtitle": {"text": "<br>".join(map(_safe, notes)), "font": {"size": 16}}},
-            margin={"l": 80, "r": 40, "t": 90 + 26 * len(notes), "b": 30},
-        )  # fmt: skip
-    return figure
-
-
 def _rows(point: Point) -> str:
     return f"{point.n_human:,} human + {point.n_synthetic:,} synthetic rows"
 
@@ -308,8 +178,3 @@ def _told(point: Point) -> str:
 def _span(numbers: Sequence[int]) -> str:
     first, last = numbers[0], numbers[-1]
     return f"{first:,}" if first == last else f"{first:,} to {last:,}"
-
-
-def _safe(text: str) -> str:
-    # Plotly reads a little HTML in titles, ticks and hover texts.
-    return html.escape(text, quote=False)

@@ -9,7 +9,7 @@ import streamlit as st
 from core.actions import gate, results, train
 from core.actions.train import Outline, PoolReport, StudyRequest
 from core.studies.base import LeftOut
-from core.ui import look, plots, progress
+from core.ui import bars, canvas, look, plots, progress
 
 TITLES = {
     "n_total": "Training size (rows)",
@@ -73,7 +73,7 @@ def left_out(cells: Sequence[LeftOut]) -> None:
 
 def pool(report: PoolReport) -> None:
     """Show what the pool holds per class, and what was kept out of it and why."""
-    st.plotly_chart(plots.pool_figure(report.per_class), key="pool", config=plots.CONFIG)
+    st.plotly_chart(bars.pool_figure(report.per_class), key="pool", config=canvas.CONFIG)
     sources = sorted({*report.n_rows, *report.removed})
     st.dataframe(
         [{"source": source, "rows in the pool": report.n_rows.get(source, 0),
@@ -105,7 +105,7 @@ def show(project: str, study: str) -> None:
         st.caption(f"{now.n_done:,} of {now.n_trials:,} trials; it was made without being started.")
     curve = results.curve(project, now.study["id"])
     if curve.points:
-        st.plotly_chart(plots.curve_figure(curve), key="live_curve", config=plots.CONFIG)
+        st.plotly_chart(plots.curve_figure(curve), key="live_curve", config=canvas.CONFIG)
         st.caption(look.plain(f"{plots.subtitle(curve)}. {plots.CAPTION}"))
     if now.n_newer_decisions:
         st.info(

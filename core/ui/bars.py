@@ -1,0 +1,94 @@
+"""Counts as figures: a confusion matrix, rows per class by source, and published accuracies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import plotly.graph_objects as go
+
+from core.ui.canvas import HUMAN, SYNTHETIC, dressed, safe
+
+_GREY = "#8A8D99"
+
+
+def confusion_figure(labels: Sequence[str], counts: Sequence[Sequence[int]]) -> go.Figure:
+    """Return a confusion matrix: gold rows, predicted columns, coloured by the share of a row."""
+    names = [safe(label) for label in labels]
+    places = list(range(len(names)))
+    totals = [sum(row) for row in counts]
+    shares = [[n / total if total else 0.0 for n in row]
+              for row, total in zip(counts, totals, strict=True)]  # fmt: skip
+    figure = go.Figure(
+        go.Heatmap(
+            x=places,
+            y=places,
+            z=shares,
+            zmin=0,
+            zmax=1,
+            text=[list(row) for row in counts],
+            texttemplate="%{text}",
+            colorscale=[[0, "#F1F2F8"], [1, "#474A8A"]],
+            hovertemplate="%{text} items, %{z:.0%} of the row<extra></extra>",
+            colorbar={"title": {"text": "Share of<br>gold label"}, "tickformat": ".0%"},
+            xgap=2,
+            ygap=2,
+        )
+    )
+    ticks = {"tickvals": places, "ticktext": names, "showgrid": False, "zeroline": False}
+    figure.update_xaxes(title_text="Predicted label", tickangle=-40, automargin=True, **ticks)
+    figure.update_yaxes(title_text="Gold label", autorange="reversed", automargin=True, **ticks)
+    dressed(figure, "", [], False)
+    figure.update_layout(
+        height=220 + 44 * max(3, len(names)), hovermode="closest", margin={"t": 28}
+    )
+    return figure
+
+
+def purchase_figure(per_class: Mapping[str, tuple[int, int]]) -> go.Figure:
+    """Return what an allocation buys of every class, human and synthetic stacked."""
+    return _stacked(per_class, "Rows bought")
+
+
+def pool_figure(per_class: Mapping[str, Mapping[str, int]]) -> go.Figure:
+    """Return what a pool holds of every class, human and synthetic stacked."""
+    counts = {
+        label: (found.get("human", 0), found.get("synthetic", 0))
+        for label, found in per_class.items()
+    }
+    return _stacked(counts, "Rows in the pool")
+
+
+def published_figure(data: Mapping[str, Any], for_export: bool = False) -> go.Figure:
+    """Return a publication's accuracies as a figure of their own."""
+    colours = {"baseline": _GREY, "human": HUMAN, "with synthetic": SYNTHETIC}
+    names = {"baseline": "LLM alone", "human": "Human only", "with synthetic": "With synthetic"}
+    rows = data["accuracy"]
+    figure = go.Figure()
+    for kind, name in names.items():
+        some = [row for row in rows if row["kind"] == kind]
+        figure.add_bar(
+            x=[row["condition"] for row in some], y=[row["accuracy"] for row in some], name=name,
+            marker={"color": colours[kind]}, texttemplate="%{y:.3~f}", textposition="outside",
+        )  # fmt: skip
+    order = [row["condition"] for row in rows]
+    figure.update_xaxes(title_text="Training data", categoryorder="array", categoryarray=order)
+    figure.update_yaxes(title_text=str(data["metric"]).capitalize(), range=[0, 0.65])
+    notes = [f"Other data: {data['data']}"]
+    return dressed(figure, f"Published: {data['short']}", notes, for_export)
+
+
+def _stacked(counts: Mapping[str, tuple[int, int]], unit: str) -> go.Figure:
+    names = [safe(label) for label in counts]
+    figure = go.Figure()
+    for place, (source, colour) in enumerate((("Human", HUMAN), ("Synthetic", SYNTHETIC))):
+        figure.add_bar(
+            x=names, y=[pair[place] for pair in counts.values()], name=source,
+            marker={"color": colour}, hovertemplate=f"%{{x}}: %{{y:,}} rows<extra>{source}</extra>",
+        )  # fmt: skip
+    figure.update_layout(barmode="stack")
+    figure.update_xaxes(title_text="Class", type="category", automargin=True)
+    figure.update_yaxes(title_text=f"{unit} (count)", rangemode="tozero")
+    dressed(figure, "", [], False)
+    figure.update_layout(height=360, margin={"t": 28})
+    return figure

@@ -1,0 +1,64 @@
+"""What every figure has alike: readable type, no colours of its own, a light ground in pictures.
+
+A figure carries no colours of text or paper, so that Streamlit's theme gives it those of the
+screen; `for_export` gives it a light ground, its title and its caption inside the picture.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+from typing import Any
+
+import plotly.graph_objects as go
+
+from core.ui.look import COLOURS
+
+HUMAN, SYNTHETIC = COLOURS["human"], COLOURS["synthetic"]
+EXPORT_SIZE = (1280, 720)
+"""Width and height of a downloaded picture, in pixels before scaling."""
+CONFIG: dict[str, Any] = {
+    "displaylogo": False,
+    "modeBarButtonsToRemove": ["toImage", "select2d", "lasso2d", "autoScale2d"],
+}
+"""On screen; pictures are downloaded with their own buttons, on a light ground."""
+
+
+def dressed(figure: go.Figure, title: str, notes: Sequence[str], for_export: bool) -> go.Figure:
+    """Return a figure with its type and margins; a picture gets its title and notes too."""
+    axis = {"title_font": {"size": 19}, "tickfont": {"size": 16}, "title_standoff": 12}
+    figure.update_xaxes(**axis)
+    figure.update_yaxes(**axis)
+    figure.update_layout(
+        height=520,
+        margin={"l": 20, "r": 20, "t": 64, "b": 20},
+        legend={
+            "orientation": "h",
+            "yref": "container",
+            "y": 0,
+            "yanchor": "bottom",
+            "x": 0,
+            "font": {"size": 15},
+            "traceorder": "normal",
+        },
+        hoverlabel={"font": {"size": 15}},
+        font={"size": 15},
+        clickmode="event+select",
+        dragmode=False,
+    )
+    if for_export:
+        width, height = EXPORT_SIZE
+        figure.update_layout(
+            template="plotly_white", width=width, height=height,
+            paper_bgcolor="#FFFFFF", plot_bgcolor="#FFFFFF", font={"color": "#1E2130", "size": 16},
+            title={"text": safe(title), "font": {"size": 26}, "x": 0.02, "y": 0.97,
+                   "yanchor": "top",
+                   "subtitle": {"text": "<br>".join(map(safe, notes)), "font": {"size": 16}}},
+            margin={"l": 80, "r": 40, "t": 90 + 26 * len(notes), "b": 30},
+        )  # fmt: skip
+    return figure
+
+
+def safe(text: str) -> str:
+    """Return text for titles, ticks and hover texts, where Plotly reads a little HTML."""
+    return html.escape(text, quote=False)
