@@ -409,3 +409,14 @@ def test_a_refused_launch_leaves_no_pool_behind(project: str, session: Session) 
     with pytest.raises(Problem, match="No trial can be run"):
         train.launch(project, impossible)
     assert list((session.home / "pools").iterdir()) == []
+
+
+def test_a_difference_in_class_mix_is_said(project: str, session: Session) -> None:
+    study, job = train.launch(project, SWEEP)
+    ended(job)
+    assert not any("class mix" in note for note in results.curve(project, study).notes)
+    more = [row for row in planted(40, seed=9) if row["label"] == "sea"]
+    bring(project, more, "train", "human")
+    skewed, job = train.launch(project, SWEEP)
+    ended(job)
+    assert any("class mix" in note for note in results.curve(project, skewed).notes)

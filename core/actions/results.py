@@ -33,6 +33,8 @@ AXES = {
     "money_share": "Synthetic share of money",
     "n_synthetic": "Synthetic rows",
 }
+MIX_DISTANCE = 0.1
+"""Distance of two class mixes from which a note is due."""
 Axis = Literal["synthetic_share", "money_share", "n_synthetic"]
 
 
@@ -317,6 +319,13 @@ def _notes(
         notes.append(f"{n_waiting} of {len(rows)} trials are still to come.")
     for cell in study["left_out"]:
         notes.append(f"Left out at {cell['asked_share']:.0%} synthetic: {cell['reason']}")
+    if study["spec"]["study"].get("classes") == "natural" and (
+        _mix_distance(report["per_class"]) > MIX_DISTANCE
+    ):
+        notes.append(
+            "Each source keeps its own class mix here, and the two differ: part of a difference"
+            " may be the mix. Look at macro-F1 too, or train with the class mix human or uniform."
+        )
     if report.get("behind_unknown"):
         notes.append("Human rows behind imported synthetic samples are unknown.")
     removed = report.get("removed") or {}
@@ -324,6 +333,20 @@ def _notes(
         listed = ", ".join(f"{n} {source}" for source, n in sorted(removed.items()))
         notes.append(f"Kept out because they are close to test texts: {listed}.")
     return notes
+
+
+def _mix_distance(per_class: Mapping[str, Mapping[str, int]]) -> float:
+    """Return the share of rows that would have to change class for the sources' mixes to agree."""
+    totals = {
+        source: sum(counts.get(source, 0) for counts in per_class.values())
+        for source in ("human", "synthetic")
+    }
+    if not all(totals.values()):
+        return 0.0
+    return sum(
+        abs(counts.get("human", 0) / totals["human"] - counts.get("synthetic", 0) / totals["synthetic"])
+        for counts in per_class.values()
+    ) / 2  # fmt: skip
 
 
 def _rounded(value: float | None) -> float | None:
