@@ -343,10 +343,11 @@ def _mix_distance(per_class: Mapping[str, Mapping[str, int]]) -> float:
     }
     if not all(totals.values()):
         return 0.0
-    return sum(
-        abs(counts.get("human", 0) / totals["human"] - counts.get("synthetic", 0) / totals["synthetic"])
+    shares = [
+        [counts.get(source, 0) / total for source, total in totals.items()]
         for counts in per_class.values()
-    ) / 2  # fmt: skip
+    ]
+    return sum(abs(human - synthetic) for human, synthetic in shares) / 2
 
 
 def _rounded(value: float | None) -> float | None:
