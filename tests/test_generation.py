@@ -194,8 +194,9 @@ def test_a_cap_without_a_price_is_refused(humans: str, llm: FakeLLM) -> None:
 
 
 def killed_and_resumed(project: str, llm: FakeLLM, session: Session) -> str:
-    llm.delay = 0.05
-    run = generate.launch(project, asked_of(llm, 40))
+    # Slow enough that a busy machine kills it long before its end.
+    llm.delay = 0.3
+    run = generate.launch(project, asked_of(llm, 60))
     deadline = time.monotonic() + 30
     while sum(llm.answered.values()) < 5 and time.monotonic() < deadline:
         time.sleep(0.01)
@@ -205,6 +206,7 @@ def killed_and_resumed(project: str, llm: FakeLLM, session: Session) -> str:
     os.kill(part.pid, signal.SIGKILL)
     job = generate.wait(run)
     assert job.state == "interrupted"
+    llm.delay = 0.0
     generate.resume(job.id)
     finished(run)
     return run
@@ -232,7 +234,7 @@ def test_a_killed_run_resumed_makes_the_samples_of_one_never_killed(
             assert account.lost_usd > 0, "requests were in flight at the kill"
             assert account.spent_usd == pytest.approx(kept["n"] * A_CALL)
         else:
-            generate.wait(generate.launch(project, asked_of(llm, 40)))
+            generate.wait(generate.launch(project, asked_of(llm, 60)))
             llm.answered.clear()
         made.append(sorted(texts(project, session)))
     assert made[0] == made[1]
@@ -393,7 +395,7 @@ def test_targets_count_what_is_there_already(humans: str, llm: FakeLLM, session:
 def test_a_discarded_run_gives_its_draws_back_and_is_over(
     humans: str, llm: FakeLLM, session: Session
 ) -> None:
-    llm.delay = 0.1
+    llm.delay = 1.0
     run = generate.launch(humans, asked_of(llm, 60))
     until(lambda: bool(llm.answered))
     job = generate.status(humans, run).job
@@ -403,10 +405,11 @@ def test_a_discarded_run_gives_its_draws_back_and_is_over(
     generate.stop(job.id)
     generate.wait(run)
     generate.discard(job.id)
+    llm.delay = 0.0
     made = len(texts(humans, session))
     assert made
     finished(generate.launch(humans, asked_of(llm, 5)))
     found = [text for text, _ in texts(humans, session)]
     assert len(found) == len(set(found)) == made + 15
     first = runs.of_project(session.database, humans)[0]["plan"]["first_draws"]
-    assert max(first.values()) <= 8, "not the 36 that the stopped run could have come to"
+    assert max(first.values()) <= 12, "not the 36 that the stopped run could have come to"
