@@ -29,11 +29,14 @@ class Frozen(Student):
             "'embedded' (all-MiniLM-L6-v2), a local folder, or with a revision a model id of the "
             "Hugging Face Hub"
         ),
+        # A browser names no folder of the server.
+        json_schema_extra={"command_line_only": True},
     )
     revision: str = Field(
         default="",
         pattern=r"^([0-9a-f]{40})?$",
         description="full commit of a model of the Hub; empty for the others",
+        json_schema_extra={"command_line_only": True},
     )
     max_length: int = Field(
         default=256, ge=8, le=512, description="tokens of a text that are read; the rest is cut off"

@@ -22,11 +22,18 @@ def settings(
 ) -> dict[str, Any]:
     """Show one widget per field of a member and return the settings.
 
-    `titles` and `defaults` stand in for a field's own where they fit the project better.
+    A field marked `command_line_only` is named with its default and cannot be set here. `titles`
+    and `defaults` stand in for a field's own where they fit the project better.
     """
     made = {}
     for name, field in member(family, member_id).model_fields.items():
         if name in skip:
+            continue
+        if isinstance(field.json_schema_extra, dict) and (
+            field.json_schema_extra.get("command_line_only")
+        ):
+            if field.default:
+                st.caption(f"{name.capitalize()}: {field.default} (others by command line)")
             continue
         title = titles.get(name, name.replace("_", " ").capitalize())
         default = None if field.is_required() else field.get_default()
