@@ -152,7 +152,11 @@ def _add_generate(parent: Any) -> None:
     )
     make.add_argument("--max-usd", type=amount, metavar="X", help="the most to spend")
     make.add_argument(
-        "--seed", type=whole(0, 2**31), default=0, metavar="N", help="seed of the examples (0)"
+        "--run-seed",
+        type=whole(0, 2**31),
+        default=0,
+        metavar="N",
+        help="decides which examples a prompt shows (0)",
     )
     make.add_argument(
         "--usd-per-mtok", metavar="IN,OUT", help="price per million tokens where it is not known"

@@ -110,7 +110,7 @@ def make(arguments: Namespace, say: Say) -> int:
         strategy=arguments.strategy,
         strategy_settings=settings_of(arguments, strategy),
         targets=dict.fromkeys(data.label_names(project.id), arguments.per_class),
-        seed=arguments.seed,
+        seed=arguments.run_seed,
         cap_usd=arguments.max_usd,
         price=_typed_price(arguments.usd_per_mtok),
     )

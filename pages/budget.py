@@ -53,7 +53,8 @@ with frame.problems():
             name = st.text_input("Name of the plan", max_chars=80, width=320)
             saves = st.form_submit_button("Save the plan", icon=":material/save:")
         if saves:
-            budget.save_plan(project.id, name, money.plan_of(total, percent / 100, chosen, found))
+            plan = money.plan_of(total, percent / 100, classes, chosen, found)
+            budget.save_plan(project.id, name, plan)
             frame.say("The plan is saved.")
             st.rerun()
 

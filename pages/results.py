@@ -64,7 +64,7 @@ with frame.problems():
     elif view == "confusion":
         answer.confusion(project.id, study, curve)
     elif view == "difference":
-        answer.difference(curve)
+        answer.difference(project.id, curve, metric, label)
     elif view == "table":
         answer.tables(project.id, study, metric, label)
     else:

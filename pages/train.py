@@ -34,7 +34,9 @@ with frame.problems():
             asked = train.StudyRequest(kind, settings, student, student_settings)
             found = study.outline_or_help(project.id, asked)
         if found:
-            study.outline(found)
+            workers = st.number_input("Workers", 1, train.max_workers(), 1, width=150,
+                                      help="Processes that train side by side.")  # fmt: skip
+            study.outline(found, int(workers))
     if found:
         study.left_out(found.left_out)
         with st.expander("What the pool holds", icon=":material/database:"):
@@ -42,8 +44,6 @@ with frame.problems():
         with st.container(horizontal=True, vertical_alignment="bottom"):
             name = st.text_input("Name", placeholder="made from kind and student", max_chars=80,
                                  width=300)  # fmt: skip
-            workers = st.number_input("Workers", 1, train.max_workers(), 1, width=120,
-                                      help="Processes that train side by side.")  # fmt: skip
             launches = st.button(
                 "Launch", type="primary", icon=":material/rocket_launch:",
                 disabled=at_work is not None or not found.n_trials,

@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
-import os
 import re
 import signal
-import socket
-import subprocess
-import sys
 import time
-import urllib.request
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser
 
 from core import actions
-from core.actions import home, imports, review
-from core.formats import write_csv
+from core.actions import home, review
 from core.store import samples
 from core.store.samples import Filter
-from tests import chromium
+from tests.conftest import bring
+from tests.serving import Server, chromium_browser, serve, until
 
-playwright = pytest.importorskip("playwright.sync_api")
 pytestmark = pytest.mark.browser
 
-ROOT = Path(__file__).parents[1]
 LABELS = [("good", "It pleases."), ("bad", "It does not."), ("plain", "Neither.")]
 N_HUMAN = 120
 WORDS = ("amber", "basil", "cedar", "delta", "ember", "fjord", "grove", "haven")
@@ -39,101 +32,44 @@ WATCH_KEYS = """() => {
 """Remembers every key with the card that stood on the screen when it went down."""
 
 
-@dataclass
-class App:
-    """A server of its own, over a home folder of its own."""
-
-    url: str
-    home: Path
-    process: subprocess.Popen[bytes]
-
-    def stop(self) -> None:
-        """End the server, so that its database can be read here."""
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-            self.process.wait(timeout=30)
-
-    def events(self) -> list[dict[str, object]]:
-        """Stop the server and return every decision, in the order they were made."""
-        self.stop()
-        session = actions.start(self.home, "a test")
-        try:
-            project = home.find_project("Keys").id
-            rows = samples.page(session.database, project, Filter(), 10_000)
-            found = [
-                {**event, "of": row.text}
-                for row in rows
-                for event in review.history(project, row.id)
-            ]
-            return sorted(found, key=lambda event: int(str(event["seq"])))
-        finally:
-            actions.stop()
+def events_of(app: Server) -> list[dict[str, object]]:
+    """Stop the server and return every decision, in the order they were made."""
+    app.stop()
+    session = actions.start(app.home, "a test")
+    try:
+        project = home.find_project("Keys").id
+        rows = samples.page(session.database, project, Filter(), 10_000)
+        found = [
+            {**event, "of": row.text} for row in rows for event in review.history(project, row.id)
+        ]
+        return sorted(found, key=lambda event: int(str(event["seq"])))
+    finally:
+        actions.stop()
 
 
 @pytest.fixture
-def app(tmp_path: Path) -> Iterator[App]:
+def app(tmp_path: Path) -> Iterator[Server]:
     folder = tmp_path / "home"
     actions.start(folder, "a test")
     project = home.create_project("Keys", "classify", LABELS, "Say how it *feels*.").id
     human = [
         {"text": f"human text {n:03} about thing {n * 7}", "label": "plain"} for n in range(N_HUMAN)
     ]
-    bring(project, human, "human")
+    bring(project, human, "train", "human")
     made = [{"text": f"{word} {n} written", "label": "good"} for n, word in enumerate(WORDS)]
-    bring(project, made, "synthetic")
+    bring(project, made, "train", "synthetic")
     actions.stop()
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    with (tmp_path / "server.log").open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless", "true",
-             "--server.port", str(port)],
-            cwd=ROOT, env={**os.environ, "ADMIX_HOME": str(folder)},
-            stdout=log, stderr=subprocess.STDOUT,
-        )  # fmt: skip
-    made = App(f"http://127.0.0.1:{port}", folder, process)
-    try:
-        until(lambda: is_up(made.url), "the server to start")
-        yield made
-    finally:
-        made.stop()
+    with serve(folder) as server:
+        yield server
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[object]:
-    path = chromium.find()
-    if path is None:
-        pytest.skip("no Chromium")
-    with playwright.sync_playwright() as started:
-        opened = started.chromium.launch(
-            executable_path=path, args=["--no-sandbox", "--disable-gpu"]
-        )
-        yield opened
-        opened.close()
+def browser() -> Iterator[Browser]:
+    with chromium_browser() as started:
+        yield started
 
 
-def bring(project: str, rows: list[dict[str, str]], source: str) -> None:
-    table = imports.read_table(f"{source}.csv", write_csv(["text", "label"], rows).encode())
-    imports.import_rows(project, imports.prepare(project, table, "text", "label", "train", source))
-
-
-def is_up(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(f"{url}/_stcore/health", timeout=1) as answer:
-            return answer.status == 200
-    except OSError:
-        return False
-
-
-def until(holds: Callable[[], bool], what: str, seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end, f"waited {seconds:g} s for {what}"
-        time.sleep(0.05)
-
-
-def visit(browser, app: App, page: str, who: str):
+def visit(browser, app: Server, page: str, who: str):
     tab = browser.new_context(viewport={"width": 1440, "height": 1000}).new_page()
     tab.set_default_timeout(PATIENCE_MS)
     tab.goto(f"{app.url}/{page}?who={who}")
@@ -189,7 +125,7 @@ def test_keys_decide_and_undo_takes_back_again_and_again(app, browser):
     assert shown(tab) == third
     press(tab, "s")
     assert shown(tab) not in (first, second, third)
-    events = app.events()
+    events = events_of(app)
     kinds = ["label", "label", "reject", "undo", "undo", "label"]
     assert [kind for kind, _ in decided(events, "Ana")] == kinds
     assert [events[0]["label"], events[1]["label"], events[-1]["label"]] == ["good", "plain", "bad"]
@@ -210,7 +146,7 @@ def test_a_key_that_comes_too_early_never_changes_a_decided_card(app, browser, i
     told = notice.inner_text() if notice.count() else "0 keys"
     n_dropped = int(told.split(" key")[0].split()[-1])
     pressed = {(text, {"1": "good", "2": "bad"}[key]) for key, text in tab.evaluate("window.keys")}
-    events = app.events()
+    events = events_of(app)
     cards = {event["sample"] for event in events}
     assert {event["kind"] for event in events} == {"label"}
     assert len(events) == len(cards) == N_HUMAN - n_left
@@ -233,7 +169,7 @@ def test_one_undo_key_takes_back_one_decision_however_fast(app, browser):
         tab.wait_for_timeout(30)
     until(lambda: is_still(tab), "the page to come to rest")
     n_left = left(tab)
-    events = app.events()
+    events = events_of(app)
     undone = [event["undoes"] for event in events if event["kind"] == "undo"]
     assert 1 <= len(undone) == len(set(undone)) <= 4
     assert N_HUMAN - n_left == 6 - len(undone)
@@ -261,7 +197,7 @@ def test_curate_with_keys(app, browser):
     box.press("Control+Enter")
     until(lambda: shown(tab) != before, "the next card")
     assert shown(tab) != first
-    events = app.events()
+    events = events_of(app)
     assert [e["kind"] for e in events] == ["accept", "reject", "reject", "undo", "edit"]
     assert [e["reason"] for e in events][1:3] == ["unnatural", "unnatural"]
     assert events[-1]["text"] == "a better text about something else"
@@ -295,7 +231,7 @@ def test_the_table_changes_labels_as_one_batch(app, browser):
     editor.first.press("Enter")
     tab.get_by_role("button", name="Apply changes (1)").click()
     tab.get_by_text("Rows decided: 1").wait_for()
-    events = app.events()
+    events = events_of(app)
     assert [(e["kind"], e["label"]) for e in events] == [("label", "bad")]
     assert events[0]["batch"]
 
@@ -306,7 +242,7 @@ def test_two_people_at_once_keep_their_own_decisions(app, browser):
         press(ana, "1")
         press(ben, "2")
     press(ben, "u")
-    events = app.events()
+    events = events_of(app)
     assert decided(events, "Ana") == [("label", "good")] * 4
     assert decided(events, "Ben") == [("label", "bad")] * 4 + [("undo", None)]
     undone = next(e for e in events if e["kind"] == "undo")
@@ -322,5 +258,5 @@ def test_a_killed_server_loses_no_decision_that_the_screen_had_taken(app, browse
         press(tab, key)
     app.process.send_signal(signal.SIGKILL)
     app.process.wait(timeout=30)
-    events = app.events()
+    events = events_of(app)
     assert [(event["of"], event["label"]) for event in events[:5]] == taken

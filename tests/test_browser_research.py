@@ -3,27 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import bring, planted
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from core import actions
 from core.actions import budget, curate, home, imports, train
 from core.budget import Prices
-from tests.chromium import find
+from tests.conftest import bring, planted
+from tests.serving import ROOT, chromium_browser, serve
 
 pytestmark = pytest.mark.browser
-ROOT = Path(__file__).parents[1]
 DEMO = ROOT / "data" / "demo"
 SECONDS = 60_000
 """Longest wait for anything, in milliseconds; a busy machine is slow, not wrong."""
@@ -38,37 +31,18 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     make_values()
     make_planted()
     actions.stop()
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    server = subprocess.Popen(
-        [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true",
-         f"--server.port={port}"],
-        cwd=ROOT, env={**os.environ, "ADMIX_HOME": str(folder)},
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    url = f"http://127.0.0.1:{port}"
-    wait_for(f"{url}/_stcore/health")
-    yield url
-    server.terminate()
-    server.wait(timeout=30)
+    with serve(folder) as server:
+        yield server.url
 
 
 @pytest.fixture(scope="module")
 def browser(address: str) -> Iterator[Browser]:
-    path = find()
-    if path is None:
-        pytest.skip("no Chromium here")
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(
-            executable_path=path, args=["--no-sandbox", "--disable-gpu"]
-        )
+    with chromium_browser() as started:
         page = started.new_page()
         page.goto(address)
         expect(page.get_by_test_id("stHeading").first).to_be_visible()
         page.close()
         yield started
-        started.close()
 
 
 @pytest.fixture
@@ -102,17 +76,6 @@ def make_planted() -> None:
     request = train.StudyRequest(settings=settings, student="tfidf", name="made before")
     _, job = train.launch(made, request)
     assert train.wait(job).state == "done"
-
-
-def wait_for(url: str) -> None:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        try:
-            with urllib.request.urlopen(url, timeout=1):
-                return
-        except OSError:
-            time.sleep(0.1)
-    raise AssertionError(f"{url} does not answer")
 
 
 def open_page(page: Page, address: str, name: str, project: str) -> None:

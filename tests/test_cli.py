@@ -167,7 +167,7 @@ BAD = {
     "generate p --provider recorded --temperature hot": "--temperature: ",
     "generate p --provider recorded --temperature 9": "--temperature: ",
     "generate p --provider recorded --n-items 0": "--n-items: ",
-    "generate p --provider recorded --seed -1": "'-1' is not a whole number from 0",
+    "generate p --provider recorded --run-seed -1": "'-1' is not a whole number from 0",
     "generate p --provider recorded --usd-per-mtok 1": "'1' is not a price",
     "generate p --provider recorded --usd-per-mtok nan,1": "'nan,1' is not a price",
     "generate p --provider recorded --recording ../../etc": "--recording: ",

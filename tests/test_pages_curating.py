@@ -147,7 +147,9 @@ def test_home_deletes_only_what_was_named(tiny):
 
 def test_data_shows_the_balance_and_that_the_test_split_is_sealed(tiny):
     app = visit("data")
-    assert len(app.get("plotly_chart")) == 1
+    on_screen, *to_download = app.get("plotly_chart")
+    assert "Rows (n = " in on_screen.proto.spec
+    assert ["Rows of each class in" in chart.proto.spec for chart in to_download] == [True, True]
     assert "6 rows, sealed" in words(app)
 
 

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import bring, planted
 from streamlit.testing.v1 import AppTest
 
 from core import actions
@@ -17,6 +16,7 @@ from core.budget import Prices
 from core.records import Decision
 from core.store import decisions
 from core.ui import answer
+from tests.conftest import bring, planted
 
 ROOT = Path(__file__).parents[1]
 DEMO = ROOT / "data" / "demo"
@@ -46,7 +46,9 @@ def metrics(at: AppTest) -> dict[str, str]:
 
 
 def charts(at: AppTest) -> list[dict]:
-    return [json.loads(chart.proto.spec) for chart in at.get("plotly_chart")]
+    """Return the figures on screen; those kept out of sight for downloads have a title."""
+    figures = [json.loads(chart.proto.spec) for chart in at.get("plotly_chart")]
+    return [figure for figure in figures if "title" not in figure["layout"]]
 
 
 def press(at: AppTest, label: str) -> AppTest:

@@ -10,7 +10,7 @@ import pytest
 from core.actions import results
 from core.actions.results import AXES, Curve, Point
 from core.statistics import Estimate, over_seeds, paired
-from core.ui import bars, plots
+from core.ui import bars, canvas, plots
 from core.ui.look import COLOURS
 
 STUDY = {
@@ -42,6 +42,11 @@ FULL = curve(
 )
 
 
+def picture(made: Curve) -> Any:
+    notes = [plots.subtitle(made), plots.CAPTION]
+    return canvas.picture(plots.curve_figure(made), made.study["name"], notes)
+
+
 def traces(figure: Any, name: str) -> list[Any]:
     return [trace for trace in figure.data if trace.name == name]
 
@@ -54,7 +59,6 @@ def texts(figure: Any) -> str:
     "figure",
     [
         plots.curve_figure(FULL),
-        plots.curve_figure(FULL, for_export=True),
         plots.difference_figure(FULL),
         bars.confusion_figure(["a", "b"], [[3, 1], [0, 4]]),
         bars.purchase_figure({"a": (1, 2), "b": (3, 4)}),
@@ -129,22 +133,21 @@ def test_all_synthetic_says_what_human_rows_are_behind_it():
 )
 def test_too_little_still_gives_a_figure(few):
     plots.curve_figure(few)
-    plots.curve_figure(few, for_export=True)
+    picture(few)
     plots.difference_figure(few)
 
 
 def test_a_picture_has_a_light_ground_and_says_n_and_interval():
-    layout = plots.curve_figure(FULL, for_export=True).layout
+    layout = picture(FULL).layout
     assert layout.paper_bgcolor == "#FFFFFF"
     assert "n = 100 train rows a cell; 3 seeds; 400 test items" in layout.title.subtitle.text
     assert "95% interval" in layout.title.subtitle.text
     assert layout.xaxis.title.font.size >= 18
+    assert plots.curve_figure(FULL).layout.paper_bgcolor is None
 
 
 def test_names_are_never_read_as_markup():
-    assert (
-        plots.curve_figure(FULL, for_export=True).layout.title.text == "A &lt;study&gt; &amp; more"
-    )
+    assert picture(FULL).layout.title.text == "A &lt;study&gt; &amp; more"
     matrix = bars.confusion_figure(["<b>a</b>", "c"], [[1, 0], [0, 1]])
     assert matrix.layout.xaxis.ticktext[0] == "&lt;b&gt;a&lt;/b&gt;"
     assert "<b>" not in bars.purchase_figure({"<b>a</b>": (1, 1)}).to_json()
@@ -175,11 +178,10 @@ def test_the_scale_holds_everything_and_stays_near_0_to_1():
 def test_published_figures_are_those_of_the_paper():
     data = results.published()
     assert "TAAI 2024" in data["source"]
-    figure = bars.published_figure(data, for_export=True)
+    figure = bars.published_figure(data)
     shown = {x: y for trace in figure.data for x, y in zip(trace.x, trace.y, strict=True)}
     assert shown["original"] == 0.40
     assert shown["4x balanced"] == 0.57
-    assert "Other data" in figure.layout.title.subtitle.text
     assert sum(data["original_counts"].values()) == 3870
 
 

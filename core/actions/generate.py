@@ -12,7 +12,7 @@ from core import budget
 from core.actions.examples import example_set
 from core.actions.session import here, project_of, task_of
 from core.budget import Target
-from core.errors import Problem
+from core.errors import Problem, ProviderStop
 from core.jobs import generation
 from core.providers.base import Provider, estimate_input_tokens, find_key
 from core.records import Completion, Job, Price, Prompt, Reading
@@ -50,6 +50,7 @@ class ProviderInfo:
     keys: tuple[str, ...]
     has_key: bool
     needs_key: bool = False
+    trouble: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +105,16 @@ def providers() -> list[ProviderInfo]:
     found = []
     for name in member_ids("providers"):
         cls: type[Provider] = member("providers", name)  # type: ignore[assignment]
-        has_key = not cls.keys or bool(find_key(cls.keys))
+        has_key, trouble = not cls.keys, ""
+        try:
+            has_key = has_key or bool(find_key(cls.keys))
+        except ProviderStop as stop:
+            trouble = str(stop)
         # No setting changes whether a key is needed, so the settings may be missing.
         needs_key = cls.model_construct().needs_key
-        found.append(ProviderInfo(name, cls.title, cls.is_replay, cls.keys, has_key, needs_key))
+        found.append(
+            ProviderInfo(name, cls.title, cls.is_replay, cls.keys, has_key, needs_key, trouble)
+        )
     return sorted(found, key=lambda info: (not info.is_replay, info.title))
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from typing import Any
@@ -56,15 +57,22 @@ class PoolReport:
 
 @dataclass(frozen=True, slots=True)
 class Outline:
-    """What a study would run: trials, cells left out, a rough time, and the pool behind it."""
+    """What a study would run: trials, cells left out, a rough time, and the pool behind it.
+
+    `start_seconds` are paid once whatever the number of workers, `train_seconds` are shared.
+    """
 
     n_trials: int
-    n_done: int
     left_out: tuple[LeftOut, ...]
-    seconds: float
+    start_seconds: float
+    train_seconds: float
     is_measured: bool
     report: PoolReport
     trials: tuple[Trial, ...]
+
+    def seconds_with(self, n_workers: int) -> float:
+        """Return rough seconds with so many workers."""
+        return self.start_seconds + self.train_seconds / max(1, n_workers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,8 +171,10 @@ def outline(project: str, request: StudyRequest) -> Outline:
     newest = (decisions.last_event(here().database, project), _n_samples(project))
     labels = task_of(project).label_names
     plan = _planned(here().home, project, newest, study, student, labels, prices(project))
-    seconds, is_measured = _time(project, request.student, plan.trials, len(rows))
-    return Outline(len(plan.trials), 0, plan.left_out, seconds, is_measured, report, plan.trials)
+    start, trained, is_measured = _time(project, request.student, plan.trials, len(rows))
+    return Outline(
+        len(plan.trials), plan.left_out, start, trained, is_measured, report, plan.trials
+    )
 
 
 @lru_cache(maxsize=8)
@@ -202,13 +212,13 @@ def create_study(project: str, request: StudyRequest) -> str:
     pool = pools.freeze(database, project, rows, asdict(report), event_seq)
     plan = study.plan(pool, rows, task_of(project).label_names, student, prices(project))
     made = new_id()
-    n_before = len(studies.of_project(database, project))
+    names = {each["name"] for each in studies.of_project(database, project)}
     studies.create(
         database,
         {
             "id": made,
             "project": project,
-            "name": request.name.strip() or f"{study.title} {n_before + 1}, {request.student}",
+            "name": _free_name(request.name.strip() or f"{study.title}, {request.student}", names),
             "kind": request.kind,
             "spec": {
                 "task": task_of(project).to_json(),
@@ -315,6 +325,12 @@ def _members(request: StudyRequest) -> tuple[Study, Student]:
     return study, make(Student, request.student, request.student_settings or {})
 
 
+def _free_name(name: str, taken: Collection[str]) -> str:
+    """Return a name that no study of the project has: links and commands name studies by it."""
+    numbered = (f"{name} ({number})" for number in itertools.count(2))
+    return next(free for free in itertools.chain([name], numbered) if free not in taken)
+
+
 def _pool_row(row: Mapping[str, Any]) -> PoolRow:
     inputs = json.loads(row["inputs"])
     return PoolRow(
@@ -354,12 +370,12 @@ def _n_samples(project: str) -> int:
     return sum(row["n"] for row in rows)
 
 
-def _time(project: str, student: str, trials: Sequence[Trial], n_rows: int) -> tuple[float, bool]:
-    """Return rough seconds for trials, by those of the same student that ran here before."""
+def _time(
+    project: str, student: str, trials: Sequence[Trial], n_rows: int
+) -> tuple[float, float, bool]:
+    """Return rough seconds to start and to train, and whether trials that ran here say so."""
     seen = studies.seconds_per_row(here().database, project, student)
     start, per_row = ROUGH_SECONDS.get(student, (10.0, 0.01))
     encode = n_rows / 150 if student == "frozen" else 0.0
     trained = sum(trial.n_human + trial.n_synthetic for trial in trials)
-    if seen is not None:
-        return start + encode + trained * seen, True
-    return start + encode + trained * per_row, False
+    return start + encode, trained * (per_row if seen is None else seen), seen is not None

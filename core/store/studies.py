@@ -78,7 +78,7 @@ def get(database: Database, project: str, study: str) -> dict[str, Any]:
     """
     found = [row for row in of_project(database, project) if study in (row["id"], row["name"])]
     if not found:
-        raise Missing(f"There is no study {study!r}.", "`study show NAME` lists them.")
+        raise Missing(f"There is no study {study!r}.", "The Results page lists them.")
     return found[0]
 
 

@@ -9,6 +9,7 @@ import streamlit as st
 
 from core.actions import results
 from core.actions.results import Curve, Point
+from core.formats import write_csv
 from core.statistics import Estimate
 from core.ui import bars, canvas, look, pictures, plots
 
@@ -78,16 +79,15 @@ def plot(curve: Curve) -> str | None:
 
 def downloads(project: str, curve: Curve, metric: str, label: str | None) -> None:
     """Show the plot's pictures and data as downloads."""
-    name = _file_name(curve.study["name"])
-    with st.container(horizontal=True, vertical_alignment="center"):
-        pictures.buttons("curve_picture")
-        study = curve.study["id"]
-        st.download_button("Trials (CSV)", lambda: results.trials_csv(project, study),
-                           f"{name}-trials.csv", "text/csv", on_click="ignore")  # fmt: skip
-        st.download_button("Summary (CSV)",
-                           lambda: results.summary_csv(project, study, metric, label),
-                           f"{name}-summary.csv", "text/csv", on_click="ignore")  # fmt: skip
-    pictures.hidden(plots.curve_figure(curve, for_export=True), name, "curve_picture")
+    study = curve.study["id"]
+    pictures.downloads(
+        plots.curve_figure(curve), curve.study["name"], [plots.subtitle(curve), plots.CAPTION],
+        "curve_picture",
+        {
+            "Trials (CSV)": lambda: results.trials_csv(project, study),
+            "Summary (CSV)": lambda: results.summary_csv(project, study, metric, label),
+        },
+    )  # fmt: skip
 
 
 def trial_names(curve: Curve) -> dict[str, str]:
@@ -123,10 +123,18 @@ def confusion(project: str, study: str, curve: Curve) -> None:
                           width=460)  # fmt: skip
     keys = list(curve.points[chosen].keys.values())
     names, counts = results.confusion(project, study, keys)
-    st.plotly_chart(bars.confusion_figure(names, counts), key="confusion", config=canvas.CONFIG)
-    st.caption(
-        f"Numbers are test items, summed over {len(keys)} seeds; labels in the task's order."
-    )
+    figure = bars.confusion_figure(names, counts)
+    st.plotly_chart(figure, key="confusion", config=canvas.CONFIG)
+    note = f"Numbers are test items, summed over {len(keys)} seeds; labels in the task's order."
+    st.caption(note)
+    rows = [
+        {"gold": name, **dict(zip(names, row, strict=True))}
+        for name, row in zip(names, counts, strict=True)
+    ]
+    pictures.downloads(
+        figure, f"{curve.study['name']}: confusion", [cells[chosen], note], "confusion_picture",
+        {"Counts (CSV)": lambda: write_csv(["gold", *names], rows)},
+    )  # fmt: skip
 
 
 def tables(project: str, study: str, metric: str, label: str | None) -> None:
@@ -141,16 +149,20 @@ def tables(project: str, study: str, metric: str, label: str | None) -> None:
     )
 
 
-def difference(curve: Curve) -> None:
+def difference(project: str, curve: Curve, metric: str, label: str | None) -> None:
     """Show the paired differences to human-only, with their limits."""
     if not any(point.difference for point in curve.points):
         st.info("A difference needs a human-only cell and one with synthetic rows, same seeds.")
         return
-    st.plotly_chart(plots.difference_figure(curve), key="difference", config=canvas.CONFIG)
-    st.caption(
-        "Each seed's cell minus the same seed's human-only cell; bars: 95% interval of the mean"
-        " (Student's t over seeds), for new draws from this pool; the same test items."
-    )
+    figure = plots.difference_figure(curve)
+    st.plotly_chart(figure, key="difference", config=canvas.CONFIG)
+    st.caption(plots.DIFFERENCE_CAPTION)
+    study = curve.study["id"]
+    pictures.downloads(
+        figure, f"{curve.study['name']}: paired difference to human only",
+        [plots.subtitle(curve), plots.DIFFERENCE_CAPTION], "difference_picture",
+        {"Differences (CSV)": lambda: results.summary_csv(project, study, metric, label)},
+    )  # fmt: skip
 
 
 def published() -> None:
@@ -161,10 +173,16 @@ def published() -> None:
         icon=":material/menu_book:",
     )
     st.markdown(f"**Published: {look.plain(data['short'])}**")
-    st.plotly_chart(bars.published_figure(data), key="published", config=canvas.CONFIG)
+    figure = bars.published_figure(data)
+    st.plotly_chart(figure, key="published", config=canvas.CONFIG)
     st.caption(look.plain(f"Source: {data['source']} {data['data']}; generator {data['generator']};"
                           f" student {data['student']}. Not given there:"
                           f" {', '.join(data['unknown'])}."))  # fmt: skip
+    rows = data["accuracy"]
+    pictures.downloads(
+        figure, f"Published: {data['short']}", [f"Other data: {data['data']}"],
+        "published_picture", {"Figures (CSV)": lambda: write_csv(list(rows[0]), rows)},
+    )  # fmt: skip
     with st.expander("Original counts per class"):
         st.dataframe([data["original_counts"]], hide_index=True)
 
@@ -186,7 +204,3 @@ def _searchable(rows: Sequence[Mapping[str, Any]], key: str, names: Mapping[str,
 
 def _cell(point: Point) -> str:
     return f"{point.synthetic_share:.0%} synthetic ({point.n_human:,} + {point.n_synthetic:,} rows)"
-
-
-def _file_name(name: str) -> str:
-    return "".join(c if c.isalnum() else "-" for c in name).strip("-").lower() or "study"

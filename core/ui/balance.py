@@ -9,6 +9,8 @@ from typing import Any
 import plotly.graph_objects as go
 import streamlit as st
 
+from core.formats import write_csv
+from core.ui import canvas, pictures
 from core.ui.look import COLOURS
 
 UNLABELLED = "(no label)"
@@ -25,25 +27,21 @@ def show(counts: Mapping[str, Sequence[Mapping[str, Any]]], labels: Sequence[str
             key="balance_split",
         ) or split  # fmt: skip
     rows = counts[split]
-    st.plotly_chart(
-        figure(rows, labels),
-        config={
-            "displaylogo": False,
-            "toImageButtonOptions": {"format": "svg", "filename": f"balance-{split}"},
-            "modeBarButtons": [["toImage"]],
-        },
-        alt=f"Rows of each class in {split}, by source",
-    )
+    drawn = figure(rows, labels)
+    st.plotly_chart(drawn, config=canvas.CONFIG, alt=f"Rows of each class in {split}, by source")
+    numbers = [
+        {
+            "Class": UNLABELLED if row["label"] is None else row["label"],
+            "Source": row["source"],
+            "Status": row["status"],
+            "Rows": row["n"],
+        }
+        for row in rows
+    ]
+    pictures.downloads(drawn, f"Rows of each class in {split}", [], "balance_picture",
+                       {"Rows (CSV)": lambda: write_csv(list(numbers[0]), numbers)})  # fmt: skip
     with st.expander("The same as numbers", icon=":material/table:"):
-        st.dataframe(
-            {
-                "Class": [row["label"] or UNLABELLED for row in rows],
-                "Source": [row["source"] for row in rows],
-                "Status": [row["status"] for row in rows],
-                "Rows": [row["n"] for row in rows],
-            },
-            hide_index=True,
-        )
+        st.dataframe(numbers, hide_index=True)
 
 
 def figure(rows: Sequence[Mapping[str, Any]], labels: Sequence[str]) -> go.Figure:

@@ -38,11 +38,8 @@ def confusion_figure(labels: Sequence[str], counts: Sequence[Sequence[int]]) -> 
     ticks = {"tickvals": places, "ticktext": names, "showgrid": False, "zeroline": False}
     figure.update_xaxes(title_text="Predicted label", tickangle=-40, automargin=True, **ticks)
     figure.update_yaxes(title_text="Gold label", autorange="reversed", automargin=True, **ticks)
-    dressed(figure, "", [], False)
-    figure.update_layout(
-        height=220 + 44 * max(3, len(names)), hovermode="closest", margin={"t": 28}
-    )
-    return figure
+    figure.update_layout(hovermode="closest")
+    return dressed(figure, 220 + 44 * max(3, len(names)), 28)
 
 
 def purchase_figure(per_class: Mapping[str, tuple[int, int]]) -> go.Figure:
@@ -59,7 +56,7 @@ def pool_figure(per_class: Mapping[str, Mapping[str, int]]) -> go.Figure:
     return _stacked(counts, "Rows in the pool")
 
 
-def published_figure(data: Mapping[str, Any], for_export: bool = False) -> go.Figure:
+def published_figure(data: Mapping[str, Any]) -> go.Figure:
     """Return a publication's accuracies as a figure of their own."""
     colours = {"baseline": _GREY, "human": HUMAN, "with synthetic": SYNTHETIC}
     names = {"baseline": "LLM alone", "human": "Human only", "with synthetic": "With synthetic"}
@@ -74,8 +71,7 @@ def published_figure(data: Mapping[str, Any], for_export: bool = False) -> go.Fi
     order = [row["condition"] for row in rows]
     figure.update_xaxes(title_text="Training data", categoryorder="array", categoryarray=order)
     figure.update_yaxes(title_text=str(data["metric"]).capitalize(), range=[0, 0.65])
-    notes = [f"Other data: {data['data']}"]
-    return dressed(figure, f"Published: {data['short']}", notes, for_export)
+    return dressed(figure)
 
 
 def _stacked(counts: Mapping[str, tuple[int, int]], unit: str) -> go.Figure:
@@ -89,6 +85,4 @@ def _stacked(counts: Mapping[str, tuple[int, int]], unit: str) -> go.Figure:
     figure.update_layout(barmode="stack")
     figure.update_xaxes(title_text="Class", type="category", automargin=True)
     figure.update_yaxes(title_text=f"{unit} (count)", rangemode="tozero")
-    dressed(figure, "", [], False)
-    figure.update_layout(height=360, margin={"t": 28})
-    return figure
+    return dressed(figure, 360, 28)

@@ -1,7 +1,7 @@
 """What every figure has alike: readable type, no colours of its own, a light ground in pictures.
 
 A figure carries no colours of text or paper, so that Streamlit's theme gives it those of the
-screen; `for_export` gives it a light ground, its title and its caption inside the picture.
+screen; a `picture` of it has a light ground, its title and its notes inside.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ CONFIG: dict[str, Any] = {
 """On screen; pictures are downloaded with their own buttons, on a light ground."""
 
 
-def dressed(figure: go.Figure, title: str, notes: Sequence[str], for_export: bool) -> go.Figure:
-    """Return a figure with its type and margins; a picture gets its title and notes too."""
+def dressed(figure: go.Figure, height: int = 520, top: int = 64) -> go.Figure:
+    """Return a figure with readable type, its legend below and its margins; sizes in pixels."""
     axis = {"title_font": {"size": 19}, "tickfont": {"size": 16}, "title_standoff": 12}
     figure.update_xaxes(**axis)
     figure.update_yaxes(**axis)
     figure.update_layout(
-        height=520,
-        margin={"l": 20, "r": 20, "t": 64, "b": 20},
+        height=height,
+        margin={"l": 20, "r": 20, "t": top, "b": 20},
         legend={
             "orientation": "h",
             "yref": "container",
@@ -46,17 +46,20 @@ def dressed(figure: go.Figure, title: str, notes: Sequence[str], for_export: boo
         clickmode="event+select",
         dragmode=False,
     )
-    if for_export:
-        width, height = EXPORT_SIZE
-        figure.update_layout(
-            template="plotly_white", width=width, height=height,
-            paper_bgcolor="#FFFFFF", plot_bgcolor="#FFFFFF", font={"color": "#1E2130", "size": 16},
-            title={"text": safe(title), "font": {"size": 26}, "x": 0.02, "y": 0.97,
-                   "yanchor": "top",
-                   "subtitle": {"text": "<br>".join(map(safe, notes)), "font": {"size": 16}}},
-            margin={"l": 80, "r": 40, "t": 90 + 26 * len(notes), "b": 30},
-        )  # fmt: skip
     return figure
+
+
+def picture(figure: go.Figure, title: str, notes: Sequence[str]) -> go.Figure:
+    """Return a copy to download: on a light ground, with its title and notes inside."""
+    width, height = EXPORT_SIZE
+    subtitle = {"text": "<br>".join(map(safe, notes)), "font": {"size": 16}}
+    return go.Figure(figure).update_layout(
+        template="plotly_white", width=width, height=height,
+        paper_bgcolor="#FFFFFF", plot_bgcolor="#FFFFFF", font={"color": "#1E2130", "size": 16},
+        title={"text": safe(title), "font": {"size": 26}, "x": 0.02, "y": 0.97, "yanchor": "top",
+               "subtitle": subtitle},
+        margin={"l": 80, "r": 40, "t": 90 + 26 * len(notes), "b": 30},
+    )  # fmt: skip
 
 
 def safe(text: str) -> str:

@@ -10,7 +10,8 @@ import streamlit as st
 from core.actions import budget
 from core.actions.budget import Measured
 from core.budget import Prices, Purchase
-from core.ui import bars, canvas, frame, look
+from core.formats import write_csv
+from core.ui import bars, canvas, frame, look, pictures
 
 MEASURED, TYPED = "measured", "typed"
 
@@ -133,20 +134,30 @@ def bought(found: Purchase) -> None:
         st.metric("Synthetic share (by count)", f"{found.synthetic_share:.1%}", width=250)
         st.metric("Costs", look.usd(found.cost_usd), width=150,
                   help="Whole samples only, so a little may be left over.")  # fmt: skip
-    st.plotly_chart(bars.purchase_figure(found.per_class), key="bought", config=canvas.CONFIG)
+    figure = bars.purchase_figure(found.per_class)
+    st.plotly_chart(figure, key="bought", config=canvas.CONFIG)
+    rows = [
+        {"class": label, "human": human, "synthetic": synthetic}
+        for label, (human, synthetic) in found.per_class.items()
+    ]
+    told = (
+        f"{look.usd(found.cost_usd)} buys {found.n_human:,} human labels and"
+        f" {found.n_synthetic:,} synthetic samples"
+    )
+    pictures.downloads(figure, "What the allocation buys", [told], "bought_picture",
+                       {"Rows (CSV)": lambda: write_csv(list(rows[0]), rows)})  # fmt: skip
     with st.expander("As a table"):
-        st.dataframe(
-            [{"class": label, "human": human, "synthetic": synthetic}
-             for label, (human, synthetic) in found.per_class.items()],
-            hide_index=True,
-        )  # fmt: skip
+        st.dataframe(rows, hide_index=True)
 
 
-def plan_of(total_usd: float, share: float, chosen: Prices, found: Purchase) -> dict[str, Any]:
+def plan_of(
+    total_usd: float, share: float, classes: str, chosen: Prices, found: Purchase
+) -> dict[str, Any]:
     """Return an allocation as it is kept under a name."""
     return {
         "total_usd": total_usd,
         "money_share": share,
+        "classes": classes,
         "human_usd": chosen.human_usd,
         "synthetic_usd": chosen.synthetic_usd,
         "n_human": found.n_human,
@@ -158,19 +169,34 @@ def plan_of(total_usd: float, share: float, chosen: Prices, found: Purchase) -> 
 
 
 def saved(project: str) -> None:
-    """Show the saved plans and let one be deleted."""
+    """Show the saved plans and let one be taken up again or deleted."""
     plans = budget.plans(project)
     if not plans:
         st.caption("No plan is saved yet.")
         return
     st.dataframe([_row(each) for each in plans], hide_index=True, column_config=_COLUMNS)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        names = {each["id"]: each["name"] for each in plans}
-        chosen = st.selectbox("Plan", list(names), format_func=names.__getitem__, width=320)
+        by_id = {each["id"]: each for each in plans}
+        chosen = st.selectbox("Plan", list(by_id), format_func=lambda id_: by_id[id_]["name"],
+                              width=320)  # fmt: skip
+        # In a callback, because a widget's value can only be set before the widget is shown.
+        st.button("Open the plan", icon=":material/folder_open:", on_click=_take_up,
+                  args=(project, by_id[chosen]["plan"]))  # fmt: skip
         if st.button("Delete the plan", icon=":material/delete:"):
             budget.delete_plan(project, chosen)
-            frame.say(f"{names[chosen]} is deleted.")
+            frame.say(f"{by_id[chosen]['name']} is deleted.")
             st.rerun()
+
+
+def _take_up(project: str, plan: Mapping[str, Any]) -> None:
+    """Fill the page's form with a saved plan, prices as they were then."""
+    for source in ("human", "synthetic"):
+        if plan.get(f"{source}_usd") is not None:
+            st.session_state[f"how_{source}_{project}"] = TYPED
+            st.session_state[f"{source}_usd_{project}"] = plan[f"{source}_usd"]
+    st.session_state["total_usd"] = plan["total_usd"]
+    st.session_state["money_share"] = round(100 * plan["money_share"])
+    st.session_state["classes"] = plan.get("classes", "natural")
 
 
 def _row(each: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,10 +6,12 @@ buttons stand where downloads are, and nothing but Plotly in the browser draws t
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
+
 import plotly.graph_objects as go
 import streamlit as st
 
-from core.ui.canvas import EXPORT_SIZE
+from core.ui import canvas
 
 _HIDDEN = "<style>.st-key-{key} {{position: fixed; left: -20000px; top: 0; width: 1300px;}}</style>"
 _HTML = """
@@ -37,14 +39,27 @@ export default function ({ data, parentElement }) {
 """
 
 
-def buttons(key: str) -> None:
-    """Show two buttons that download the figure kept `hidden` under a key, as PNG and as SVG."""
-    _buttons(data={"key": key}, key=f"{key}_buttons", width="content", height="content")
+def downloads(
+    figure: go.Figure,
+    title: str,
+    notes: Sequence[str],
+    key: str,
+    tables: Mapping[str, Callable[[], str]],
+) -> None:
+    """Show a plot's downloads: PNG, SVG, and its data as CSV, by the words on the buttons."""
+    name = _file_name(title)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        _buttons(data={"key": key}, key=f"{key}_buttons", width="content", height="content")
+        for words, written in tables.items():
+            file = f"{name}-{_file_name(words.removesuffix('(CSV)'))}.csv"
+            st.download_button(words, written, file, "text/csv", on_click="ignore",
+                               key=f"{key}_{words}")  # fmt: skip
+    _hidden(canvas.picture(figure, title, notes), name, key)
 
 
-def hidden(figure: go.Figure, name: str, key: str) -> None:
+def _hidden(figure: go.Figure, name: str, key: str) -> None:
     """Keep a figure out of sight once per format, ready to be downloaded."""
-    width, height = EXPORT_SIZE
+    width, height = canvas.EXPORT_SIZE
     with st.container(key=key):
         st.html(_HIDDEN.format(key=key))
         for form in ("png", "svg"):
@@ -54,6 +69,11 @@ def hidden(figure: go.Figure, name: str, key: str) -> None:
                       "modeBarButtons": [["toImage"]], "toImageButtonOptions": options}  # fmt: skip
             with st.container(key=f"{key}_{form}"):
                 st.plotly_chart(figure, theme=None, key=f"{key}_chart_{form}", config=config)
+
+
+def _file_name(title: str) -> str:
+    words = "".join(c if c.isalnum() else " " for c in title).lower().split()
+    return "-".join(words) or "plot"
 
 
 _buttons = st.components.v2.component("picture_buttons", html=_HTML, css=_CSS, js=_JS)

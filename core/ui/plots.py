@@ -14,10 +14,14 @@ CAPTION = (
     "Bars: 95% interval of the mean (Student's t over seeds), for new draws from this pool and the"
     " same test items. Small dots: single seeds."
 )
+DIFFERENCE_CAPTION = (
+    "Each seed's cell minus the same seed's human-only cell; bars: 95% interval of the mean"
+    " (Student's t), for new draws from this pool; the same test items."
+)
 _SHARES = (AXES["synthetic_share"], AXES["money_share"])
 
 
-def curve_figure(curve: Curve, for_export: bool = False) -> go.Figure:
+def curve_figure(curve: Curve) -> go.Figure:
     """Return a metric over the share of synthetic data: means, limits where given, and seeds.
 
     `customdata` of every dot is its trial's key, that of a mean the key of its first seed.
@@ -39,11 +43,10 @@ def curve_figure(curve: Curve, for_export: bool = False) -> go.Figure:
     figure.update_yaxes(
         title_text=f"{safe(curve.metric)} on {curve.n_test:,} test items", range=_height(curve)
     )
-    notes = [subtitle(curve), CAPTION] if curve.points else [subtitle(curve)]
-    return dressed(figure, str(curve.study["name"]), notes, for_export)
+    return dressed(figure)
 
 
-def difference_figure(curve: Curve, for_export: bool = False) -> go.Figure:
+def difference_figure(curve: Curve) -> go.Figure:
     """Return the paired difference of each cell to human-only, seed by seed, with its limits."""
     points = [point for point in curve.points if point.difference is not None]
     found = [point.difference for point in points if point.difference is not None]
@@ -59,9 +62,7 @@ def difference_figure(curve: Curve, for_export: bool = False) -> go.Figure:
         )  # fmt: skip
     _over(figure, curve.axis)
     figure.update_yaxes(title_text=f"Difference in {safe(curve.metric)}", tickformat="+.2f")
-    note = "Same seeds on both sides; bars: 95% interval of the mean difference (Student's t)."
-    return dressed(figure, f"{curve.study['name']}: paired difference to human only",
-                    [note], for_export)  # fmt: skip
+    return dressed(figure)
 
 
 def subtitle(curve: Curve) -> str:

@@ -21,6 +21,9 @@ def can_ask(provider: ProviderInfo) -> bool:
         st.info(
             "**Recorded**: changing settings does not change these texts.", icon=":material/replay:"
         )
+    if provider.trouble:
+        st.error(look.plain(provider.trouble), icon=":material/key:")
+        return False
     if provider.has_key:
         return True
     if not provider.needs_key:

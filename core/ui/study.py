@@ -8,8 +8,9 @@ import streamlit as st
 
 from core.actions import gate, results, train
 from core.actions.train import Outline, PoolReport, StudyRequest
+from core.formats import write_csv
 from core.studies.base import LeftOut
-from core.ui import bars, canvas, look, plots, progress
+from core.ui import bars, canvas, look, pictures, plots, progress
 
 TITLES = {
     "n_total": "Training size (rows)",
@@ -41,15 +42,16 @@ def outline_or_help(project: str, asked: StudyRequest) -> Outline | None:
     return None
 
 
-def outline(found: Outline) -> None:
-    """Show how many trials a study has and how long they take."""
+def outline(found: Outline, n_workers: int) -> None:
+    """Show how many trials a study has and how long they take with so many workers."""
     with st.container(horizontal=True):
         st.metric("Trials", f"{found.n_trials:,}", width=120)
         st.metric(
             "Time, measured" if found.is_measured else "Time, rough",
-            look.duration(found.seconds),
+            look.duration(found.seconds_with(n_workers)),
             width=150,
-            help="One worker. Measured: from trials of this student in this project.",
+            help="Measured: from trials of this student in this project, the training time divided"
+            " among the workers; features are computed once.",
         )
         st.metric("Test items", f"{found.report.n_test:,}", width=120)
 
@@ -73,7 +75,16 @@ def left_out(cells: Sequence[LeftOut]) -> None:
 
 def pool(report: PoolReport) -> None:
     """Show what the pool holds per class, and what was kept out of it and why."""
-    st.plotly_chart(bars.pool_figure(report.per_class), key="pool", config=canvas.CONFIG)
+    figure = bars.pool_figure(report.per_class)
+    st.plotly_chart(figure, key="pool", config=canvas.CONFIG)
+    rows = [
+        {"class": label, "human": found.get("human", 0), "synthetic": found.get("synthetic", 0)}
+        for label, found in report.per_class.items()
+    ]
+    pictures.downloads(
+        figure, "What the pool holds", [f"{report.n_test:,} test items"], "pool_picture",
+        {"Rows (CSV)": lambda: write_csv(["class", "human", "synthetic"], rows)},
+    )  # fmt: skip
     sources = sorted({*report.n_rows, *report.removed})
     st.dataframe(
         [{"source": source, "rows in the pool": report.n_rows.get(source, 0),

@@ -1,0 +1,89 @@
+"""A server of the test's own over a home folder, and the browser that looks at it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from tests import chromium
+
+ROOT = Path(__file__).parents[1]
+
+
+@dataclass
+class Server:
+    """The app over a home folder, in a process of its own."""
+
+    url: str
+    home: Path
+    process: subprocess.Popen[bytes]
+
+    def stop(self) -> None:
+        """End the server, so that its database can be read here."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            self.process.wait(timeout=30)
+
+
+@contextmanager
+def serve(home: Path) -> Iterator[Server]:
+    """Run the app over a home folder until the context is left."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with (home.parent / "server.log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true",
+             f"--server.port={port}"],
+            cwd=ROOT, env={**os.environ, "ADMIX_HOME": str(home)},
+            stdout=log, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+    server = Server(f"http://127.0.0.1:{port}", home, process)
+    try:
+        until(lambda: is_up(server.url), "the server to start")
+        yield server
+    finally:
+        server.stop()
+
+
+@contextmanager
+def chromium_browser() -> Iterator[Browser]:
+    """Start a Chromium; skip the test where there is none."""
+    path = chromium.find()
+    if path is None:
+        pytest.skip("no Chromium here")
+    with sync_playwright() as started:
+        browser = started.chromium.launch(
+            executable_path=path, args=["--no-sandbox", "--disable-gpu"]
+        )
+        yield browser
+        browser.close()
+
+
+def is_up(url: str) -> bool:
+    """Say whether a server answers."""
+    try:
+        with urllib.request.urlopen(f"{url}/_stcore/health", timeout=1) as answer:
+            return answer.status == 200
+    except OSError:
+        return False
+
+
+def until(holds: Callable[[], bool], what: str, seconds: float = 60) -> None:
+    """Wait until something holds, and fail by its name if it never does."""
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, f"waited {seconds:g} s for {what}"
+        time.sleep(0.05)
