@@ -36,7 +36,9 @@ with frame.problems():
         strategy_settings = forms.settings(
             "strategies", strategy, f"generate_{project.id}", titles=run.TITLES
         )
-        seed = st.number_input("Seed", 0, value=0, help="Decides which examples a prompt shows.")
+        seed = st.number_input(
+            "Seed of the run", 0, value=0, help="Decides which examples a prompt shows."
+        )
     with st.expander("Examples that prompts may show", icon=":material/format_list_bulleted:"):
         examples.editor(project.id)
     if not preview.can_ask(provider):
@@ -72,9 +74,10 @@ with frame.problems():
     found = generate.estimate(project.id, request, seen)
     preview.estimate(found, provider.title, provider.is_replay, seen is not None)
     request = replace(request, cap_usd=run.cap(found.price is not None))
-    starts = st.button(
-        "Start", type="primary", icon=":material/play_arrow:", disabled=at_work is not None
-    )
+    starts = frame.settled_button(
+        "Start", f"start_{project.id}", type="primary", icon=":material/play_arrow:",
+        disabled=at_work is not None,
+    )  # fmt: skip
     if starts and not generate.at_work(project.id):
         generate.launch(project.id, request)
         st.rerun()

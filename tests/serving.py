@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests import chromium
 
@@ -87,3 +87,11 @@ def until(holds: Callable[[], bool], what: str, seconds: float = 60) -> None:
     while not holds():
         assert time.monotonic() < end, f"waited {seconds:g} s for {what}"
         time.sleep(0.05)
+
+
+def settled(page: Page) -> None:
+    """Wait until a page has drawn what the last key or click did."""
+    page.wait_for_function(
+        "() => !document.querySelector('[data-stale=\"true\"]')"
+        " && !document.querySelector('[data-testid=\"stStatusWidget\"]')"
+    )

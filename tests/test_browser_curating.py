@@ -16,7 +16,7 @@ from core.actions import home, review
 from core.store import samples
 from core.store.samples import Filter
 from tests.conftest import bring
-from tests.serving import Server, chromium_browser, serve, until
+from tests.serving import Server, chromium_browser, serve, settled, until
 
 pytestmark = pytest.mark.browser
 
@@ -85,14 +85,6 @@ def shown(tab) -> str:
 def left(tab) -> int:
     told = tab.get_by_text(re.compile(r"^[\d,]+ left")).first.inner_text()
     return int(told.split()[0].replace(",", ""))
-
-
-def settled(tab) -> None:
-    """Wait until the page has drawn what the last key did."""
-    tab.wait_for_function(
-        "() => !document.querySelector('[data-stale=\"true\"]')"
-        " && !document.querySelector('[data-testid=\"stStatusWidget\"]')"
-    )
 
 
 def press(tab, key: str) -> None:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from core import actions
 from core.actions import budget, curate, home, imports, train
 from core.budget import Prices
 from tests.conftest import bring, planted
-from tests.serving import ROOT, chromium_browser, serve
+from tests.fake_llm import FakeLLM
+from tests.serving import ROOT, chromium_browser, serve, settled, until
 
 pytestmark = pytest.mark.browser
 DEMO = ROOT / "data" / "demo"
@@ -43,6 +45,17 @@ def browser(address: str) -> Iterator[Browser]:
         expect(page.get_by_test_id("stHeading").first).to_be_visible()
         page.close()
         yield started
+
+
+@pytest.fixture
+def vendor() -> Iterator[FakeLLM]:
+    """A vendor on loopback that takes its time, so that a run can be stopped."""
+    server = FakeLLM()
+    server.delay = 3.0
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
 
 
 @pytest.fixture
@@ -88,10 +101,50 @@ def metric(page: Page, name: str):
     return found.get_by_test_id("stMetricValue")
 
 
+def choose(page: Page, label: str, option: str) -> None:
+    page.get_by_role("combobox", name=re.compile(label)).first.click()
+    page.get_by_role("option", name=re.compile(option)).click()
+    settled(page)
+
+
+def grid_with(page: Page, column: str) -> Locator:
+    """Return the first table that has a column, once it is drawn.
+
+    It is drawn on a canvas; its cells stand in a hidden table once it is ready.
+    """
+    header = page.locator("th").get_by_text(column, exact=True)
+    grid = page.get_by_test_id("stDataFrame").filter(has=header).first
+    expect(grid.locator("td").first).to_be_attached()
+    return grid
+
+
+def type_into_targets(page: Page, text: str) -> None:
+    """Write into the first row's `to generate`, the last column of the table of targets."""
+    grid = grid_with(page, "to generate")
+    editor = page.locator("#portal input")
+
+    def opens() -> bool:
+        page.keyboard.press("Escape")
+        grid.scroll_into_view_if_needed()
+        box = grid.bounding_box()
+        page.mouse.click(box["x"] + 60, box["y"] + 52)
+        for key in ("ArrowRight", "ArrowRight", "ArrowRight", "Enter"):
+            page.wait_for_timeout(100)
+            page.keyboard.press(key)
+        page.wait_for_timeout(1000)
+        return editor.count() > 0
+
+    until(opens, "the editor of a target")
+    editor.first.fill(text)
+    editor.first.press("Enter")
+
+
 def fill(page: Page, label: str, value: str) -> None:
     box = page.get_by_label(label, exact=True)
+    expect(box).to_have_count(1)  # while the page is drawn anew, the box before may stand there too
     box.fill(value)
     box.press("Tab")
+    settled(page)
 
 
 def test_a_preview_shows_its_price_and_a_run_its_counts(page: Page, address: str) -> None:
@@ -110,6 +163,54 @@ def test_a_preview_shows_its_price_and_a_run_its_counts(page: Page, address: str
     expect(page.get_by_text(re.compile("at work"))).to_have_count(0)
 
 
+def test_targets_are_edited_and_a_run_is_stopped_and_left_at_what_it_made(
+    page: Page, address: str, vendor: FakeLLM
+) -> None:
+    open_page(page, address, "generate", "values")
+    choose(page, "Provider", "OpenAI-compatible")
+    fill(page, "Address of the server", vendor.url)
+    fill(page, "Model", "fake-1")
+    fill(page, "Input, USD per million tokens", "1")
+    fill(page, "Output, USD per million tokens", "1")
+    fill(page, "Human and synthetic rows in all", "600")
+    told = page.get_by_text(re.compile(r"^[\d,]+ samples in all"))
+    expect(told).to_be_visible()
+    before = told.inner_text()
+    type_into_targets(page, "7")
+    # At once: the table sends its edit after the click, and the run must have it all the same.
+    page.get_by_role("button", name="Start", exact=True).click()
+    expect(told).not_to_have_text(before)
+    stop = page.get_by_role("button", name="Stop", exact=True)
+    expect(metric(page, "Pending")).not_to_have_text("0")
+    stop.click()
+    expect(page.get_by_text(re.compile(r"paused · \d+ of \d+ usable"))).to_be_visible()
+    n_asked_of_vendor = len(vendor.received)
+    page.get_by_role("button", name="Leave it at that").click()
+    expect(page.get_by_role("button", name="Start", exact=True)).to_be_enabled()
+    assert len(vendor.received) == n_asked_of_vendor
+
+
+def test_a_ticked_example_leaves_the_prompts(page: Page, address: str) -> None:
+    open_page(page, address, "generate", "values")
+    page.get_by_text("Examples that prompts may show").click()
+    told = page.get_by_text(re.compile(r"^Prompts may show these \d+ human rows"))
+    before = int(re.search(r"\d+", told.inner_text())[0])
+    grid = grid_with(page, "text")
+    remove = page.get_by_role("button", name="Remove the ticked rows")
+
+    def ticks() -> bool:
+        # A grid drawn anew in between takes no click: once more.
+        grid.scroll_into_view_if_needed()
+        box = grid.bounding_box()
+        page.mouse.click(box["x"] + 12, box["y"] + 52)
+        page.wait_for_timeout(1000)
+        return remove.is_enabled()
+
+    until(ticks, "a ticked row")
+    remove.click()
+    expect(page.get_by_text(f"Prompts may show these {before - 1} human rows")).to_be_visible()
+
+
 def test_a_budget_is_divided_and_its_plan_saved(page: Page, address: str) -> None:
     open_page(page, address, "budget", "planted")
     expect(metric(page, "Human labels")).to_have_text("1,600")
@@ -126,9 +227,7 @@ def test_a_budget_is_divided_and_its_plan_saved(page: Page, address: str) -> Non
 
 def test_a_sweep_goes_on_while_its_page_is_reloaded(page: Page, address: str) -> None:
     open_page(page, address, "train", "planted")
-    box = page.get_by_role("combobox", name=re.compile("Student"))
-    box.click()
-    page.get_by_role("option", name=re.compile("TF-IDF")).click()
+    choose(page, "Student", "TF-IDF")
     expect(page.get_by_text("Longest phrase (words)")).to_be_attached()
     fill(page, "Training size (rows)", "20")
     fill(page, "Seeds per share", "20")
@@ -139,6 +238,20 @@ def test_a_sweep_goes_on_while_its_page_is_reloaded(page: Page, address: str) ->
     page.reload()
     expect(page.get_by_text("done · 240 of 240 trials")).to_be_visible()
     expect(page.get_by_role("button", name="Launch")).to_be_enabled()
+
+
+def test_a_sweep_pauses_and_goes_on(page: Page, address: str) -> None:
+    open_page(page, address, "train", "planted")
+    choose(page, "Student", "TF-IDF")
+    fill(page, "Training size (rows)", "24")
+    fill(page, "Seeds per share", "40")
+    expect(metric(page, "Trials")).to_have_text("480")
+    page.get_by_label("Name", exact=True).fill("paused in between")
+    page.get_by_role("button", name="Launch").click()
+    page.get_by_role("button", name="Pause", exact=True).click()
+    expect(page.get_by_text(re.compile(r"paused · \d+ of 480 trials"))).to_be_visible()
+    page.get_by_role("button", name="Resume", exact=True).click()
+    expect(page.get_by_text("done · 480 of 480 trials")).to_be_visible()
 
 
 def test_a_click_on_a_point_shows_its_samples_and_mistakes(page: Page, address: str) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
@@ -34,9 +36,12 @@ GROUPS = {
 }
 """Heading in the sidebar -> file names below it."""
 
-
 ALLOW_OPEN = "ADMIX_ALLOW_OPEN"
 """Environment variable that opens Admix to other addresses although it has no accounts."""
+EDIT_SECONDS = 0.4
+"""Longer than a table takes to send what was typed into it (0.15 s in Streamlit's browser part)."""
+STALE_SECONDS = 30
+"""A press that the page never came to, because it was left, counts no longer after this."""
 
 
 @contextmanager
@@ -174,6 +179,24 @@ def address(project: str) -> dict[str, str]:
     """Return what a link to a page needs to open it for a project and the same person."""
     who = st.session_state.get("who")
     return {"project": project, **({"who": who} if who else {})}
+
+
+def settled_button(label: str, key: str, **about: Any) -> bool:
+    """Show a button whose press counts once what was typed just before it has arrived.
+
+    A table sends an edit a moment after the click that ended it. Without the wait the press would
+    act on the table before the edit, or be lost when the edit runs the page anew.
+    """
+    asked = f"{key}_pressed"
+    st.button(label, key=key, on_click=lambda: st.session_state.update({asked: time.monotonic()}),
+              **about)  # fmt: skip
+    pressed_at = st.session_state.get(asked)
+    if pressed_at is None:
+        return False
+    time.sleep(EDIT_SECONDS)
+    st.empty()  # where an edit came in meanwhile, the page runs anew from here, and comes back
+    del st.session_state[asked]
+    return time.monotonic() - pressed_at < STALE_SECONDS
 
 
 def say(message: str, icon: str = ":material/check:") -> None:

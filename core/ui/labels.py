@@ -38,7 +38,9 @@ def editor(project: Project) -> None:
     with words:
         text = st.text_area("**Guidelines** (Markdown)", project.guidelines, height=260,
                             key=f"guidelines_{project.id}_{version}")  # fmt: skip
-    if st.button("Keep the task", type="primary", icon=":material/save:"):
+    if frame.settled_button(
+        "Keep the task", f"keep_task_{project.id}", type="primary", icon=":material/save:"
+    ):
         rows = zip(edited["Label"], edited["Definition"], strict=True)
         data.set_task(project.id, [(_text(name), _text(what)) for name, what in rows], text)
         st.session_state["task_version"] = version + 1

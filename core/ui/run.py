@@ -24,6 +24,8 @@ TITLES = {
     "structured": "Ask with a JSON schema",
     "max_tokens": "Longest reply (tokens)",
     "top_p": "Top-p",
+    "seed": "Sampling seed",
+    "timeout_seconds": "Time-out (seconds)",
 }
 """Fields of providers and strategies -> words on screen."""
 DEFAULT_CAP_USD = 5.0

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -54,9 +55,13 @@ def show(at: Desk, wanted: review.Filter, labels: Sequence[str]) -> None:
     first = (len(book.afters) - 1) * review.PAGE
     pending = bool(edits)
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.button(f"Apply changes ({len(edits)})" if edits else "Apply changes",
-                  type="primary", icon=":material/done_all:", disabled=not pending,
-                  key=f"{key}_apply", on_click=_apply, args=(at, book, key))  # fmt: skip
+        applies = frame.settled_button(
+            f"Apply changes ({len(edits)})" if edits else "Apply changes", f"{key}_apply",
+            type="primary", icon=":material/done_all:", disabled=not pending,
+        )  # fmt: skip
+        if applies:
+            _apply(at, book, edits)
+            st.rerun()
         st.button("Discard" if pending else "Read anew", icon=":material/refresh:",
                   key=f"{key}_again", on_click=book.turn, args=(book.afters,))  # fmt: skip
         st.button("Undo", icon=":material/undo:", key=f"{key}_undo", on_click=_undo,
@@ -99,10 +104,7 @@ def _editor(book: Book, labels: Sequence[str], key: str) -> None:
     )
 
 
-def _apply(at: Desk, book: Book, key: str) -> None:
-    edits = st.session_state.get(key, {}).get("edited_rows", {})
-    if not edits:
-        return
+def _apply(at: Desk, book: Book, edits: Mapping[str, Mapping[str, Any]]) -> None:
     chosen = {book.rows[int(i)].id: edit for i, edit in edits.items()}
     with frame.problems():
         n = review.apply_many(
