@@ -196,6 +196,17 @@ def test_a_typed_price_is_what_the_estimate_counts_with(values):
     assert metrics(at)["At most"] != before
 
 
+def test_an_unreadable_file_of_keys_stops_only_who_needs_one(values, monkeypatch, tmp_path):
+    monkeypatch.setattr("core.providers.base.ROOT", tmp_path)
+    (tmp_path / ".streamlit").mkdir()
+    (tmp_path / ".streamlit" / "secrets.toml").write_text("no = toml = here")
+    at = page_of("generate")
+    assert not at.exception
+    assert "not readable TOML" not in said(at)
+    at.selectbox(key="provider").set_value("openai_chat").run()
+    assert "not readable TOML" in said(at).replace("\\", "")
+
+
 def test_budget_without_a_price_lets_one_be_typed(project):
     at = page_of("budget")
     assert "The price of a synthetic sample is not known." in said(at)
@@ -228,6 +239,11 @@ def test_budget_prices_and_plans_are_kept(project):
     assert plan["name"] == "half"
     assert plan["plan"]["n_human"] == 500
     assert plan["plan"]["n_synthetic"] == 5000
+    at.number_input(key=f"human_usd_{project}").set_value(0.2).run()
+    at.slider(key="money_share").set_value(0).run()
+    press(at, "Open the plan")
+    assert metrics(at)["Human labels"] == "500"
+    assert metrics(at)["Synthetic samples"] == "5,000"
     at.number_input(key=f"human_usd_{project}").set_value(0.2).run()
     press(at, "Use these prices for studies")
     assert budget.prices(project) == Prices(0.2, 0.01)

@@ -411,6 +411,15 @@ def test_a_refused_launch_leaves_no_pool_behind(project: str, session: Session) 
     assert list((session.home / "pools").iterdir()) == []
 
 
+def test_no_two_studies_share_a_name(project: str, session: Session) -> None:
+    small = {"n_total": 20, "ratios": [0], "seeds": 1}
+    request = train.StudyRequest(settings=small, student="tfidf", name="mine")
+    for _ in range(3):
+        train.create_study(project, request)
+    names = [each["name"] for each in train.all_studies(project)]
+    assert sorted(names) == ["mine", "mine (2)", "mine (3)"]
+
+
 def test_a_difference_in_class_mix_is_said(project: str, session: Session) -> None:
     study, job = train.launch(project, SWEEP)
     ended(job)
