@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from array import array
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+
+import numpy as np
 
 NEAR = 0.8
 """Word-set Jaccard similarity from which two texts count as near duplicates."""
 MIN_WORDS = 5
 """Fewest distinct words in both texts for near duplication to mean anything."""
+
+LIST_ENTRIES_PER_SET = 30
+"""Entries of lists that are counted in the time that two sets of words take to be compared."""
 
 _WORD = re.compile(r"\w+")
 _UNSPACED = re.compile(
@@ -53,12 +59,6 @@ def words(text: str) -> frozenset[str]:
     return frozenset(pairs.union(_UNSPACED.sub(" ", spaced).split()))
 
 
-def jaccard(a: frozenset[str], b: frozenset[str]) -> float:
-    """Return the share of words that two sets have in common, 0 for two empty sets."""
-    union = len(a | b)
-    return len(a & b) / union if union else 0.0
-
-
 @dataclass(frozen=True, slots=True)
 class Match:
     """The closest text found: its id, the text, the similarity and whether it is equal."""
@@ -91,9 +91,11 @@ class Nearby:
 
     def __init__(self, texts: Iterable[tuple[str, str]] = ()) -> None:
         self._entries: list[tuple[str, str, frozenset[str]]] = []
+        self._sizes = array("q")
         self._current: dict[str, int] = {}
         self._equal: dict[str, list[int]] = defaultdict(list)
-        self._lists: dict[str, list[int]] = defaultdict(list)
+        self._with: dict[str, array[int]] = defaultdict(_positions)
+        self._led_by: dict[str, array[int]] = defaultdict(_positions)
         texts = list(texts)
         counts: dict[str, int] = defaultdict(int)
         for _, text in texts:
@@ -112,11 +114,14 @@ class Nearby:
         bag = words(text)
         position = len(self._entries)
         self._entries.append((id_, text, bag))
+        self._sizes.append(len(bag))
         self._current[id_] = position
         self._equal[normalise(text)].append(position)
         if len(bag) >= MIN_WORDS:
+            for word in bag:
+                self._with[word].append(position)
             for word in self._prefix(bag):
-                self._lists[word].append(position)
+                self._led_by[word].append(position)
 
     def closest(self, text: str, skip: Collection[str] = frozenset()) -> Match | None:
         """Return the closest text that is equal or a near duplicate, if there is one.
@@ -131,30 +136,47 @@ class Nearby:
         bag = words(text)
         if len(bag) < MIN_WORDS:
             return None
-        best, best_at = 0.0, -1
-        for position in self._candidates(bag):
-            similarity = jaccard(bag, self._entries[position][2])
-            if similarity >= NEAR and similarity > best and self._counts(position, skip):
-                best, best_at = similarity, position
-        if best_at < 0:
-            return None
-        id_, found, _ = self._entries[best_at]
-        return Match(id_, found, best, False)
+        places = self._candidates(bag)
+        shared = self._n_shared(bag, places)
+        similarity = shared / (len(bag) + np.asarray(self._sizes)[places] - shared)
+        near = similarity >= NEAR
+        for i in np.argsort(-similarity[near], kind="stable"):
+            position = int(places[near][i])
+            if self._counts(position, skip):
+                id_, found, _ = self._entries[position]
+                return Match(id_, found, float(similarity[near][i]), False)
+        return None
 
     def _counts(self, position: int, skip: Collection[str]) -> bool:
         id_ = self._entries[position][0]
         return self._current[id_] == position and id_ not in skip
 
-    def _candidates(self, bag: frozenset[str]) -> list[int]:
-        found = {at for word in self._prefix(bag) for at in self._lists.get(word, ())}
+    def _candidates(self, bag: frozenset[str]) -> np.ndarray:
+        """Return the positions of texts that may be near, in the order they were added."""
+        lists = [self._led_by[word] for word in self._prefix(bag) if word in self._led_by]
+        if not lists:
+            return np.empty(0, dtype=np.int64)
+        found = np.unique(np.concatenate(lists))
         # The smaller of two similar sets has at least 0.8 of the size of the larger.
-        sizes = ((at, len(self._entries[at][2])) for at in found)
-        return sorted(
-            at for at, size in sizes if 5 * min(size, len(bag)) >= 4 * max(size, len(bag))
-        )
+        sizes = np.asarray(self._sizes)[found]
+        smaller, larger = np.minimum(sizes, len(bag)), np.maximum(sizes, len(bag))
+        return found[5 * smaller >= 4 * larger]
+
+    def _n_shared(self, bag: frozenset[str], places: np.ndarray) -> np.ndarray:
+        """Return how many words each of some texts shares with a set of words."""
+        lists = [self._with[word] for word in bag if word in self._with]
+        # Texts of few words between them have long lists of candidates: then it is faster to count
+        # along the lists of all words than to look at the candidates one by one.
+        if sum(map(len, lists)) < LIST_ENTRIES_PER_SET * len(places):
+            return np.bincount(np.concatenate(lists), minlength=len(self._entries))[places]
+        return np.array([len(bag & self._entries[at][2]) for at in places], dtype=np.int64)
 
     def _prefix(self, bag: frozenset[str]) -> list[str]:
         # Words that the first texts did not have rank first (rarest of all), in their own order.
         ordered = sorted(bag, key=lambda word: (self._rank.get(word, -1), word))
         # ceil(0.8 n) without floating point: (4 n + 4) // 5
         return ordered[: len(bag) - (4 * len(bag) + 4) // 5 + 1]
+
+
+def _positions() -> array[int]:
+    return array("q")
