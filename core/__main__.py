@@ -14,13 +14,20 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from core import actions, commands
-from core.actions import door
-from core.actions.session import home_folder
-from core.errors import Busy, Problem
-from core.formats import broken
-from core.options import add_fields, amount, whole
-from core.registry import member, member_ids
+try:
+    from core import actions, commands
+    from core.actions import door
+    from core.actions.session import home_folder
+    from core.errors import Busy, Problem
+    from core.formats import broken
+    from core.options import add_fields, amount, whole
+    from core.registry import member, member_ids
+except ModuleNotFoundError as missing:
+    sys.stderr.write(
+        f"This Python ({sys.executable}) lacks {missing.name}: use .venv/bin/python, which"
+        " `make run` sets up.\n"
+    )
+    raise SystemExit(2) from None
 
 Say = door.Say
 STOPPED, PIPE_CLOSED = 130, 141
@@ -119,7 +126,7 @@ def _add_project(parent: Any, path: Callable[[str], Path]) -> None:
     new.add_argument(
         "--labels",
         metavar="FILE|a,b,c",
-        type=lambda text: (text, path(text)),
+        type=lambda text: (text, path(text or "no label")),
         help="labels, or a file with one a line (name, tab, definition); left out: those of the "
         "first train file",
     )

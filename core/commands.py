@@ -45,7 +45,10 @@ def project_new(arguments: Namespace, say: Say) -> int:
 def project_list(arguments: Namespace, say: Say) -> int:
     """Say what there is."""
     del arguments
-    for project in home.all_projects():
+    found = home.all_projects()
+    if not found:
+        say("There is no project yet; `project new NAME` starts one.", True)
+    for project in found:
         seen = home.overview(project.id)
         say(
             f"{project.name}: {seen.n_human:,} human, {seen.n_synthetic:,} synthetic, "
@@ -199,7 +202,8 @@ def export(arguments: Namespace, say: Say) -> int:
 
 def backup(arguments: Namespace, say: Say) -> int:
     """Copy the database."""
-    say(f"Backed up to {home.backup(arguments.file)}.", False)
+    file, pools = home.backup(arguments.file)
+    say(f"Backed up the database to {file} and the studies' pools to {pools}: keep both.", False)
     return 0
 
 

@@ -18,6 +18,23 @@ class Problem(Exception):  # noqa: N818  what people read, not a kind of error
         return f"{self.message} {self.hint}".strip()
 
 
+IS_NEEDED = "is needed"
+
+
+class BadSetting(Problem):
+    """A setting of a member that cannot be: `field` names it, `reason` says why."""
+
+    def __init__(self, member: str, field: str, reason: str) -> None:
+        super().__init__(f"{member}: {field}: {reason}.")
+        self.field = field
+        self.reason = reason
+
+    @property
+    def is_missing(self) -> bool:
+        """Say whether nothing is wrong but that the setting was not given yet."""
+        return self.reason == IS_NEEDED
+
+
 class Missing(Problem):
     """A name or id that the store does not know."""
 

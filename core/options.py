@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from core.errors import Problem
-from core.registry import Member
+from core.registry import Member, fault_of
 
 KINDS = {int: "N", float: "X", str: "TEXT", bool: "true|false"}
 _PREFIX = "field_"
@@ -55,12 +55,8 @@ def settings_of(arguments: argparse.Namespace, cls: type[Member]) -> dict[str, A
     try:
         cls.model_validate(given)
     except ValidationError as error:
-        # The value is not repeated: an address may hold a password, and is refused for that.
-        first = error.errors(include_input=False)[0]
-        name = option(str(first["loc"][0])) if first["loc"] else cls.id()
-        reason = first["msg"].removeprefix("Value error, ")
-        is_missing = first["type"] == "missing"
-        raise Problem(f"{name} is needed." if is_missing else f"{name}: {reason}.") from error
+        name, reason = fault_of(error)
+        raise Problem(f"{option(name) if name else cls.id()}: {reason}.") from error
     return given
 
 

@@ -17,7 +17,7 @@ from typing import Any, ClassVar, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from core.errors import Missing, Problem
+from core.errors import IS_NEEDED, BadSetting, Missing
 
 FAMILIES = ("tasks", "providers", "strategies", "checks", "students", "studies")
 
@@ -84,17 +84,34 @@ def make(family: type[AnyMember], member_id: str, settings: Mapping[str, Any]) -
 
     Raises:
         Missing: no such member.
-        Problem: a setting that the member does not take, or a value outside its bounds.
+        BadSetting: a setting that the member does not take, or a value outside its bounds.
     """
     cls = member(family.family, member_id)
     try:
         made = cls.model_validate(dict(settings))
     except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"]) or member_id
-        raise Problem(f"{member_id}: {name}: {first['msg']}.") from error
+        name, reason = fault_of(error)
+        raise BadSetting(member_id, name or member_id, reason) from error
     assert isinstance(made, family)  # noqa: S101  the folder decides the class
     return made
+
+
+def fault_of(error: ValidationError) -> tuple[str, str]:
+    """Return the first setting that is wrong, and why; its value is never repeated.
+
+    An address may hold a password, and is refused for that.
+    """
+    first = error.errors(include_input=False)[0]
+    name = str(first["loc"][0]) if first["loc"] else ""
+    reason = first["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    if first["type"] == "missing":
+        reason = IS_NEEDED
+    elif first["type"] in ("float_parsing", "int_parsing"):
+        reason = "should be a number" if first["type"] == "float_parsing" else (
+            "should be a whole number")  # fmt: skip
+    elif first["type"] == "too_short":
+        reason = "needs at least one value"
+    return name, reason
 
 
 def from_json(family: type[AnyMember], data: Mapping[str, Any]) -> AnyMember:

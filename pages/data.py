@@ -9,9 +9,10 @@ project = frame.open_page("data", "What is predicted, and the texts to learn it 
 frame.heard()
 counts = data.class_counts(project.id)
 names = data.label_names(project.id)
-has = "Balance" if counts else "Import" if names else "Task"
-tabs = st.tabs(["Balance", "Import", "Task", "Export"], default=has, on_change="rerun",
-               key=f"data_tabs_{project.id}")  # fmt: skip
+key = f"data_tabs_{project.id}"
+if key not in st.session_state:  # chosen once: what is imported then moves nobody to another tab
+    st.session_state[key] = "Balance" if counts else "Import" if names else "Task"
+tabs = st.tabs(["Balance", "Import", "Task", "Export"], on_change="rerun", key=key)
 with tabs[0], frame.problems():
     if tabs[0].open and counts:
         balance.show(counts, names)

@@ -27,15 +27,11 @@ with frame.problems():
             "Provider", list(known), format_func=lambda name: known[name].title, key="provider"
         )
         provider = known[chosen]
-        provider_settings = forms.settings(
-            "providers", chosen, f"generate_{project.id}", titles=run.TITLES
-        )
+        provider_settings = forms.settings("providers", chosen, f"generate_{project.id}")
     with way:
         titles = generate.strategies()
         strategy = st.selectbox("Strategy", list(titles), format_func=titles.__getitem__)
-        strategy_settings = forms.settings(
-            "strategies", strategy, f"generate_{project.id}", titles=run.TITLES
-        )
+        strategy_settings = forms.settings("strategies", strategy, f"generate_{project.id}")
         seed = st.number_input(
             "Seed of the run", 0, value=0, help="Decides which examples a prompt shows."
         )

@@ -32,6 +32,6 @@ st.subheader("A new project")
 with frame.problems():
     projects.new_form()
 st.caption(
-    "A copy of everything, made safely while Admix runs: `python -m core backup FILE`"
-    " at the command line."
+    "A copy of everything, made safely while Admix runs:"
+    " `.venv/bin/python -m core backup FILE` at the command line, in Admix's folder."
 )

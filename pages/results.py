@@ -49,9 +49,10 @@ with frame.problems():
     if clicked:
         st.session_state["trial"], st.session_state["view"] = clicked, "samples"
 
+    st.session_state.setdefault("view", "samples")
     view = st.segmented_control(
         "Look at", list(answer.VIEWS), format_func=answer.VIEWS.__getitem__, key="view",
-        default="samples", required=True, bind="query-params",
+        required=True, bind="query-params",
     )  # fmt: skip
     if view == "samples":
         trials = answer.trial_names(curve)

@@ -19,13 +19,11 @@ with frame.problems():
                                index=list(student_titles).index("frozen"),
                                format_func=student_titles.__getitem__)  # fmt: skip
         with st.expander("Settings of the student", icon=":material/tune:"):
-            student_settings = forms.settings(
-                "students", student, f"train_{project.id}", titles=study.TITLES
-            )
+            student_settings = forms.settings("students", student, f"train_{project.id}")
     with right:
         kind = st.selectbox("Study", list(kind_titles), format_func=kind_titles.__getitem__)
         settings = forms.settings(
-            "studies", kind, f"train_{project.id}", titles=study.TITLES,
+            "studies", kind, f"train_{project.id}",
             defaults={"n_total": train.suggested_size(project.id)},
         )  # fmt: skip
 
@@ -38,7 +36,7 @@ with frame.problems():
                                       help="Processes that train side by side.")  # fmt: skip
             study.outline(found, int(workers))
     if found:
-        study.left_out(found.left_out)
+        study.left_out(found)
         with st.expander("What the pool holds", icon=":material/database:"):
             study.pool(found.report)
         with st.container(horizontal=True, vertical_alignment="bottom"):

@@ -174,7 +174,7 @@ BAD = {
     "generate p --provider recorded --recording nowhere": "There is no recording 'nowhere'",
     "generate p --provider recorded --base-url x": "--base-url is no option of recorded",
     "generate p --provider openai_chat": "OpenAI needs a key in OPENAI_API_KEY",
-    "generate p --provider openai_compatible": "--base-url is needed",
+    "generate p --provider openai_compatible": "--base-url: is needed",
     f"{LOCAL} --base-url http://me:hunter2@x": "--base-url: give an address such as",
     f"{LOCAL} --base-url http://127.0.0.1:1/v1 --max-usd 1": "A cap needs a price",
     "accept p": "one of the arguments --all --class --ids is required",
@@ -213,7 +213,7 @@ BAD = {
     "export p": "required: FILE",
     "backup folder.csv": "folder.csv exists already",
     "backup good.csv/x": "",
-    "backup /proc/nowhere/x": "No such file or directory",
+    "backup /proc/nowhere/x": "There is no folder /proc/nowhere",
     "demo --now": "unrecognized arguments: --now",
     "project list 'two\nlines'": "unrecognized arguments: two lines",
     "--home": "argument --home: expected one argument",
@@ -363,10 +363,12 @@ def test_prices_stay_with_a_study_that_starts_and_go_with_one_that_does_not(
     assert budget.prices(project).human_usd == 0.1
 
 
-def test_a_run_that_makes_nothing_fails(project: str, session: Session) -> None:
+def test_a_recording_of_another_task_is_refused_before_a_run(
+    project: str, session: Session
+) -> None:
     found = told("generate", "planted", "--provider", "recorded", "--per-class", "5")
-    assert found.code == 1 and found.out.startswith("0 pseudo-samples")
-    assert "The recording has no completion left" in found.err
+    assert found.code == 2 and found.out == ""
+    assert "Recorded example has nothing for 'sea'" in found.err
 
 
 def test_home_folders_agree_and_none_gets_the_demo(
@@ -707,3 +709,14 @@ def test_a_study_that_is_interrupted_goes_on_where_it_was(
     shown = json.loads(told("study", "show", "planted", "--format", "json").out)
     states = [row["status"] for row in shown]
     assert 0 < states.count("done") < 600
+
+
+def test_another_python_is_told_which_one_to_use() -> None:
+    # Without site-packages, as a Python that Admix was never installed for.
+    command = [sys.executable, "-I", "-S", "-c",
+               f"import sys; sys.path.insert(0, {str(ROOT)!r}); import runpy;"
+               " runpy.run_module('core', run_name='__main__')"]  # fmt: skip
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ended.returncode == 2
+    assert len(ended.stderr.splitlines()) == 1
+    assert ".venv/bin/python" in ended.stderr

@@ -279,7 +279,10 @@ def test_one_class_and_classes_missing_from_train_or_test_are_said(empty: str) -
 def test_exact_duplicates_are_named_and_come_in(empty: str) -> None:
     content = 'text,label\nOne  thing,a\nother,b\n"one\nthing",a\nONE THING,b\n'
     prepared = looked_at(empty, content)
-    assert faults(prepared.warnings) == {"exact duplicates of other rows": (4, 5)}
+    assert faults(prepared.warnings) == {
+        "exact duplicates of other rows": (4, 5),
+        "the same text with different labels": (2, 4, 5),
+    }
     assert imports.import_rows(empty, prepared).n_rows == 4
     again = looked_at(empty, "text,label\none thing,a\nnew,b\n")
     assert faults(again.warnings) == {"exact duplicates of other rows": (2,)}
@@ -298,7 +301,7 @@ def test_a_text_of_a_test_split_stays_out_of_train(empty: str, session: Session)
     assert (more.left_out, len(more.rows)) == ((3,), 1)
     before = snapshot(session.database)
     none = looked_at(empty, "text,label\nquiz,b\n")
-    assert [str(fault) for fault in none.faults] == ["no row that is in no test split"]
+    assert [str(fault) for fault in none.faults] == ["every row is in a test split"]
     with pytest.raises(BadFile):
         imports.import_rows(empty, none)
     assert snapshot(session.database) == before

@@ -127,7 +127,7 @@ def test_generate_asks_for_what_a_server_needs(values):
     at = page_of("generate")
     at.selectbox(key="provider").select("openai_compatible").run()
     assert not at.exception
-    assert "base_url" in said(at).replace("\\", "")
+    assert "Address of the server: is needed" in said(at).replace("\\", "")
 
 
 def test_a_preview_shows_prompt_reply_tokens_and_price(values):

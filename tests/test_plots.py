@@ -43,7 +43,7 @@ FULL = curve(
 
 
 def picture(made: Curve) -> Any:
-    notes = [plots.subtitle(made), plots.CAPTION]
+    notes = [plots.subtitle(made), plots.caption(made)]
     return canvas.picture(plots.curve_figure(made), made.study["name"], notes)
 
 

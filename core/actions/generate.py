@@ -397,6 +397,12 @@ def _plan(project: str, request: Request) -> dict[str, Any]:
             f"{provider.title} needs a key in {provider.keys[0]}.",
             "Set it in the environment or in .streamlit/secrets.toml and start Admix again.",
         )
+    asked = [label for label, n in request.targets.items() if n] or list(task.label_names)
+    if len(lacking := provider.lacks(asked)) == len(asked):
+        raise Problem(
+            f"{provider.title} has nothing for {', '.join(map(repr, lacking[:5]))}.",
+            "It replays texts written for another task: choose a provider that writes new ones.",
+        )
     price = known_price(request)
     for amount in (
         request.cap_usd,

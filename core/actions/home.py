@@ -15,6 +15,9 @@ from core.registry import make, member, member_ids
 from core.store import jobs, pools, projects, samples, studies
 from core.tasks.base import Task
 
+MAX_NAME = 80
+"""Most characters of a project's name."""
+
 
 @dataclass(frozen=True, slots=True)
 class Overview:
@@ -72,10 +75,16 @@ def create_project(
     name = " ".join(name.split())
     if not name:
         raise Problem("A project needs a name.")
+    if len(name) > MAX_NAME:
+        raise Problem(f"A project's name has at most {MAX_NAME} characters.")
     names = [label for label, _ in labels]
     if not all(names):
         raise Problem(
             "A label has no name.", "Write one label per line: name, or name: definition."
+        )
+    if len(names) == 1:
+        raise Problem(
+            "One label alone leaves nothing to tell apart.", "Name two or more, or none for now."
         )
     twice = {label for label in names if names.count(label) > 1}
     if twice:
@@ -141,14 +150,18 @@ def recent_jobs(project: str, limit: int = 10) -> list[Job]:
     return jobs.of_project(here().database, project)[:limit]
 
 
-def backup(target: Path) -> Path:
-    """Write a copy of the whole database to a new file, and of the pools beside it."""
+def backup(target: Path) -> tuple[Path, Path]:
+    """Write a copy of the whole database to a new file, and of the pools to a folder beside it.
+
+    Raises:
+        Problem: the file exists, or its folder does not.
+    """
     session = here()
     target = target.expanduser().resolve()
     session.database.backup(target)
     copies = target.with_name(target.name + ".pools")
     shutil.copytree(session.home / "pools", copies, dirs_exist_ok=True)
-    return target
+    return target, copies
 
 
 def _next_step(

@@ -120,7 +120,7 @@ def prepare(
     stopping = list(read.faults)
     rows, warnings, leaked = _sift(project, read.good, split, source)
     if not rows and not stopping:
-        stopping.append(RowFault("no rows" if not leaked else "no row that is in no test split"))
+        stopping.append(RowFault("no rows" if not leaked else "every row is in a test split"))
     labels = known or tuple(sorted({label for _, _, label in rows if label is not None}))
     counts = Counter(label for _, _, label in rows if label is not None)
     warnings += _class_warnings(project, labels, counts, split)
@@ -149,9 +149,10 @@ def import_rows(project: str, prepared: Prepared, again: bool = True) -> Importe
         Problem: these very rows were imported before, or the project has changed since.
     """
     if prepared.faults:
+        can_skip = bool(prepared.rows)
         raise BadFile(
             f"{prepared.table.name} was not imported:",
-            "Mend the rows, or import without them (--skip-bad-rows).",
+            "Mend the rows, or import without them (--skip-bad-rows)." if can_skip else "",
             prepared.faults,
         )
     database = here().database
@@ -301,6 +302,7 @@ def _sift(
     tests = {normalise(text) for _, text, _, where in existing if where != "train"}
     trains = {normalise(text) for _, text, _, where in existing if where == "train"}
     seen: dict[str, int] = {}
+    labels: dict[str, set[str]] = defaultdict(set)
     kept, leaked, twice = [], [], []
     for row in rows:
         text = normalise(row[1])
@@ -311,12 +313,18 @@ def _sift(
             twice.append(row[0])
         seen.setdefault(text, row[0])
         kept.append(row)
+        if row[2] is not None:
+            labels[text].add(row[2])
     warnings = []
     if leaked:
         what = "the same text is in a test split: kept out of train"
         warnings.append(RowFault(what, tuple(leaked), fatal=False))
     if twice:
         warnings.append(RowFault("exact duplicates of other rows", tuple(twice), fatal=False))
+    differing = tuple(row[0] for row in kept if len(labels[normalise(row[1])]) > 1)
+    if differing:
+        what = "the same text with different labels"
+        warnings.append(RowFault(what, differing, fatal=False))
     if split != "train":
         both = [number for text, number in seen.items() if text in trains]
         if both:

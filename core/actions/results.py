@@ -40,7 +40,10 @@ Axis = Literal["synthetic_share", "money_share", "n_synthetic"]
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One cell of a study: where it lies, its mean with interval, and each seed's trial."""
+    """One cell of a study: where it lies, its mean with interval, and each seed's trial.
+
+    `n_behind` is None where synthetic rows were imported without saying what their prompts showed.
+    """
 
     x: float | None
     estimate: Estimate
@@ -48,7 +51,7 @@ class Point:
     keys: Mapping[int, str]
     n_human: int
     n_synthetic: int
-    n_behind: int
+    n_behind: int | None
     synthetic_share: float
     money_share: float | None
     cost_usd: float | None
@@ -104,11 +107,12 @@ def curve(
     for cell in cells.values():
         if cell[0]["n_synthetic"] == 0:
             baseline = _by_seed(cell, metric, label)
-    points = [_point(cell, metric, axis, label, baseline) for cell in cells.values()]
+    report = pools.about(here().database, project, found["pool"])["report"]
+    is_unknown = bool(report.get("behind_unknown"))
+    points = [_point(cell, metric, axis, label, baseline, is_unknown) for cell in cells.values()]
     points = [point for point in points if point.by_seed and point.x is not None]
     points.sort(key=lambda point: (point.x or 0.0, point.n_synthetic))
     human_only = next((point for point in points if point.n_synthetic == 0), None)
-    report = pools.about(here().database, project, found["pool"])["report"]
     return Curve(
         study=found,
         metric=f"F1 of {label}" if metric == "class_f1" else METRICS[metric],
@@ -279,7 +283,7 @@ def _value(scores: Mapping[str, Any], metric: str, label: str) -> float:
 
 def _point(
     cell: Sequence[Mapping[str, Any]], metric: str, axis: str, label: str,
-    baseline: Mapping[int, float],
+    baseline: Mapping[int, float], is_behind_unknown: bool,
 ) -> Point:  # fmt: skip
     first = cell[0]
     values = _by_seed(cell, metric, label)
@@ -291,7 +295,11 @@ def _point(
         keys={row["seed"]: row["trial"] for row in cell if row["status"] == "done"},
         n_human=first["n_human"],
         n_synthetic=first["n_synthetic"],
-        n_behind=max(row["n_behind"] for row in cell),
+        n_behind=(
+            None
+            if is_behind_unknown and first["n_synthetic"]
+            else max(row["n_behind"] for row in cell)
+        ),
         synthetic_share=first["synthetic_share"],
         money_share=first["money_share"],
         cost_usd=first["cost_usd"],

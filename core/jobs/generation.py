@@ -287,7 +287,7 @@ class _Asker:
             while not self._fits(usd):
                 if not self._n_in_flight:
                     raise CapReached(
-                        f"The next call could pass the cap of ${self._cap:,.2f}.",
+                        f"The next call could pass the cap of ${self._cap:,.10g}.",
                         "Raise it and resume, or accept what there is.",
                     )
                 self._money.wait()

@@ -312,7 +312,7 @@ class Runner:
         done = runs.outcomes(self._database, job.subject)
         wanted = sum(runs.get(self._database, job.subject)["plan"]["targets"].values())
         usable = sum(row["n_drafts"] - row["n_flagged"] for row in done)
-        return {**running.progress, "n_wanted": wanted, "n_done": min(usable, wanted)}
+        return {**running.progress, "n_wanted": wanted, "n_done": usable}
 
     def _n_missing(self, job: Job) -> int:
         if job.kind != "train":

@@ -42,6 +42,11 @@ class Provider(Member):
         """Return whether nothing can be asked without a key."""
         return bool(self.keys)
 
+    def lacks(self, labels: Sequence[str]) -> tuple[str, ...]:
+        """Return the labels that the provider can bring nothing for, whatever it is asked."""
+        del labels
+        return ()
+
     def own_price(self) -> Price | None:
         """Return a price that the provider itself knows; None where a list has to be asked."""
         return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar, get_args
@@ -51,6 +51,11 @@ class Recorded(Provider):
     def worst_output_tokens(self) -> int:
         """Return the most tokens of any recorded completion."""
         return max(line.output_tokens or 0 for line in self._lines().values())
+
+    def lacks(self, labels: Sequence[str]) -> tuple[str, ...]:
+        """Return the labels without a single recorded completion."""
+        there = {label for label, _ in self._lines()}
+        return tuple(label for label in labels if label not in there)
 
     def own_price(self) -> Price | None:
         """Return an example price, so that budgets have something to count with."""

@@ -6,14 +6,23 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from core.errors import Problem
 from core.store.db import Database, dicts, new_id, now
 
 
 def save(database: Database, project: str, name: str, plan: Mapping[str, Any]) -> str:
-    """Keep a plan, in place of one of the same name, and return its id."""
+    """Keep a plan and return its id.
+
+    Raises:
+        Problem: there is one of that name.
+    """
     made = new_id()
     with database.write() as cursor:
-        cursor.execute("DELETE FROM allocation WHERE project = ? AND name = ?", [project, name])
+        cursor.execute("SELECT 1 FROM allocation WHERE project = ? AND name = ?", [project, name])
+        if cursor.fetchone():
+            raise Problem(
+                f"There is a plan {name!r} already.", "Give this one another name, or delete that."
+            )
         cursor.execute(
             "INSERT INTO allocation VALUES (?, ?, ?, ?, ?)",
             [made, project, name, json.dumps(dict(plan)), now()],

@@ -76,6 +76,8 @@ class Database:
         """
         if target.exists():
             raise Problem(f"{target} exists already.", "Name a file that does not exist yet.")
+        if not target.parent.is_dir():
+            raise Problem(f"There is no folder {target.parent}.", "Make it, or name another one.")
         staging = self.home / "backups" / f".{new_id()}.duckdb"
         try:
             with self.write_lock, self.read() as cursor:
@@ -84,7 +86,6 @@ class Database:
                     cursor.execute("COPY FROM DATABASE admix TO copy_of_all")
                 finally:
                     cursor.execute("DETACH DATABASE IF EXISTS copy_of_all")
-            target.parent.mkdir(parents=True, exist_ok=True)
             _move(staging, target)
         finally:
             # Still there only where it could not be moved.

@@ -66,7 +66,7 @@ def plot(curve: Curve) -> str | None:
         on_select="rerun", selection_mode="points", config=canvas.CONFIG,
         alt=f"{curve.metric} over {curve.axis}",
     )  # fmt: skip
-    st.caption(look.plain(f"{plots.subtitle(curve)}. {plots.CAPTION}"))
+    st.caption(look.plain(f"{plots.subtitle(curve)}. {plots.caption(curve)}"))
     for note in curve.notes:
         st.caption(f":material/info: {look.plain(note)}")
     points = event.selection.points if event else []
@@ -81,8 +81,8 @@ def downloads(project: str, curve: Curve, metric: str, label: str | None) -> Non
     """Show the plot's pictures and data as downloads."""
     study = curve.study["id"]
     pictures.downloads(
-        plots.curve_figure(curve), curve.study["name"], [plots.subtitle(curve), plots.CAPTION],
-        "curve_picture",
+        plots.curve_figure(curve), curve.study["name"],
+        [plots.subtitle(curve), plots.caption(curve)], "curve_picture",
         {
             "Trials (CSV)": lambda: results.trials_csv(project, study),
             "Summary (CSV)": lambda: results.summary_csv(project, study, metric, label),

@@ -13,8 +13,6 @@ from core.actions.review import Card
 from core.ui import desk, frame, look
 from core.ui.desk import Desk, Shown
 
-KINDS = ("pending", "flagged", "accepted", "rejected")
-
 
 def counted(label: str, counts: Mapping[str, int]) -> str:
     """Return a class with what is left of it."""
@@ -25,10 +23,10 @@ def counted(label: str, counts: Mapping[str, int]) -> str:
 def totals(counts: Mapping[str, Counter[str]], label: str | None) -> None:
     """Show how many are pending, flagged, accepted and rejected, in all or of a class."""
     summed = counts[label] if label else sum(counts.values(), Counter())
-    st.caption(
-        f"{look.plain(label) if label else 'All classes'}: "
-        + " · ".join(f"**{summed.get(kind, 0):,}** {kind}" for kind in KINDS)
-    )
+    pending = f"**{summed.get('pending', 0):,}** pending ({summed.get('flagged', 0):,} flagged)"
+    decided = [f"**{summed.get(kind, 0):,}** {kind}" for kind in ("accepted", "rejected")]
+    named = look.plain(label) if label else "All classes"
+    st.caption(f"{named}: {' · '.join([pending, *decided])}")
 
 
 def commands(at: Desk, shown: Shown | None) -> None:

@@ -11,19 +11,48 @@ from pydantic.fields import FieldInfo
 
 from core.registry import member
 
+TITLES = {
+    "base_url": "Address of the server",
+    "C": "Inverse penalty (C)",
+    "classes": "Class mix",
+    "hold": "What is held",
+    "max_iter": "Most iterations",
+    "max_length": "Tokens read of a text",
+    "max_tokens": "Longest reply (tokens)",
+    "n_examples": "Examples in a prompt",
+    "n_items": "Items asked for in a call",
+    "n_total": "Training size (rows)",
+    "ngram_max": "Longest phrase (words)",
+    "ratios": "Shares of synthetic data",
+    "seed": "Sampling seed",
+    "seeds": "Seeds per share",
+    "structured": "Ask with a JSON schema",
+    "timeout_seconds": "Time-out (seconds)",
+    "top_p": "Top-p",
+}
+"""Field -> words on screen, where its name is not enough."""
+
+
+def title(field: str) -> str:
+    """Return a field's words on screen.
+
+    >>> title("n_items"), title("temperature")
+    ('Items asked for in a call', 'Temperature')
+    """
+    return TITLES.get(field, field.replace("_", " ").capitalize())
+
 
 def settings(
     family: str,
     member_id: str,
     key: str,
     skip: frozenset[str] = frozenset(),
-    titles: Mapping[str, str] = MappingProxyType({}),
     defaults: Mapping[str, Any] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """Show one widget per field of a member and return the settings.
 
-    A field marked `command_line_only` is named with its default and cannot be set here. `titles`
-    and `defaults` stand in for a field's own where they fit the project better.
+    A field marked `command_line_only` is named with its default and cannot be set here. `defaults`
+    stand in for a field's own where they fit the project better.
     """
     made = {}
     for name, field in member(family, member_id).model_fields.items():
@@ -35,9 +64,10 @@ def settings(
             if field.default:
                 st.caption(f"{name.capitalize()}: {field.default} (others by command line)")
             continue
-        title = titles.get(name, name.replace("_", " ").capitalize())
         default = None if field.is_required() else field.get_default()
-        value = _widget(title, field, defaults.get(name, default), f"{key}_{member_id}_{name}")
+        value = _widget(
+            title(name), field, defaults.get(name, default), f"{key}_{member_id}_{name}"
+        )
         if value is not None:
             made[name] = value
     return made

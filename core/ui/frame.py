@@ -13,9 +13,9 @@ from streamlit.navigation.page import StreamlitPage
 
 from core import actions
 from core.actions import home
-from core.errors import Problem
+from core.errors import BadSetting, Problem
 from core.records import Project
-from core.ui import look
+from core.ui import forms, look
 
 PAGES = {
     "home": ("Home", ":material/home:"),
@@ -49,6 +49,9 @@ def problems(is_fatal: bool = False) -> Iterator[None]:
     """Show a `Problem` as what is wrong and what to do; go on with the page unless it is fatal."""
     try:
         yield
+    except BadSetting as bad:
+        notice = st.info if bad.is_missing else st.error
+        notice(look.plain(f"{forms.title(bad.field)}: {bad.reason}."), icon=":material/edit:")
     except Problem as problem:
         told = look.plain(problem.message)
         if problem.hint:
@@ -130,6 +133,13 @@ def chosen_project() -> Project | None:
         return None
     names = [project.name for project in projects]
     address, before = st.query_params.get("project"), st.session_state.get("project")
+    if address and address not in names:
+        # Another one in its place would take decisions meant for the first.
+        st.error(f"There is no project {look.plain(repr(address))} here.", icon=":material/error:")
+        if st.button("Choose another project", icon=":material/home:"):
+            del st.query_params["project"]
+            st.switch_page("pages/home.py")
+        st.stop()
     asked = address or before
     if asked not in names:
         asked = before if before in names else names[0]

@@ -73,7 +73,9 @@ def usd(amount: float | None, digits: int = 2) -> str:
     """
     if amount is None:
         return "unknown"
-    return f"${amount:,.{4 if 0 < abs(amount) < 0.01 else digits}f}"
+    if 0 < abs(amount) < 0.01:
+        return f"${amount:.2g}" if abs(amount) < 0.0001 else f"${amount:,.4f}"
+    return f"${amount:,.{digits}f}"
 
 
 def duration(seconds: float) -> str:

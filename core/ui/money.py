@@ -77,7 +77,7 @@ def _spent(seen: Measured) -> str:
         f" {seen.n_generated:,} generated"
     )
     if seen.acceptance is not None:
-        told += f" ({seen.acceptance:.0%} of those decided)"
+        told += f" ({seen.acceptance:.1%} of those decided)"
     if seen.curation_seconds is None:
         return told + "; curation was not timed yet and counts nothing."
     return (

@@ -10,9 +10,9 @@ import plotly.graph_objects as go
 from core.actions.results import AXES, Curve, Point
 from core.ui.canvas import HUMAN, SYNTHETIC, dressed, safe
 
-CAPTION = (
+_INTERVAL = (
     "Bars: 95% interval of the mean (Student's t over seeds), for new draws from this pool and the"
-    " same test items. Small dots: single seeds."
+    " same test items. "
 )
 DIFFERENCE_CAPTION = (
     "Each seed's cell minus the same seed's human-only cell; bars: 95% interval of the mean"
@@ -37,9 +37,9 @@ def curve_figure(curve: Curve) -> go.Figure:
     if mixed:
         figure.add_trace(_seeds(mixed, curve, "Single seeds", SYNTHETIC))
         figure.add_trace(_means(mixed, curve, "Mean with synthetic data", SYNTHETIC, "circle"))
+    end = _over(figure, curve)
     if mixed and mixed[-1].n_human == 0:
-        _mark_all_synthetic(figure, mixed[-1])
-    _over(figure, curve.axis)
+        _mark_all_synthetic(figure, mixed[-1], end)
     figure.update_yaxes(
         title_text=f"{safe(curve.metric)} on {curve.n_test:,} test items", range=_height(curve)
     )
@@ -60,9 +60,15 @@ def difference_figure(curve: Curve) -> go.Figure:
             text=[f"{_rows(p)}, {d.n_seeds} seeds" for p, d in zip(points, found, strict=True)],
             hovertemplate="%{text}<br>%{y:+.3f}<extra></extra>",
         )  # fmt: skip
-    _over(figure, curve.axis)
+    _over(figure, curve)
     figure.update_yaxes(title_text=f"Difference in {safe(curve.metric)}", tickformat="+.2f")
     return dressed(figure)
+
+
+def caption(curve: Curve) -> str:
+    """Return what the marks of a curve mean; bars are named only where there are some."""
+    has_bars = any(point.estimate.low is not None for point in curve.points)
+    return f"{_INTERVAL if has_bars else ''}Small dots: single seeds."
 
 
 def subtitle(curve: Curve) -> str:
@@ -104,15 +110,23 @@ def _seeds(points: Sequence[Point], curve: Curve, name: str, colour: str) -> go.
         text=[f"seed {seed}, {_rows(point)}" for point, seed, _ in dots],
         hovertemplate=f"%{{text}}<br>{safe(curve.metric)} %{{y:.3f}}<extra></extra>",
         mode="markers", name=name, showlegend=colour == SYNTHETIC or len(curve.points) == 1,
-        marker={"size": 9, "opacity": 0.45, "color": colour},
-        selected={"marker": {"size": 16, "opacity": 1}}, unselected={"marker": {"opacity": 0.45}},
+        marker={"size": 9, "opacity": 0.65, "color": colour,
+                "line": {"width": 1, "color": "rgba(255, 255, 255, 0.7)"}},
+        selected={"marker": {"size": 16, "opacity": 1}}, unselected={"marker": {"opacity": 0.65}},
     )  # fmt: skip
 
 
-def _over(figure: go.Figure, axis: str) -> None:
+def _over(figure: go.Figure, curve: Curve) -> float | None:
+    """Name the horizontal axis and return its right end, where it is set."""
+    axis = curve.axis
     figure.update_xaxes(title_text=axis + (" (%)" if axis in _SHARES else " (count)"))
-    if axis in _SHARES:
-        figure.update_xaxes(tickformat=".0%", range=[-0.04, 1.06], nticks=12, tickangle=0)
+    if axis not in _SHARES:
+        return None
+    # Rows are compared over the whole scale; of money, synthetic rows may take a corner only.
+    last = max((point.x or 0.0 for point in curve.points), default=1.0)
+    end = 1.06 if axis == AXES["synthetic_share"] or last > 0.5 else max(0.02, 1.08 * last)
+    figure.update_xaxes(tickformat=".0%", range=[-0.04 * end, end], nticks=8, tickangle=0)
+    return end
 
 
 def _height(curve: Curve) -> list[float] | None:
@@ -154,13 +168,18 @@ def _human_line(figure: go.Figure, human: Point) -> None:
     )  # fmt: skip
 
 
-def _mark_all_synthetic(figure: go.Figure, point: Point) -> None:
-    behind = f"only the {point.n_behind:,} examples in prompts"
+def _mark_all_synthetic(figure: go.Figure, point: Point, end: float | None) -> None:
+    """Name the all-synthetic cell above its place; `end` is the right end of the axis, if set."""
+    behind = "human rows behind unknown"
+    if point.n_behind:
+        behind = f"only the {point.n_behind:,} examples in prompts"
+    is_far_left = point.x is not None and point.x < (end or 2 * point.x) / 2
     figure.add_vline(x=point.x, line={"color": SYNTHETIC, "dash": "dot", "width": 1.5},
                      layer="below")  # fmt: skip
     figure.add_annotation(
-        x=point.x, xanchor="right", xshift=8, y=1, yref="paper", yanchor="bottom",
-        text=f"100% synthetic: {behind if point.n_behind else 'human rows behind unknown'} ",
+        x=point.x, y=1, yref="paper", yanchor="bottom",
+        xanchor="left" if is_far_left else "right", xshift=-8 if is_far_left else 8,
+        text=f"100% synthetic: {behind}",
         font={"size": 15}, showarrow=False,
     )  # fmt: skip
 

@@ -61,7 +61,7 @@ def new_form() -> None:
     kinds = home.task_kinds()
     with st.form("new_project", enter_to_submit=False):
         left, right = st.columns([2, 3], gap="medium")
-        name = left.text_input("Name", max_chars=80)
+        name = left.text_input("Name", max_chars=home.MAX_NAME)
         kind = left.selectbox("Kind of task", list(kinds), format_func=kinds.__getitem__)
         text = right.text_area(
             "Labels, one per line (may wait for the first file)", height=130,
@@ -77,11 +77,16 @@ def new_form() -> None:
 def demo_button() -> None:
     """Make the demo project, or make it anew."""
     there = demo.find()
-    words, icon = ("Reset the demo", ":material/restart_alt:") if there else (
-        "Make the demo project", ":material/science:")  # fmt: skip
-    about = "Erases what was done in the demo and makes it anew." if there else (
-        "A small project to look at; it takes some seconds and no LLM.")  # fmt: skip
-    if st.button(words, icon=icon, help=about):
+    if there:
+        with st.popover("Reset the demo", icon=":material/restart_alt:"):
+            st.write("This erases what was done in the demo, decisions and studies too.")
+            asks = st.button("Erase it and make it anew", icon=":material/restart_alt:")
+    else:
+        asks = st.button(
+            "Make the demo project", icon=":material/science:",
+            help="A small project to look at; it takes some seconds and no LLM.",
+        )  # fmt: skip
+    if asks:
         with st.spinner("Making the demo…"):
             made = demo.reset()
             demo.start_queued()

@@ -17,23 +17,12 @@ TARGETS: dict[Target, str] = {
     "proportional": "In the human class mix",
     "fill": "Fill to the largest class",
 }
-TITLES = {
-    "n_examples": "Examples in a prompt",
-    "n_items": "Items asked for in a call",
-    "base_url": "Address of the server",
-    "structured": "Ask with a JSON schema",
-    "max_tokens": "Longest reply (tokens)",
-    "top_p": "Top-p",
-    "seed": "Sampling seed",
-    "timeout_seconds": "Time-out (seconds)",
-}
-"""Fields of providers and strategies -> words on screen."""
 DEFAULT_CAP_USD = 5.0
 COLUMNS = {
     "run": None,
     "started": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm"),
     "spent (USD)": st.column_config.NumberColumn(format="$%.4f"),
-    "cap (USD)": st.column_config.NumberColumn(format="$%.2f"),
+    "cap (USD)": st.column_config.NumberColumn(format="$%.4g"),
 }
 
 
@@ -48,7 +37,7 @@ def targets(project: str) -> dict[str, int]:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         kind = st.segmented_control(
             "Targets", list(TARGETS), default="balanced", format_func=TARGETS.__getitem__,
-            key="target_kind", required=True,
+            key="target_kind", required=True, wrap=True,
         )  # fmt: skip
         told = {"balanced": "Human and synthetic rows in all", "proportional": "Synthetic rows"}
         total = None
@@ -86,6 +75,7 @@ def cap(has_price: bool) -> float | None:
     """Ask for the most that a run may spend; without a price no cap can be kept."""
     return st.number_input(
         "Cap (USD)", min_value=0.0, value=DEFAULT_CAP_USD if has_price else None, step=1.0,
+        format="%.4g",
         disabled=not has_price, placeholder="needs a price", width=200, key=f"cap_{has_price}",
         help="Money is reserved before a call is made; a call that could pass the cap is not made.",
     )  # fmt: skip
@@ -97,10 +87,14 @@ def follow(project: str, run: str) -> None:
 
 
 def show(project: str, run: str) -> None:
-    """Show where a run stands, with its buttons; of a preview that is done, nothing."""
+    """Show where a run stands, with its buttons; of a preview that is done, what went wrong."""
     now = generate.status(project, run)
     job = now.job
-    if job is None or (now.is_preview and job.state == "done"):
+    if job is None:
+        return
+    if now.is_preview and job.state == "done":
+        if job.message:
+            st.warning(look.plain(job.message))
         return
     progress.bar(job, "usable")
     if not now.is_preview:
@@ -162,6 +156,7 @@ def _money(now: RunStatus) -> None:
 def _raise_cap(project: str, now: RunStatus) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         new = st.number_input("Another cap (USD)", 0.0, value=now.cap_usd, step=1.0, width=200,
+                              format="%.4g",
                               key=f"new_cap_{now.run}")  # fmt: skip
         if st.button("Set the cap", key=f"set_cap_{now.run}"):
             with frame.problems():

@@ -2,28 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import streamlit as st
 
 from core.actions import gate, results, train
 from core.actions.train import Outline, PoolReport, StudyRequest
 from core.formats import write_csv
-from core.studies.base import LeftOut
 from core.ui import bars, canvas, look, pictures, plots, progress
 
-TITLES = {
-    "n_total": "Training size (rows)",
-    "ratios": "Shares of synthetic data",
-    "seeds": "Seeds per share",
-    "hold": "What is held",
-    "classes": "Class mix",
-    "C": "Inverse penalty (C)",
-    "max_length": "Tokens read of a text",
-    "ngram_max": "Longest phrase (words)",
-    "max_iter": "Most iterations",
-}
-"""Fields of students and studies -> words on screen."""
 COLUMNS = {
     "started": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm"),
 }
@@ -56,11 +41,17 @@ def outline(found: Outline, n_workers: int) -> None:
         st.metric("Test items", f"{found.report.n_test:,}", width=120)
 
 
-def left_out(cells: Sequence[LeftOut]) -> None:
-    """Show the cells that the pool cannot fill, with the reason."""
+def left_out(found: Outline) -> None:
+    """Show the cells that the pool cannot fill, with the reason, and what would fill them."""
+    cells = found.left_out
     if not cells:
         return
     st.warning("The pool cannot fill these cells; they are left out, not filled by repetition.")
+    if n := found.report.n_not_used.get("pending"):
+        st.page_link(
+            "pages/curate.py", icon=":material/checklist:",
+            label=f"{n:,} samples are pending: accepted on Curate, they join the pool",
+        )  # fmt: skip
     rows = [
         {
             "synthetic share": cell.asked_share,
@@ -117,7 +108,7 @@ def show(project: str, study: str) -> None:
     curve = results.curve(project, now.study["id"])
     if curve.points:
         st.plotly_chart(plots.curve_figure(curve), key="live_curve", config=canvas.CONFIG)
-        st.caption(look.plain(f"{plots.subtitle(curve)}. {plots.CAPTION}"))
+        st.caption(look.plain(f"{plots.subtitle(curve)}. {plots.caption(curve)}"))
     if now.n_newer_decisions:
         st.info(
             f"{now.n_newer_decisions:,} decisions are newer than this study's pool, which stays as"
