@@ -17,7 +17,10 @@ def start() -> bool:
     return True
 
 
-st.set_page_config(page_title="Admix", page_icon=look.PAGE_ICON, layout="wide")
+st.set_page_config(
+    page_title="Admix", page_icon=look.PAGE_ICON, layout="wide",
+    initial_sidebar_state=look.SIDEBAR_PIXELS,
+)  # fmt: skip
 frame.stay_here()
 with frame.problems(is_fatal=True):
     start()

@@ -25,8 +25,8 @@ with frame.problems():
     total = asked.number_input(
         "Budget (USD)", 0.0, value=100.0, step=10.0, key="total_usd", width=180
     )
-    percent = asked.slider(
-        "Money share to synthetic data", 0, 100, 20, 1, format="%d%%", key="money_share", width=340
+    percent = st.slider(
+        "Money share to synthetic data", 0, 100, 20, 1, format="%d%%", key="money_share"
     )
     classes = asked.selectbox(
         "Human labels by class", ["natural", "uniform"], key="classes", width=240,

@@ -211,7 +211,7 @@ def test_budget_without_a_price_lets_one_be_typed(project):
     at = page_of("budget")
     assert "The price of a synthetic sample is not known." in said(at)
     assert "Nothing was generated" not in said(at)
-    at.segmented_control(key=f"how_synthetic_{project}").set_value("typed").run()
+    at.radio(key=f"how_synthetic_{project}").set_value("typed").run()
     at.number_input(key=f"synthetic_usd_{project}").set_value(0.002).run()
     assert not at.exception
     assert metrics(at)["Human labels"] == "1,600"

@@ -14,6 +14,8 @@ COLOURS: Mapping[str, str] = {
 }
 """Okabe-Ito, told apart with every common colour blindness; the same on every screen and plot."""
 PAGE_ICON = "⚖️"
+SIDEBAR_PIXELS = 245
+"""Wide enough for the words in it; the rest of a narrow screen belongs to the page."""
 
 _STYLE = """
 <style>

@@ -88,11 +88,10 @@ def _spent(seen: Measured) -> str:
 
 def _how(name: str, project: str, is_unset: bool, measured: str) -> str:
     words = {MEASURED: measured, TYPED: "Typed"}
-    return st.segmented_control(
-        f"Price of {name}", list(words), default=MEASURED if is_unset else TYPED,
-        format_func=words.__getitem__, required=True, key=f"how_{name}_{project}", wrap=True,
-        label_visibility="collapsed",
-    ) or MEASURED  # fmt: skip
+    return st.radio(
+        f"Price of {name}", list(words), index=0 if is_unset else 1, horizontal=True,
+        format_func=words.__getitem__, key=f"how_{name}_{project}", label_visibility="collapsed",
+    )  # fmt: skip
 
 
 def _typed(label: str, kept: float | None, key: str) -> float | None:

@@ -163,7 +163,7 @@ def _human_line(figure: go.Figure, human: Point) -> None:
     figure.add_hline(
         y=estimate.mean, line={"color": HUMAN, "dash": "dash", "width": 3},
         annotation={"text": f"human only, n = {human.n_human:,}", "font": {"size": 15},
-                    "xanchor": "right", "x": 0.93},
+                    "xanchor": "right", "x": 0.88},
         annotation_position="bottom right",
     )  # fmt: skip
 
