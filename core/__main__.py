@@ -144,7 +144,11 @@ def _add_import(parent: Any, path: Callable[[str], Path]) -> None:
     bring.add_argument("file", metavar="FILE", type=path)
     bring.add_argument("--split", required=True, help="train, test or ood:NAME")
     bring.add_argument("--source", required=True, choices=("human", "synthetic", "llm-labelled"))
-    bring.add_argument("--text", metavar="COL", help="column of the text (default: guessed)")
+    bring.add_argument(
+        "--map", metavar="FIELD=COL,...",
+        help="columns of the task's fields; a list may take several, COL+COL (default: guessed)",
+    )  # fmt: skip
+    bring.add_argument("--text", metavar="COL", help="column of the main text (default: guessed)")
     bring.add_argument("--label", metavar="COL", help="column of the label (default: guessed)")
     bring.add_argument("--skip-bad-rows", action="store_true", help="import the rows without fault")
 

@@ -73,21 +73,14 @@ def bring(arguments: Namespace, say: Say) -> int:
     project = home.find_project(arguments.name)
     formats.ending_of(arguments.file.name)  # before a device or a pipe is read to its end
     table = imports.read_table(arguments.file.name, arguments.file.read_bytes())
-    guessed = imports.guess_columns(table)
-    text = guessed[0] if arguments.text is None else arguments.text
-    label = guessed[1] if arguments.label is None else arguments.label
-    if text is None:
-        raise Problem(
-            f"Which column is the text? {table.name} has: {', '.join(table.columns)}.",
-            "Say --text COL.",
-        )
+    taken = imports.columns_for(project.id, table, arguments.map, arguments.text, arguments.label)
     had_labels = bool(data.label_names(project.id))
     prepared = imports.prepare(
-        project.id, table, text, label, arguments.split, arguments.source, arguments.skip_bad_rows
+        project.id, table, taken, arguments.split, arguments.source, arguments.skip_bad_rows
     )
     done = imports.import_rows(project.id, prepared)
-    columns = f"text: {text!r}, " + ("no label" if label is None else f"label: {label!r}")
-    say(f"Imported {done.n_rows:,} rows of {table.name} into {arguments.split} ({columns}).", False)
+    used = imports.columns_in_words(project.id, taken)
+    say(f"Imported {done.n_rows:,} rows of {table.name} into {arguments.split} ({used}).", False)
     for name, n in done.label_counts.items():
         say(f"  {name}: {n:,}", False)
     if n_bare := done.n_rows - sum(done.label_counts.values()):

@@ -22,10 +22,6 @@ MAX_CELL = 1_000_000
 """Most characters in one cell."""
 MAX_COLUMNS = 1_000
 """Most columns of a file."""
-TEXT_NAMES = ("text", "sentence", "content", "utterance", "tweet", "review", "scenario", "body")
-LABEL_NAMES = (
-    "label", "labels", "class", "category", "target", "intent", "sentiment", "value", "y",
-)  # fmt: skip
 EXTENSIONS = (".csv", ".tsv", ".jsonl")
 
 _BOMS = (
@@ -129,20 +125,6 @@ def broken(text: str) -> str | None:
         return None
     is_nul = found.group() == "\x00"
     return "a NUL character" if is_nul else "half a surrogate pair (a broken emoji or the like)"
-
-
-def guess_columns(columns: Sequence[str]) -> tuple[str | None, str | None]:
-    """Return the likely text and label columns.
-
-    >>> guess_columns(["id", "Sentence", "label"])
-    ('Sentence', 'label')
-    """
-
-    def guess(names: Sequence[str]) -> str | None:
-        by_lower = {column.strip().lower(): column for column in columns}
-        return next((by_lower[name] for name in names if name in by_lower), None)
-
-    return guess(TEXT_NAMES), guess(LABEL_NAMES)
 
 
 def write_csv(columns: Sequence[str], rows: Iterable[Mapping[str, Any]], safe: bool = True) -> str:

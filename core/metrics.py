@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
+
+import numpy as np
 
 
 def classification(
@@ -47,3 +49,49 @@ def confusion(gold: Sequence[int], predicted: Sequence[int], n_labels: int) -> l
     for row, column in zip(gold, predicted, strict=True):
         counts[row][column] += 1
     return counts
+
+
+def kappa(
+    gold: Sequence[str], predicted: Sequence[str], labels: Sequence[str], weights: str | None = None
+) -> float | None:
+    """Return Cohen's kappa, plain or weighted `quadratic`; None where only one label is used.
+
+    Without a second label chance alone agrees wholly, and kappa is 0/0 (Cohen 1960).
+    """
+    from sklearn.metrics import cohen_kappa_score
+
+    if len({*gold, *predicted}) < 2:
+        return None
+    return float(cohen_kappa_score(gold, predicted, labels=list(labels), weights=weights))
+
+
+def roc_auc(gold: Sequence[str], chances: np.ndarray, labels: Sequence[str]) -> float | None:
+    """Return the area under the ROC curve; of more than two labels the mean of one against rest.
+
+    Labels without a gold item are left out; None where fewer than two occur. `chances` has shape
+    (items, labels). In a binary task the second label is the positive one.
+    """
+    from sklearn.metrics import roc_auc_score
+
+    found = np.asarray(gold, dtype=object)
+    areas = []
+    for place, label in enumerate(labels):
+        is_it = found == label
+        if is_it.any() and not is_it.all():
+            areas.append(float(roc_auc_score(is_it, chances[:, place])))
+    return float(np.mean(areas)) if areas else None
+
+
+def share(holds: Iterable[bool]) -> float:
+    """Return the share of what holds, 0 of nothing.
+
+    >>> share([True, False, True, True])
+    0.75
+    """
+    return mean(float(one) for one in holds)
+
+
+def mean(values: Iterable[float]) -> float:
+    """Return the mean, 0 of nothing."""
+    found = list(values)
+    return float(sum(found) / len(found)) if found else 0.0

@@ -49,7 +49,8 @@ def bring(
     """Import rows as a person would import a file."""
     table = imports.read_table(name, write_csv(["text", "label"], rows).encode())
     return imports.import_rows(
-        project, imports.prepare(project, table, "text", "label", split, source)
+        project,
+        imports.prepare(project, table, {"text": ["text"], "label": ["label"]}, split, source),
     )
 
 

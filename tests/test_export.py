@@ -59,9 +59,8 @@ def exported(project: str, ending: str, safe: bool = True) -> bytes:
 
 
 def come_in(project: str, name: str, content: bytes) -> None:
-    prepared = imports.prepare(
-        project, read_table(name, content), "text", "label", "train", "human"
-    )
+    taken = {"text": ["text"], "label": ["label"]}
+    prepared = imports.prepare(project, read_table(name, content), taken, "train", "human")
     imports.import_rows(project, prepared)
 
 

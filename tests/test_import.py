@@ -11,16 +11,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core import formats
-from core.actions import data, home, imports, review
+from core.actions import columns, data, home, imports, review
 from core.actions.session import Session
 from core.errors import BadFile, Problem, RowFault
 from core.formats import Table, read_table, write_csv
 from core.store import projects, samples
 from core.store.db import Database
 from core.store.samples import Filter
+from core.tasks.classify import Classify
 from tests.conftest import WORDS, bring, planted
 
 LABELS = [("a", ""), ("b", "")]
+TEXT_AND_LABEL = {"text": ["text"], "label": ["label"]}
 LONG = "x" * formats.MAX_CELL
 
 
@@ -53,7 +55,8 @@ def looked_at(
     source: str = "human", **more: Any,
 ) -> imports.Prepared:  # fmt: skip
     whole = content.encode() if isinstance(content, str) else content
-    return imports.prepare(project, read_table(name, whole), "text", "label", split, source, **more)
+    table = read_table(name, whole)
+    return imports.prepare(project, table, TEXT_AND_LABEL, split, source, **more)
 
 
 # What a file says
@@ -145,12 +148,12 @@ def test_any_bytes_are_a_table_or_a_file_that_cannot_be_read(content: bytes | st
 
 def test_columns_are_guessed_by_name_and_asked_for_otherwise(empty: str) -> None:
     table = read_table("f.csv", b"id,Tweet,Sentiment\n1,x,a\n")
-    assert imports.guess_columns(table) == ("Tweet", "Sentiment")
-    assert formats.guess_columns(["id", "payload"]) == (None, None)
+    assert imports.columns_for(empty, table) == {"text": ("Tweet",), "label": ("Sentiment",)}
+    assert columns.guessed(Classify(), ["id", "payload"]) == {}
     with pytest.raises(BadFile, match=r"no column 'label'. It has: id, Tweet, Sentiment"):
-        imports.prepare(empty, table, "Tweet", "label", "train", "human")
+        imports.prepare(empty, table, {"text": ["Tweet"], "label": ["label"]}, "train", "human")
     with pytest.raises(BadFile, match="both the text and the label"):
-        imports.prepare(empty, table, "Tweet", "Tweet", "train", "human")
+        imports.prepare(empty, table, {"text": ["Tweet"], "label": ["Tweet"]}, "train", "human")
 
 
 # What is wrong with its rows
@@ -365,11 +368,11 @@ def test_rows_without_a_label_come_in_as_human_train_rows_only(
     empty: str, session: Session
 ) -> None:
     table = read_table("f.csv", b"text\nx\ny\n")
-    prepared = imports.prepare(empty, table, "text", None, "train", "human")
+    prepared = imports.prepare(empty, table, {"text": ["text"]}, "train", "human")
     imports.import_rows(empty, prepared)
     assert samples.count(session.database, empty, Filter(unlabelled=True, status="pending")) == 2
     for split, source in (("test", "human"), ("ood:x", "human"), ("train", "synthetic")):
-        bare = imports.prepare(empty, table, "text", None, split, source)
+        bare = imports.prepare(empty, table, {"text": ["text"]}, split, source)
         assert [fault.rows for fault in bare.faults] == [(2, 3)]
         assert "no label" in bare.faults[0].what
 

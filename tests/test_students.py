@@ -16,9 +16,10 @@ from threadpoolctl import threadpool_limits
 from core import registry
 from core.encoders import encode
 from core.errors import Problem
-from core.students.base import FitRequest, Fitted, Student
+from core.students.base import Features, FitRequest, Fitted, Student
 from core.students.frozen import Frozen
 from core.students.tfidf import Tfidf
+from core.tasks.base import Example
 
 CUES = (("ripe", "sweet", "juicy"), ("fast", "loud", "metal"), ("calm", "cold", "deep"))
 FILLER = ("the", "one", "here", "is", "rather", "so", "they", "said", "and", "it", "was", "seen")
@@ -68,6 +69,10 @@ def requests_() -> list[FitRequest]:
     ]
 
 
+def encoded(student: Student, texts: list[str], *more: object) -> Features:
+    return student.encode([[Example(text)] for text in texts], "class", *more)
+
+
 def request_for(rows: np.ndarray, targets: np.ndarray | None = None, **more: object) -> FitRequest:
     targets = LABELS[rows] if targets is None else targets
     return FitRequest("only", rows, targets, N_CLASSES, seed=0, **more)
@@ -111,18 +116,19 @@ def test_a_student_comes_back_from_json(student: Student) -> None:
 
 
 def test_labels_are_never_seen_by_encode(student: Student) -> None:
-    assert list(inspect.signature(student.encode).parameters) == ["texts", "cache", "progress"]
+    asked = list(inspect.signature(student.encode).parameters)
+    assert asked == ["runs", "head", "cache", "progress"]
 
 
 def test_a_student_beats_chance_on_planted_data(student: Student, tmp_path: Path) -> None:
-    found = probabilities(student, student.encode(TEXTS, tmp_path), request_for(TRAIN))
+    found = probabilities(student, encoded(student, TEXTS, tmp_path), request_for(TRAIN))
     assert accuracy(found) > 0.7
 
 
 def test_probabilities_are_float32_and_sum_to_1(
     student: Student, requests_: list[FitRequest]
 ) -> None:
-    features = student.encode(TEXTS)
+    features = encoded(student, TEXTS)
     for fitted in student.fit(features, requests_):
         found = student.predict(fitted, features, TEST)
         assert found.shape == (N_TEST, N_CLASSES)
@@ -134,15 +140,15 @@ def test_probabilities_are_float32_and_sum_to_1(
 
 
 def test_the_same_seed_gives_the_same_probabilities(student: Student) -> None:
-    first = probabilities(student, student.encode(TEXTS), request_for(TRAIN))
-    second = probabilities(student, student.encode(TEXTS), request_for(TRAIN))
+    first = probabilities(student, encoded(student, TEXTS), request_for(TRAIN))
+    second = probabilities(student, encoded(student, TEXTS), request_for(TRAIN))
     np.testing.assert_array_equal(first, second)
 
 
 def test_a_trial_is_the_same_alone_or_among_others_in_any_order(
     student: Student, requests_: list[FitRequest]
 ) -> None:
-    features = student.encode(TEXTS)
+    features = encoded(student, TEXTS)
     among = last_of(student.fit(features, requests_))
     backward = last_of(student.fit(features, requests_[::-1]))
     assert set(among) == {request.key for request in requests_}
@@ -154,7 +160,7 @@ def test_a_trial_is_the_same_alone_or_among_others_in_any_order(
 
 
 def test_a_trial_is_the_same_on_one_thread_or_more(student: Student) -> None:
-    features = student.encode(TEXTS)
+    features = encoded(student, TEXTS)
     found = []
     for n in (1, 2):
         with threadpool_limits(n):
@@ -163,7 +169,7 @@ def test_a_trial_is_the_same_on_one_thread_or_more(student: Student) -> None:
 
 
 def test_a_class_without_rows_is_never_predicted(student: Student) -> None:
-    features = student.encode(TEXTS)
+    features = encoded(student, TEXTS)
     rows = TRAIN[LABELS[TRAIN] != 1]
     found = probabilities(student, features, request_for(rows))
     assert not found[:, 1].any()
@@ -172,12 +178,12 @@ def test_a_class_without_rows_is_never_predicted(student: Student) -> None:
 
 def test_the_only_class_is_certain(student: Student) -> None:
     rows = TRAIN[LABELS[TRAIN] == 2]
-    found = probabilities(student, student.encode(TEXTS), request_for(rows))
+    found = probabilities(student, encoded(student, TEXTS), request_for(rows))
     np.testing.assert_array_equal(found, np.tile([0, 0, 1], (N_TEST, 1)))
 
 
 def test_rows_of_little_weight_teach_little(student: Student) -> None:
-    features = student.encode(TEXTS)
+    features = encoded(student, TEXTS)
     rows = np.concatenate([TRAIN, TRAIN])
     wrong = np.concatenate([LABELS[TRAIN], (LABELS[TRAIN] + 1) % N_CLASSES])
     weights = np.repeat([1.0, 0.001], N_TRAIN)
@@ -188,7 +194,7 @@ def test_rows_of_little_weight_teach_little(student: Student) -> None:
 
 def test_a_trial_without_rows_is_refused(student: Student) -> None:
     with pytest.raises(Problem, match="no rows"):
-        list(student.fit(student.encode(TEXTS), [request_for(TRAIN[:0])]))
+        list(student.fit(encoded(student, TEXTS), [request_for(TRAIN[:0])]))
 
 
 HEAVY = ("torch", "transformers", "sklearn", "scipy", "tokenizers", "huggingface_hub")
@@ -217,7 +223,7 @@ def test_tfidf_is_scikit_learns_fitted_on_the_trials_texts_alone(
 
     texts = [text.replace("deep", "déép déép").title() for text in TEXTS]
     student = Tfidf(ngram_max=ngram_max, C=5.0)
-    features = student.encode(texts)
+    features = encoded(student, texts)
     for seed in range(3):
         rng = np.random.default_rng(seed)
         rows = rng.integers(N_TRAIN, size=50)
@@ -237,7 +243,7 @@ def test_tfidf_is_scikit_learns_fitted_on_the_trials_texts_alone(
 
 def test_tfidf_of_rows_without_words_answers_with_the_shares_of_classes() -> None:
     student = Tfidf()
-    features = student.encode(["?", "!", "?!", "!!", "a word"])
+    features = encoded(student, ["?", "!", "?!", "!!", "a word"])
     request = FitRequest("only", np.arange(4), np.array([0, 0, 0, 1]), 3, seed=0)
     (fitted,) = student.fit(features, [request])
     found = student.predict(fitted, features, np.array([0, 4]))
@@ -246,7 +252,7 @@ def test_tfidf_of_rows_without_words_answers_with_the_shares_of_classes() -> Non
 
 def test_tfidf_of_texts_without_words_says_so() -> None:
     with pytest.raises(Problem, match="No text holds a word"):
-        Tfidf().encode(["?", "!"])
+        encoded(Tfidf(), ["?", "!"])
 
 
 @pytest.mark.parametrize("settings", [{"ngram_max": 4}, {"ngram_max": 0}, {"C": 0}, {"c": 1}])
@@ -270,7 +276,7 @@ def test_frozen_learns_from_the_embedded_encoder_what_words_alone_do_not_say() -
         ("Awful service, never again", 1), ("It broke at once and annoyed me", 1),
     ]  # fmt: skip
     student = Frozen()
-    features = student.encode([text for text, _ in train + test])
+    features = encoded(student, [text for text, _ in train + test])
     targets = np.array([label for _, label in train])
     (fitted,) = student.fit(features, [FitRequest("only", np.arange(12), targets, 2, seed=0)])
     found = student.predict(fitted, features, np.arange(12, 16))
@@ -280,7 +286,7 @@ def test_frozen_learns_from_the_embedded_encoder_what_words_alone_do_not_say() -
 def test_frozen_keeps_its_vectors(tiny_folder: Path, tmp_path: Path) -> None:
     student = Frozen(encoder=str(tiny_folder), max_length=16)
     said: list[tuple[int, int]] = []
-    vectors = student.encode(TEXTS, tmp_path, lambda *pair: said.append(pair))
+    vectors = encoded(student, TEXTS, tmp_path, lambda *pair: said.append(pair)).values
     np.testing.assert_array_equal(vectors, encode(student._encoder, TEXTS))
     assert [path.name for path in tmp_path.iterdir()] == [student.fingerprint()]
     assert said[-1] == (len(set(TEXTS)), len(set(TEXTS)))

@@ -91,7 +91,7 @@ def edit(
     before = samples.get(database, project, sample)
     if before.source == "human" or before.split != "train":
         raise Problem("Only pseudo-samples can be edited.", "Leave the row out instead.")
-    inputs = {**before.inputs, task_of(project).fields[0]: text}
+    inputs = {**before.inputs, task_of(project).fields[0].name: text}
     item = Item(sample, text, before.label)
     others = [Item(*row) for row in samples.texts(database, project) if row[0] != sample]
     found = judge(others, [item])

@@ -50,7 +50,9 @@ def create() -> tuple[Project, bool]:
     project = home.create_project(about["name"], "classify", labels, about["guidelines"], True)
     for file, split in (("human_train.csv", "train"), ("human_test.csv", "test")):
         table = imports.read_table(file, (FOLDER / file).read_bytes())
-        prepared = imports.prepare(project.id, table, "text", "label", split, "human")
+        prepared = imports.prepare(
+            project.id, table, {"text": ["text"], "label": ["label"]}, split, "human"
+        )
         imports.import_rows(project.id, prepared)
     budget.set_prices(project.id, Prices(human_usd=0.05, synthetic_usd=0.002))
     request = generate.Request("recorded", targets={name: PER_CLASS for name, _ in labels})

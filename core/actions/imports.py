@@ -9,15 +9,18 @@ from pathlib import Path
 from typing import Any
 
 from core import formats
+from core.actions import columns
+from core.actions.columns import Columns
 from core.actions.session import here, project_of, task_of
 from core.checks.base import Check, Item
-from core.errors import BadFile, Problem, RowFault
+from core.errors import BadFile, Problem, RowFault, Unreadable
 from core.formats import Table
 from core.records import SOURCES, NewSample, Source
 from core.registry import content_hash, make, member_ids
 from core.store import projects, samples, verdicts
 from core.store.db import now
 from core.store.samples import Filter
+from core.tasks.base import InputField, Task
 from core.text import normalise
 
 MAX_LABEL = 200
@@ -29,8 +32,15 @@ MANY_LABELS = 50
 N_NAMED = 5
 """Labels that a fault names before it counts the rest."""
 
-Row = tuple[int, str, str | None]
-"""A row's number, text and label."""
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row of a file that can be a sample: its number, inputs, main text and label."""
+
+    number: int
+    inputs: Mapping[str, Any]
+    text: str
+    label: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +78,41 @@ def read_table(name: str, data: bytes) -> Table:
     return formats.read_table(name, data)
 
 
-def guess_columns(table: Table) -> tuple[str | None, str | None]:
-    """Return the likely text and label columns of a file."""
-    return formats.guess_columns(table.columns)
+def fields(project: str) -> tuple[InputField, ...]:
+    """Return what a file may hold for a project's task: the input fields, and last the label."""
+    task = task_of(project)
+    return (*task.fields, task.answer)
+
+
+def columns_for(
+    project: str,
+    table: Table,
+    mapping: str | None = None,
+    text: str | None = None,
+    label: str | None = None,
+) -> dict[str, tuple[str, ...]]:
+    """Return which columns hold which field: as said, and for the rest guessed.
+
+    `mapping` is `field=column,...`, `text` the main text's column and `label` the label's.
+
+    Raises:
+        Problem: a field that the task does not have.
+    """
+    task = task_of(project)
+    said = columns.said(task, mapping) if mapping is not None else {}
+    if text is not None:
+        said[task.fields[0].name] = (text,)
+    if label is not None:
+        said[task.answer.name] = (label,)
+    used = {column for some in said.values() for column in some}
+    guessed = columns.guessed(task, table.columns)
+    return {name: some for name, some in guessed.items() if not used & set(some)} | said
+
+
+def columns_in_words(project: str, taken: Columns) -> str:
+    """Return which columns are taken for what, as a report says it."""
+    told = columns.in_words(taken)
+    return told if task_of(project).answer.name in taken else f"{told}, no label"
 
 
 def check_split(split: str) -> str:
@@ -91,13 +133,14 @@ def check_split(split: str) -> str:
 def prepare(
     project: str,
     table: Table,
-    text_column: str,
-    label_column: str | None,
+    taken: Columns,
     split: str,
     source: Source,
     skip_bad_rows: bool = False,
 ) -> Prepared:
     """Look at a file as it would be imported, without writing anything.
+
+    `taken` says which columns hold which field; without one for the label, no row has any.
 
     Raises:
         BadFile: a column that the file does not have.
@@ -105,24 +148,19 @@ def prepare(
     """
     split = check_split(split)
     _check_place(project, split, source)
-    for column in (text_column, label_column):
-        if column is not None and column not in table.columns:
-            raise BadFile(
-                f"{table.name} has no column {column!r}.", f"It has: {', '.join(table.columns)}."
-            )
-    if text_column == label_column:
-        raise BadFile(f"{text_column!r} cannot be both the text and the label.")
-    known = task_of(project).label_names
+    task = task_of(project)
+    columns.checked(task, table.name, table.columns, taken)
+    known = task.label_names
     may_add = not known and split == "train"
     if not known and not may_add:
         raise Problem("The task has no labels yet.", "Import its train file first, or name them.")
-    read = _read_rows(table, text_column, label_column, known, split, source)
+    read = _read_rows(task, table, taken, split, source)
     stopping = list(read.faults)
     rows, warnings, leaked = _sift(project, read.good, split, source)
     if not rows and not stopping:
         stopping.append(RowFault("no rows" if not leaked else "every row is in a test split"))
-    labels = known or tuple(sorted({label for _, _, label in rows if label is not None}))
-    counts = Counter(label for _, _, label in rows if label is not None)
+    labels = known or task.in_order(row.label for row in rows if row.label is not None)
+    counts = Counter(row.label for row in rows if row.label is not None)
     warnings += _class_warnings(project, labels, counts, split)
     is_skipping = skip_bad_rows and bool(rows)
     left_out = sorted({n for fault in stopping for n in fault.rows} | set(leaked))
@@ -248,27 +286,34 @@ class _Read:
     faults: list[RowFault]
 
 
-def _read_rows(
-    table: Table, text_column: str, label_column: str | None, known: Sequence[str], split: str,
-    source: str,
-) -> _Read:  # fmt: skip
-    names = set(known)
+def _read_rows(task: Task, table: Table, taken: Columns, split: str, source: str) -> _Read:
     uneven = {number for fault in table.faults for number in fault.rows}
-    good: list[Row] = []
     faults: dict[str, list[int]] = defaultdict(list)
-    outside: dict[str, list[int]] = defaultdict(list)
+    read: list[tuple[int, dict[str, Any], str | None]] = []
+    answer_column = next(iter(taken.get(task.answer.name, ())), None)
     for number, row in enumerate(table.rows, start=table.first_row):
         if not row or number in uneven:
             continue
-        text, label = row.get(text_column), row.get(label_column) if label_column else None
-        label = (label or "").strip() or None
-        fault = _fault(text, label, split, source)
-        if fault:
-            faults[fault].append(number)
-        elif label is not None and names and label not in names:
+        answer = ((row.get(answer_column) if answer_column else None) or "").strip() or None
+        try:
+            inputs = task.read_inputs(columns.cells(task, row, taken))
+            if fault := _fault(inputs, answer, split, source):
+                raise Unreadable(fault)
+        except Unreadable as error:
+            faults[str(error)].append(number)
+        else:
+            read.append((number, inputs, answer))
+    good, outside = [], defaultdict(list)
+    labels = task.read_labels([answer for *_, answer in read], [inputs for _, inputs, _ in read])
+    for (number, inputs, _), label in zip(read, labels, strict=True):
+        if isinstance(label, Unreadable):
+            faults[str(label)].append(number)
+        elif label is not None and len(label) > MAX_LABEL:
+            faults[f"a label of more than {MAX_LABEL} characters"].append(number)
+        elif label is not None and task.label_names and label not in task.label_names:
             outside[label].append(number)
-        elif text is not None:
-            good.append((number, text, label))
+        else:
+            good.append(Row(number, inputs, task.text_of(inputs), label))
     found = [*table.faults, *(RowFault(what, tuple(rows)) for what, rows in faults.items())]
     return _Read(good, [*found, *_outside(outside)])
 
@@ -283,15 +328,16 @@ def _outside(labels: Mapping[str, Sequence[int]]) -> Iterator[RowFault]:
         yield RowFault(what, tuple(others))
 
 
-def _fault(text: str | None, label: str | None, split: str, source: str) -> str | None:
-    if fault := formats.text_fault(text):
-        return fault
-    if label is None:
+def _fault(inputs: Mapping[str, Any], answer: str | None, split: str, source: str) -> str | None:
+    """Return what is wrong with what a row holds, whatever it means."""
+    for value in inputs.values():
+        for text in value if isinstance(value, list) else [value]:
+            if fault := formats.text_fault(text):
+                return fault
+    if answer is None:
         may_be_without = split == "train" and source == "human"
         return None if may_be_without else "no label (only human train rows may come without)"
-    if len(label) > MAX_LABEL:
-        return f"a label of more than {MAX_LABEL} characters"
-    return formats.broken(label)
+    return formats.broken(answer)
 
 
 def _sift(
@@ -305,23 +351,23 @@ def _sift(
     labels: dict[str, set[str]] = defaultdict(set)
     kept, leaked, twice = [], [], []
     for row in rows:
-        text = normalise(row[1])
+        text = normalise(row.text)
         if split == "train" and text in tests:
-            leaked.append(row[0])
+            leaked.append(row.number)
             continue
         if text in seen or (split == "train" and source == "human" and text in trains):
-            twice.append(row[0])
-        seen.setdefault(text, row[0])
+            twice.append(row.number)
+        seen.setdefault(text, row.number)
         kept.append(row)
-        if row[2] is not None:
-            labels[text].add(row[2])
+        if row.label is not None:
+            labels[text].add(row.label)
     warnings = []
     if leaked:
         what = "the same text is in a test split: kept out of train"
         warnings.append(RowFault(what, tuple(leaked), fatal=False))
     if twice:
         warnings.append(RowFault("exact duplicates of other rows", tuple(twice), fatal=False))
-    differing = tuple(row[0] for row in kept if len(labels[normalise(row[1])]) > 1)
+    differing = tuple(row.number for row in kept if len(labels[normalise(row.text)]) > 1)
     if differing:
         what = "the same text with different labels"
         warnings.append(RowFault(what, differing, fatal=False))
@@ -364,12 +410,11 @@ def _listed(labels: Sequence[str]) -> str:
 
 
 def _new_sample(file: str, row: Row, split: str, source: Source) -> NewSample:
-    number, text, label = row
     return NewSample(
-        inputs={"text": text},
-        text=text,
-        label=label,
+        inputs=dict(row.inputs),
+        text=row.text,
+        label=row.label,
         source=source,
         split=split,
-        provenance={"file": Path(file).name, "row": number},
+        provenance={"file": Path(file).name, "row": row.number},
     )

@@ -64,7 +64,8 @@ def work(folder: Path, plan: Mapping[str, Any], outbox: Outbox, paused: threadin
     for settings, trials in by_student.items():
         student = from_json(Student, json.loads(settings))
         outbox.put("progress", {"doing": f"encoding {len(rows):,} texts"})
-        features = student.encode([row.text for row in rows], Path(plan["cache"]))
+        runs = [task.examples(row.inputs) for row in rows]
+        features = student.encode(runs, task.head, Path(plan["cache"]))
         outbox.put("progress", {"doing": "training"})
         requests = [_request(task, rows, draws, trial) for trial in trials]
         started = time.perf_counter()
@@ -114,7 +115,7 @@ class _Tests:
             probabilities = student.predict(fitted, features, numbers)
             best = probabilities.argmax(axis=1)
             names = [self._task.label_names[i] for i in best]
-            found = self._task.score([self._rows[i].label for i in numbers], names)
+            found = self._task.score([self._rows[i].label for i in numbers], names, probabilities)
             if split == "test":
                 scores |= found
                 predicted, chances = best, probabilities.max(axis=1)

@@ -69,6 +69,13 @@ class FewShot(Strategy):
             "n_items": self.n_items,
             "examples": [plan.task.item_json(row.inputs, row.label) for row in rows],
         }
+        if about := plan.task.about_label(label):
+            asked["about_the_label"] = about
+        if len(plan.task.fields) > 1:
+            asked["fields_of_an_item"] = {
+                field.name: field.about if field.is_required else f"{field.about}; may be empty"
+                for field in plan.task.fields
+            }
         if any(row.label != label for row in rows):
             asked["about_the_examples"] = _OTHERS
         guidelines = plan.guidelines.strip()

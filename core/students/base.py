@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -13,14 +12,37 @@ import numpy as np
 
 from core.errors import Problem
 from core.registry import Member
-from core.tasks.base import Head
+from core.tasks.base import Example, Head
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """What a student knows of samples: `values` has one row per example, whatever its label.
+
+    Sample i owns the examples `offsets[i]` to `offsets[i + 1]`: one, or one per option.
+    """
+
+    values: Any
+    offsets: np.ndarray
+    head: Head
+
+    def examples_of(self, samples: np.ndarray) -> np.ndarray:
+        """Return the numbers of the examples of samples, sample by sample."""
+        starts, sizes = self.offsets[samples], self.sizes_of(samples)
+        before = np.cumsum(sizes) - sizes
+        return np.arange(sizes.sum()) + np.repeat(starts - before, sizes)
+
+    def sizes_of(self, samples: np.ndarray) -> np.ndarray:
+        """Return how many examples each of some samples owns."""
+        return np.diff(self.offsets)[samples]
 
 
 @dataclass(frozen=True, slots=True)
 class FitRequest:
-    """One training: rows of the features, a target index per row, weights, and a seed.
+    """One training: samples of the features, a target index per sample, weights, and a seed.
 
-    `n_classes` is the number of the task's labels; a class without rows is never predicted.
+    `n_classes` is the number of the task's labels; a class without rows is never predicted. With
+    the head `choice` a target is the place of the right option.
     """
 
     key: str
@@ -50,21 +72,40 @@ class Student(Member):
     def fingerprint(self) -> str:
         """Return a hash of what numbers depend on outside the settings, such as encoder files."""
 
-    @abstractmethod
     def encode(
         self,
-        texts: Sequence[str],
+        runs: Sequence[Sequence[Example]],
+        head: Head,
         cache: Path | None = None,
         progress: Callable[[int, int], None] | None = None,
-    ) -> Any:
-        """Return features of the texts, in order; labels are never inside.
+    ) -> Features:
+        """Return features of samples, each a run of examples, in order; labels are never inside.
 
         `cache` is a folder where expensive features are kept by content; `progress` is called
         with (done, total) texts where this takes long.
+
+        Raises:
+            Problem: the student has no such head.
         """
+        if head not in self.heads:
+            raise Problem(
+                f"{self.title} cannot learn this kind of task.", "Choose another student."
+            )
+        examples = [example for run in runs for example in run]
+        offsets = np.concatenate([[0], np.cumsum([len(run) for run in runs], dtype=np.int64)])
+        return Features(self.read(examples, cache, progress), offsets.astype(np.int64), head)
 
     @abstractmethod
-    def fit(self, features: Any, requests: Sequence[FitRequest]) -> Iterator[Fitted]:
+    def read(
+        self,
+        examples: Sequence[Example],
+        cache: Path | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Any:
+        """Return one row of features per example, in order."""
+
+    @abstractmethod
+    def fit(self, features: Features, requests: Sequence[FitRequest]) -> Iterator[Fitted]:
         """Train one model per request and yield each as it is done.
 
         Raises:
@@ -72,64 +113,5 @@ class Student(Member):
         """
 
     @abstractmethod
-    def predict(self, fitted: Fitted, features: Any, rows: np.ndarray) -> np.ndarray:
+    def predict(self, fitted: Fitted, features: Features, rows: np.ndarray) -> np.ndarray:
         """Return probabilities of shape (rows, n_classes), float32, rows summing to 1."""
-
-
-def _one_thread() -> AbstractContextManager[Any]:
-    """Keep linear algebra to one thread: sums split over several round otherwise.
-
-    Other workers also need the cores.
-    """
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
-
-    return threadpool_limits(1)
-
-
-@dataclass(frozen=True, slots=True)
-class LogisticHead:
-    """Multinomial logistic regression over the classes that a request's rows hold.
-
-    Where nothing can be learned, because the rows hold one class or no feature, the classifier
-    is None and the answer is always `shares`, the weighted share of each class in the rows.
-    """
-
-    classes: np.ndarray
-    shares: np.ndarray
-    classifier: Any | None
-    n_classes: int
-
-    @classmethod
-    def fit(cls, features: Any, request: FitRequest, c: float, max_iter: int) -> LogisticHead:
-        """Fit on the features of a request's rows, dense or sparse, of shape (rows, d).
-
-        `c` is the inverse of the L2 penalty's strength, as in scikit-learn.
-        """
-        from sklearn.linear_model import LogisticRegression
-
-        if not len(request.targets):
-            raise Problem(f"Trial {request.key} has no rows to learn from.")
-        weights = np.ones(len(request.targets)) if request.weights is None else request.weights
-        classes = np.unique(request.targets)
-        shares = np.bincount(request.targets, weights, minlength=request.n_classes)
-        classifier = None
-        if len(classes) > 1 and features.shape[1]:
-            classifier = LogisticRegression(C=c, max_iter=max_iter)
-            with _one_thread():
-                classifier.fit(features, request.targets, sample_weight=request.weights)
-        return cls(classes, shares / shares.sum(), classifier, request.n_classes)
-
-    @property
-    def n_steps(self) -> int:
-        """Return the iterations that the solver took."""
-        return 0 if self.classifier is None else int(self.classifier.n_iter_.max())
-
-    def predict(self, features: Any) -> np.ndarray:
-        """Return probabilities of shape (rows, n_classes), float32; an unseen class has 0."""
-        if self.classifier is None:
-            return np.tile(self.shares.astype(np.float32), (features.shape[0], 1))
-        probabilities = np.zeros((features.shape[0], self.n_classes), dtype=np.float32)
-        if features.shape[0]:
-            with _one_thread():
-                probabilities[:, self.classes] = self.classifier.predict_proba(features)
-        return probabilities

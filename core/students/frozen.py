@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from pydantic import Field
 
 from core import encoders
-from core.students.base import FitRequest, Fitted, LogisticHead, Student
-from core.tasks.base import Head
+from core.students._heads import fit_head, head_probabilities
+from core.students.base import Features, FitRequest, Fitted, Student
+from core.tasks.base import Example, Head
 
 MAX_ITER = 1000
 
@@ -20,7 +21,7 @@ class Frozen(Student):
     """A sentence encoder that is not trained, and a logistic regression on its vectors."""
 
     title: ClassVar[str] = "Frozen sentence encoder + logistic regression"
-    heads: ClassVar[tuple[Head, ...]] = ("class",)
+    heads: ClassVar[tuple[Head, ...]] = ("class", "choice")
 
     encoder: str = Field(
         default=encoders.EMBEDDED,
@@ -58,20 +59,32 @@ class Frozen(Student):
         """
         return encoders.fingerprint(self._encoder)
 
-    def encode(
+    def read(
         self,
-        texts: Sequence[str],
+        examples: Sequence[Example],
         cache: Path | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> np.ndarray:
-        """Return the vectors of the texts, float32 of shape (texts, d).
+        """Return the vectors of the texts, float32 of shape (examples, d).
+
+        A text with an answer gets 3 d + 1 features: the answer's vector, the product and the
+        distance of both by coordinate, and their cosine.
 
         Raises:
             Problem: the encoder is not there, is not the file it should be, or cannot be read.
         """
-        return encoders.encode(self._encoder, texts, cache, progress=progress)
+        answers = [example.answer for example in examples if example.answer is not None]
+        # All at once, so that the encoder is loaded once and a question is encoded once.
+        texts = [example.text for example in examples] + answers
+        vectors = encoders.encode(self._encoder, texts, cache, progress=progress)
+        asked, answered = vectors[: len(examples)], vectors[len(examples) :]
+        if not answers:
+            return asked
+        product = asked * answered
+        cosine = product.sum(axis=1, keepdims=True)
+        return np.hstack([answered, product, np.abs(asked - answered), cosine])
 
-    def fit(self, features: Any, requests: Sequence[FitRequest]) -> Iterator[Fitted]:
+    def fit(self, features: Features, requests: Sequence[FitRequest]) -> Iterator[Fitted]:
         """Train one model per request and yield each as it is done; `n_steps` are iterations.
 
         Raises:
@@ -79,14 +92,15 @@ class Frozen(Student):
         """
         for request in requests:
             # In float32 the solver stops where rounding, not the gradient, ends its progress.
-            rows = features[request.rows].astype(np.float64)
-            head = LogisticHead.fit(rows, request, self.C, MAX_ITER)
+            values = features.values[features.examples_of(request.rows)].astype(np.float64)
+            sizes = features.sizes_of(request.rows)
+            head = fit_head(features.head, values, sizes, request, self.C, MAX_ITER)
             yield Fitted(request.key, head, head.n_steps)
 
-    def predict(self, fitted: Fitted, features: Any, rows: np.ndarray) -> np.ndarray:
+    def predict(self, fitted: Fitted, features: Features, rows: np.ndarray) -> np.ndarray:
         """Return probabilities of shape (rows, n_classes), float32, rows summing to 1."""
-        head: LogisticHead = fitted.model
-        return head.predict(features[rows].astype(np.float64))
+        values = features.values[features.examples_of(rows)].astype(np.float64)
+        return head_probabilities(fitted.model, values, features, rows)
 
     @property
     def _encoder(self) -> encoders.Encoder:

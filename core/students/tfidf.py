@@ -17,8 +17,13 @@ from pydantic import Field
 
 from core.errors import Problem
 from core.registry import content_hash
-from core.students.base import FitRequest, Fitted, LogisticHead, Student
-from core.tasks.base import Head
+from core.students._heads import ChoiceHead, LogisticHead, fit_head, head_probabilities
+from core.students.base import Features, FitRequest, Fitted, Student
+from core.tasks.base import Example, Head
+from core.text import words
+
+SHARED = "_shared_with_the_question_"
+"""Stands for a word that an answer and its question share."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +32,7 @@ class TfidfModel:
 
     columns: np.ndarray
     weighting: Any
-    head: LogisticHead
+    head: LogisticHead | ChoiceHead
 
 
 def weigh(weighting: Any, counts: Any) -> Any:
@@ -40,7 +45,7 @@ class Tfidf(Student):
     """Weighted counts of words and phrases, and a logistic regression on them."""
 
     title: ClassVar[str] = "Word counts (TF-IDF) + logistic regression"
-    heads: ClassVar[tuple[Head, ...]] = ("class",)
+    heads: ClassVar[tuple[Head, ...]] = ("class", "choice")
 
     ngram_max: int = Field(
         default=2, ge=1, le=3, description="longest phrase that is counted, in words"
@@ -59,32 +64,35 @@ class Tfidf(Student):
         """Return a constant: numbers depend on nothing outside the settings."""
         return content_hash(self.id())
 
-    def encode(
+    def read(
         self,
-        texts: Sequence[str],
+        examples: Sequence[Example],
         cache: Path | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> Any:
-        """Return the counts of every n-gram of the texts, a CSR matrix of shape (texts, n-grams).
+        """Return the counts of every n-gram, a CSR matrix of shape (examples, n-grams).
 
-        Accents are stripped; a word has at least two letters or digits. Nothing is cached:
-        20,000 tweets take less than a second.
+        Accents are stripped; a word has at least two letters or digits. Of a text with an answer
+        the answer is counted, with a mark for each word that the text has too: what the text alone
+        says is the same for each of its answers. Nothing is cached: 20,000 tweets take less than a
+        second.
 
         Raises:
             Problem: no text holds a word.
         """
+        del cache, progress
         from sklearn.feature_extraction.text import CountVectorizer
 
         counter = CountVectorizer(ngram_range=(1, self.ngram_max), strip_accents="unicode")
         try:
-            return counter.fit_transform(texts)
+            return counter.fit_transform(map(_counted, examples))
         except ValueError as error:
             raise Problem(
                 "No text holds a word of two letters or more, so there is nothing to count.",
                 "Choose another student.",
             ) from error
 
-    def fit(self, features: Any, requests: Sequence[FitRequest]) -> Iterator[Fitted]:
+    def fit(self, features: Features, requests: Sequence[FitRequest]) -> Iterator[Fitted]:
         """Train one model per request and yield each as it is done; `n_steps` are iterations.
 
         Raises:
@@ -93,17 +101,25 @@ class Tfidf(Student):
         from sklearn.feature_extraction.text import TfidfTransformer
 
         for request in requests:
-            counts = features[request.rows]
+            counts = features.values[features.examples_of(request.rows)]
+            sizes = features.sizes_of(request.rows)
             columns = np.unique(counts.indices)
             counts = counts[:, columns]
             weighting = TfidfTransformer(sublinear_tf=True)
             if columns.size:
                 weighting.fit(counts)
-            head = LogisticHead.fit(weigh(weighting, counts), request, self.C, self.max_iter)
+            values = weigh(weighting, counts)
+            head = fit_head(features.head, values, sizes, request, self.C, self.max_iter)
             yield Fitted(request.key, TfidfModel(columns, weighting, head), head.n_steps)
 
-    def predict(self, fitted: Fitted, features: Any, rows: np.ndarray) -> np.ndarray:
+    def predict(self, fitted: Fitted, features: Features, rows: np.ndarray) -> np.ndarray:
         """Return probabilities of shape (rows, n_classes), float32, rows summing to 1."""
         model: TfidfModel = fitted.model
-        counts = features[rows][:, model.columns]
-        return model.head.predict(weigh(model.weighting, counts))
+        counts = features.values[features.examples_of(rows)][:, model.columns]
+        return head_probabilities(model.head, weigh(model.weighting, counts), features, rows)
+
+
+def _counted(example: Example) -> str:
+    if example.answer is None:
+        return example.text
+    return " ".join([example.answer, *[SHARED] * len(words(example.answer) & words(example.text))])

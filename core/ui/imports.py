@@ -11,11 +11,12 @@ import streamlit as st
 from core.actions import data, exports, imports
 from core.actions.imports import Imported, Prepared
 from core.errors import RowFault
+from core.formats import Table
 from core.records import SOURCES, Project
 from core.ui import frame, look
 
 FIRST_ROWS = 8
-NO_COLUMN = "(none: the texts have no labels)"
+NO_COLUMN = "(none)"
 OTHER = "another test set"
 
 
@@ -29,24 +30,17 @@ def show(project: str) -> None:
         _earlier(project)
         return
     table = imports.read_table(file.name, file.getvalue())
-    guessed = imports.guess_columns(table)
-    columns = list(table.columns)
+    taken = _columns(project, table)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        text = st.selectbox("Text column", columns, width=220,
-                            index=columns.index(guessed[0]) if guessed[0] else 0)  # fmt: skip
-        label = st.selectbox("Label column", [NO_COLUMN, *columns], width=220,
-                             index=columns.index(guessed[1]) + 1 if guessed[1] else 0)  # fmt: skip
         source = st.selectbox("Source", SOURCES, width=170,
                               help="synthetic: an LLM wrote text and label; llm-labelled: a human"
                               " text that an LLM labelled. Both arrive pending.")  # fmt: skip
         split = _split_choice()
-    prepared = imports.prepare(project, table, text, None if label == NO_COLUMN else label, split,
-                            source)  # fmt: skip
+    prepared = imports.prepare(project, table, taken, split, source)
     if prepared.faults and st.checkbox(
         "Import without the bad rows", key=f"skip_{number}", help="The others come in all the same."
     ):
-        column = None if label == NO_COLUMN else label
-        prepared = imports.prepare(project, table, text, column, split, source, skip_bad_rows=True)
+        prepared = imports.prepare(project, table, taken, split, source, skip_bad_rows=True)
     _look_at(prepared)
     n = len(prepared.rows)
     if st.button(f"Import {n:,} rows into {look.plain(split)}", type="primary", key=f"go_{number}",
@@ -57,6 +51,28 @@ def show(project: str) -> None:
             done = imports.import_rows(project, prepared, again=False)
         st.session_state["import_report"] = (table.name, split, done)
         st.rerun()
+
+
+def _columns(project: str, table: Table) -> dict[str, tuple[str, ...]]:
+    """Ask which columns hold which field of the task, the likely ones chosen already."""
+    guessed = imports.columns_for(project, table)
+    there = list(table.columns)
+    taken: dict[str, tuple[str, ...]] = {}
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        for field in imports.fields(project):
+            title, key = f"{field.title} column", f"column_{field.name}_{hash(table.columns)}"
+            first = guessed.get(field.name, ())
+            if field.is_list:
+                chosen = st.multiselect(f"{title}s", there, list(first), key=key, width=330,
+                                        help=field.about)  # fmt: skip
+                taken[field.name] = tuple(chosen)
+                continue
+            may_lack = not field.is_required
+            choices = [NO_COLUMN, *there] if may_lack else there
+            place = choices.index(first[0]) if first else 0
+            column = st.selectbox(title, choices, place, key=key, width=220, help=field.about)
+            taken[field.name] = () if column == NO_COLUMN else (column,)
+    return {name: some for name, some in taken.items() if some}
 
 
 def test_split(project: str, counts: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:

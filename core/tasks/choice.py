@@ -1,0 +1,132 @@
+"""Multiple choice: a question, perhaps a passage, and two to eight options, one of them right.
+
+The label is the letter of the right option, so that asking for a label asks for a place, and the
+places of right answers can be balanced.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+from core.errors import Unreadable
+from core.tasks.base import Example, Head, InputField, Metric, Task
+
+LETTERS = "ABCDEFGH"
+FEWEST = 2
+
+
+class Choice(Task):
+    """A question with options; the label is the letter of the right one."""
+
+    title: ClassVar[str] = "Multiple choice"
+    head: ClassVar[Head] = "choice"
+    fields: ClassVar[tuple[InputField, ...]] = (
+        InputField("question", "Question", "what is asked", called=("text", "sentence", "goal")),
+        InputField(
+            "options", "Options", "what may be answered: a list, or a column each", is_list=True,
+            called=("choices", "answers", "endings", "alternatives"),
+        ),
+        InputField(
+            "passage", "Passage", "a text that the answer follows from", is_required=False,
+            called=("context", "article", "paragraph"),
+        ),
+    )  # fmt: skip
+    answer: ClassVar[InputField] = InputField(
+        "answer", "Answer", "the right option: its letter, number or text", is_required=False,
+        called=("label", "answerkey", "correct", "answer_index", "gold"),
+    )  # fmt: skip
+    metrics: ClassVar[Mapping[str, Metric]] = {"accuracy": Metric("Accuracy")}
+
+    def read_inputs(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Return question, options and passage.
+
+        Raises:
+            Unreadable: one is missing, there are fewer than two or more than eight options, or two
+                are alike.
+        """
+        made = super().read_inputs(given)
+        n = len(made["options"])
+        if not FEWEST <= n <= len(LETTERS):
+            raise Unreadable(f"not {FEWEST} to {len(LETTERS)} options")
+        if len({option.casefold() for option in made["options"]}) < n:
+            raise Unreadable("two options that are alike")
+        return made
+
+    def read_labels(
+        self, answers: Sequence[str | None], inputs: Sequence[Mapping[str, Any]]
+    ) -> list[str | Unreadable | None]:
+        """Return letters from letters, texts of options, or numbers.
+
+        Numbers count from 1 where none is 0 and one equals a number of options, else from 0.
+        """
+        numbers = [
+            (int(answer), len(given["options"]))
+            for answer, given in zip(answers, inputs, strict=True)
+            if answer is not None and answer.strip().isdecimal()
+            and answer.strip() not in given["options"]
+        ]  # fmt: skip
+        has_zero = any(number == 0 for number, _ in numbers)
+        first = int(not has_zero and any(number >= n for number, n in numbers))
+        made: list[str | Unreadable | None] = []
+        for answer, given in zip(answers, inputs, strict=True):
+            try:
+                made.append(None if answer is None else _letter(answer, given["options"], first))
+            except Unreadable as error:
+                made.append(error)
+        return made
+
+    def read_label(self, answer: str, inputs: Mapping[str, Any]) -> str:
+        """Return the letter of one answer; a number counts from 0.
+
+        Raises:
+            Unreadable: it names no option.
+        """
+        return _letter(answer, inputs["options"], 0)
+
+    def in_order(self, labels: Iterable[str]) -> tuple[str, ...]:
+        """Return every letter up to the last one that was found."""
+        last = max((LETTERS.index(label) for label in labels), default=-1)
+        return tuple(LETTERS[: last + 1])
+
+    def check(self, label: str, inputs: Mapping[str, Any] | None = None) -> str | None:
+        """Return what is wrong with a letter, or with it for so many options."""
+        if fault := super().check(label):
+            return fault
+        if inputs is not None and LETTERS.index(label) >= len(inputs["options"]):
+            return f"{label} names none of the {len(inputs['options'])} options"
+        return None
+
+    def examples(self, inputs: Mapping[str, Any]) -> list[Example]:
+        """Return the question, after its passage, with each option."""
+        passage = inputs.get("passage")
+        asked = f"{passage}\n\n{inputs['question']}" if passage else str(inputs["question"])
+        return [Example(asked, option) for option in inputs["options"]]
+
+    def about_label(self, label: str) -> str:
+        """Return which place the right option stands at."""
+        return f"The right option is number {LETTERS.index(label) + 1} of the list."
+
+    def score(
+        self, gold: Sequence[str], predicted: Sequence[str], chances: np.ndarray | None = None
+    ) -> dict[str, Any]:
+        """Return accuracy, and by place of the right answer what every kind with classes has."""
+        # The places differ from item to item, so their ranking means nothing.
+        del chances
+        return self.classification(gold, predicted, None)
+
+
+def _letter(answer: str, options: Sequence[str], first: int) -> str:
+    text = answer.strip()
+    if text in options:
+        return LETTERS[options.index(text)]
+    if len(text) == 1 and text.upper() in LETTERS[: len(options)]:
+        return text.upper()
+    if text.isdecimal() and 0 <= int(text) - first < len(options):
+        return LETTERS[int(text) - first]
+    alike = [i for i, option in enumerate(options) if option.casefold() == text.casefold()]
+    if len(alike) == 1:
+        return LETTERS[alike[0]]
+    raise Unreadable(f"an answer that names none of its options ({text[:60]!r})")
