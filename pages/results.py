@@ -21,8 +21,9 @@ study = asked.selectbox(
     "Study", list(studies), format_func=studies.__getitem__, key="study", bind="query-params",
     width=330,
 )  # fmt: skip
+titles = results.metric_titles(project.id, study)
 metric = asked.selectbox(
-    "Metric", list(results.METRICS), format_func=results.METRICS.__getitem__, key="metric",
+    "Metric", list(titles), format_func=titles.__getitem__, key="metric",
     bind="query-params", width=190,
 )  # fmt: skip
 axis = asked.selectbox(
@@ -30,7 +31,7 @@ axis = asked.selectbox(
     bind="query-params", width=260,
 )  # fmt: skip
 label = None
-if metric == "class_f1":
+if metric == results.CLASS_F1:
     label = asked.selectbox(
         "Class", results.labels(project.id, study), key="label", bind="query-params", width=200
     )

@@ -183,7 +183,7 @@ def test_curate_with_keys(app, browser):
     press(tab, "x")
     press(tab, "u")
     tab.keyboard.press("e")
-    box = tab.get_by_role("textbox", name=re.compile("Mend the text"))
+    box = tab.get_by_role("textbox", name=re.compile("^Text$"))
     box.fill("a better text about something else")
     before = shown(tab)
     box.press("Control+Enter")

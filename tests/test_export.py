@@ -154,7 +154,7 @@ def test_an_export_says_where_every_sample_comes_from(project: str, session: Ses
     machine = samples.page(
         session.database, project, Filter(source="synthetic", status="pending"), 1
     )
-    curate.edit(project, "Ben", machine[0].id, 0, "written by a model and a person")
+    curate.edit(project, "Ben", machine[0].id, 0, {"text": "written by a model and a person"})
     rows = {row["id"]: row for row in map(json.loads, exported(project, ".jsonl").splitlines())}
     assert len(rows) == 151
     assert tuple(rows[human.id]) == exports.EXPORT_COLUMNS

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from core.actions import review
 from core.actions.imports import judge
 from core.actions.session import here, task_of
 from core.checks.base import Item
-from core.errors import Missing, Problem
+from core.errors import Missing, Problem, Unreadable
 from core.records import Decision, Sample, Verdict
 from core.store import decisions, runs, samples, verdicts
 from core.store.samples import Filter as Filter  # noqa: PLC0414  the ui asks for it here
@@ -76,22 +77,28 @@ def reject(
 
 
 def edit(
-    project: str, annotator: str, sample: str, revision: int, text: str,
+    project: str, annotator: str, sample: str, revision: int, given: Mapping[str, Any],
     seconds: float | None = None,
 ) -> int:  # fmt: skip
-    """Accept a pseudo-sample with another text, which every check judges anew.
+    """Accept a pseudo-sample with other inputs, whose main text every check judges anew.
 
     Raises:
-        Problem: no text, or one that equals or nearly equals a test text.
+        Problem: a field is missing or wrong, does not fit the label, or the main text equals or
+            nearly equals a test text.
         Stale: the annotator had decided on this card already; nothing was written.
     """
-    if not text.strip():
-        raise Problem("A sample needs a text.", "Reject it instead.")
+    task = task_of(project)
+    try:
+        inputs = task.read_inputs(given)
+    except Unreadable as error:
+        raise Problem(f"This sample has {error}.", "Reject it instead.") from error
+    text = task.text_of(inputs)
     database = here().database
     before = samples.get(database, project, sample)
     if before.source == "human" or before.split != "train":
         raise Problem("Only pseudo-samples can be edited.", "Leave the row out instead.")
-    inputs = {**before.inputs, task_of(project).fields[0].name: text}
+    if before.label is not None and (fault := task.check(before.label, inputs)):
+        raise Problem(fault)
     item = Item(sample, text, before.label)
     others = [Item(*row) for row in samples.texts(database, project) if row[0] != sample]
     found = judge(others, [item])
@@ -147,9 +154,8 @@ def grid(project: str, filter_: Filter, after: int = 0, limit: int = GRID) -> li
     database = here().database
     page = samples.page(database, project, filter_, limit, after)
     found = verdicts.of(database, project, [sample.id for sample in page])
-    return [
-        review.Card(sample, sample.revision, tuple(found.get(sample.id, ()))) for sample in page
-    ]
+    task = task_of(project)
+    return [review.card(task, sample, sample.revision, found.get(sample.id, ())) for sample in page]
 
 
 def decide_many(

@@ -22,17 +22,15 @@ from core.statistics import Estimate
 from core.store import pools, studies
 from core.tasks.base import Task
 
-METRICS = {
-    "accuracy": "Accuracy",
-    "macro_f1": "Macro-F1",
-    "weighted_f1": "Weighted F1",
-    "class_f1": "F1 of one class",
-}
+CLASS_F1 = "class_f1"
+"""The metric that is asked for one class at a time."""
 AXES = {
     "synthetic_share": "Synthetic share of rows",
     "money_share": "Synthetic share of money",
     "n_synthetic": "Synthetic rows",
 }
+SPOKEN_METRICS = ("accuracy", "macro_f1", "weighted_f1")
+"""Figures that a table of trials has for every kind of task."""
 MIX_DISTANCE = 0.1
 """Distance of two class mixes from which a note is due."""
 Axis = Literal["synthetic_share", "money_share", "n_synthetic"]
@@ -42,7 +40,8 @@ Axis = Literal["synthetic_share", "money_share", "n_synthetic"]
 class Point:
     """One cell of a study: where it lies, its mean with interval, and each seed's trial.
 
-    `n_behind` is None where synthetic rows were imported without saying what their prompts showed.
+    `n_behind` is None where synthetic rows were imported without saying what their prompts showed;
+    `collapsed` are the seeds whose student gives one answer to everything.
     """
 
     x: float | None
@@ -56,11 +55,15 @@ class Point:
     money_share: float | None
     cost_usd: float | None
     difference: Estimate | None
+    collapsed: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """A study as a curve, with the sentences that belong to it."""
+    """A study as a curve, with the sentences that belong to it.
+
+    `constant` is the figure of the best constant answer, None where it has none.
+    """
 
     study: Mapping[str, Any]
     metric: str
@@ -69,6 +72,13 @@ class Curve:
     human_only: Point | None
     n_test: int
     notes: tuple[str, ...]
+    constant: float | None = None
+    is_lower_better: bool = False
+
+    def best(self, points: Sequence[Point]) -> Point:
+        """Return the point with the best mean."""
+        sign = -1 if self.is_lower_better else 1
+        return max(points, key=lambda point: sign * point.estimate.mean)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,19 +92,21 @@ class Made:
 
 
 def curve(
-    project: str, study: str, metric: str = "accuracy", axis: str = "synthetic_share",
+    project: str, study: str, metric: str | None = None, axis: str = "synthetic_share",
     label: str | None = None,
 ) -> Curve:  # fmt: skip
-    """Return a study's curve in a metric over an axis.
+    """Return a study's curve in a metric (the task's main one if none is said) over an axis.
 
     Raises:
         Problem: a metric, axis or class that does not exist.
     """
-    if metric not in METRICS or axis not in AXES:
-        raise Problem(f"There is no {metric!r} over {axis!r}.")
     found = studies.get(here().database, project, study)
+    task = _task(found)
+    metric = metric or next(iter(task.metrics))
+    if metric not in (*task.metrics, CLASS_F1) or axis not in AXES:
+        raise Problem(f"There is no {metric!r} over {axis!r}.")
     rows = studies.table(here().database, project, found["id"])
-    names = _task(found).label_names
+    names = task.label_names
     if label is not None and label not in names:
         raise Problem(
             f"{label!r} is not one of the study's labels.", f"Labels: {', '.join(names)}."
@@ -115,18 +127,29 @@ def curve(
     human_only = next((point for point in points if point.n_synthetic == 0), None)
     return Curve(
         study=found,
-        metric=f"F1 of {label}" if metric == "class_f1" else METRICS[metric],
+        metric=f"F1 of {label}" if metric == CLASS_F1 else task.metrics[metric].title,
         axis=AXES[axis],
         points=tuple(points),
         human_only=human_only,
         n_test=report["n_test"],
         notes=tuple(_notes(found, rows, points, report)),
+        constant=_value(_constant(here().home, found["pool"], task), metric, label),
+        is_lower_better=metric != CLASS_F1 and task.metrics[metric].is_lower_better,
     )
+
+
+def metric_titles(project: str, study: str) -> dict[str, str]:
+    """Return the metrics of a study's task with their titles, the main one first."""
+    titles = {name: metric.title for name, metric in _task_of(project, study).metrics.items()}
+    return {**titles, CLASS_F1: "F1 of one class"}
 
 
 def table(project: str, study: str) -> list[dict[str, Any]]:
     """Return one flat row per trial, as tables, CSV and JSON show them."""
     found = train.find_study(project, study)
+    own = _task(found).metrics
+    # Scripts read these columns as they are; a kind that is measured otherwise adds its own.
+    others = [] if set(SPOKEN_METRICS) <= set(own) else [m for m in own if m not in SPOKEN_METRICS]
     return [
         {
             "study": found["name"],
@@ -139,9 +162,7 @@ def table(project: str, study: str) -> list[dict[str, Any]]:
             "money_share": _rounded(row["money_share"]),
             "cost_usd": _rounded(row["cost_usd"]),
             "seed": row["seed"],
-            "accuracy": row["scores"].get("accuracy"),
-            "macro_f1": row["scores"].get("macro_f1"),
-            "weighted_f1": row["scores"].get("weighted_f1"),
+            **{name: row["scores"].get(name) for name in (*SPOKEN_METRICS, *others)},
             "seconds": row["seconds"],
             "status": row["status"],
         }
@@ -150,7 +171,7 @@ def table(project: str, study: str) -> list[dict[str, Any]]:
 
 
 def summary(
-    project: str, study: str, metric: str = "accuracy", label: str | None = None
+    project: str, study: str, metric: str | None = None, label: str | None = None
 ) -> list[dict[str, Any]]:
     """Return one row per cell: sizes, cost, mean with limits, difference to human-only."""
     made = []
@@ -165,6 +186,7 @@ def summary(
                 "human rows in prompts": point.n_behind,
                 "cost (USD)": point.cost_usd,
                 "seeds": point.estimate.n_seeds,
+                "collapsed": len(point.collapsed),
                 found.metric: point.estimate.mean,
                 "low": point.estimate.low,
                 "high": point.estimate.high,
@@ -190,7 +212,7 @@ def summary_csv(project: str, study: str, metric: str, label: str | None = None)
 
 def labels(project: str, study: str) -> tuple[str, ...]:
     """Return the labels of a study as they were at its launch, in their order."""
-    return _task(studies.get(here().database, project, study)).label_names
+    return _task_of(project, study).label_names
 
 
 def confusion(
@@ -261,6 +283,16 @@ def _task(study: Mapping[str, Any]) -> Task:
     return from_json(Task, study["spec"]["task"])
 
 
+def _task_of(project: str, study: str) -> Task:
+    return _task(studies.get(here().database, project, study))
+
+
+@lru_cache(maxsize=8)
+def _constant(home: Path, pool: str, task: Task) -> Mapping[str, Any]:
+    gold = [row.label for row in _pool(home, pool) if row.split == "test"]
+    return task.constant_score(gold) if gold and task.label_names else {}
+
+
 def _test_rows(project: str, study: str) -> list[dict[str, Any]]:
     found = studies.get(here().database, project, study)
     rows = _pool(here().home, found["pool"])
@@ -270,15 +302,17 @@ def _test_rows(project: str, study: str) -> list[dict[str, Any]]:
 
 
 def _by_seed(cell: Sequence[Mapping[str, Any]], metric: str, label: str) -> dict[int, float]:
-    return {
+    figures = {
         row["seed"]: _value(row["scores"], metric, label) for row in cell if row["status"] == "done"
     }
+    return {seed: value for seed, value in figures.items() if value is not None}
 
 
-def _value(scores: Mapping[str, Any], metric: str, label: str) -> float:
-    if metric == "class_f1":
-        return float(scores["per_class"][label]["f1"])
-    return float(scores[metric])
+def _value(scores: Mapping[str, Any], metric: str, label: str) -> float | None:
+    """Return one figure of a score; None where it is not defined, or was not measured then."""
+    if metric == CLASS_F1:
+        return (scores.get("per_class") or {}).get(label, {}).get("f1")
+    return scores.get(metric)
 
 
 def _point(
@@ -292,7 +326,7 @@ def _point(
         x=first[axis],
         estimate=statistics.over_seeds(list(values.values())),
         by_seed=values,
-        keys={row["seed"]: row["trial"] for row in cell if row["status"] == "done"},
+        keys={row["seed"]: row["trial"] for row in cell if row["seed"] in values},
         n_human=first["n_human"],
         n_synthetic=first["n_synthetic"],
         n_behind=(
@@ -305,6 +339,11 @@ def _point(
         cost_usd=first["cost_usd"],
         difference=(
             statistics.paired(values, baseline) if baseline and values and not is_baseline else None
+        ),
+        collapsed=frozenset(
+            row["seed"]
+            for row in cell
+            if row["status"] == "done" and row["scores"].get("n_answers") == 1
         ),
     )
 
@@ -323,6 +362,10 @@ def _notes(
         notes.append(f"Fewer than {statistics.MIN_SEEDS} seeds: no interval can be given.")
     if points and not any(point.n_synthetic for point in points):
         notes.append("No synthetic data in this study: there is nothing to compare with.")
+    if n_collapsed := sum(len(point.collapsed) for point in points):
+        notes.append(
+            f"{n_collapsed} trials have collapsed (crosses): one answer to every test item."
+        )
     if n_waiting:
         notes.append(f"{n_waiting} of {len(rows)} trials are still to come.")
     for cell in study["left_out"]:

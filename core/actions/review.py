@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from core.actions.session import here, task_of
 from core.errors import Problem
@@ -11,6 +12,7 @@ from core.records import Decision, Sample, Verdict
 from core.store import decisions, samples, verdicts
 from core.store.decisions import Undone
 from core.store.samples import Filter as Filter  # noqa: PLC0414  the ui asks for it here
+from core.tasks.base import InputField, Task
 
 PAGE = 200
 """Rows of a table, and candidates looked at for the next card."""
@@ -21,11 +23,17 @@ STATUSES = ("to review", "reviewed", "unlabelled", "all")
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """A sample as it is shown to one annotator, with their own last decision on it."""
+    """A sample as it is shown to one annotator, with their own last decision on it.
+
+    `parts` are its input fields with their values, the main text first, and `choices` the labels
+    that it may have with the words of their buttons.
+    """
 
     sample: Sample
     revision: int
     verdicts: tuple[Verdict, ...]
+    parts: tuple[tuple[InputField, Any], ...]
+    choices: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +95,19 @@ def queue(
     return Queue(_card(project, annotator, found) if found else None, n_left, n_total, n_skipped)
 
 
+def card(task: Task, sample: Sample, revision: int, found: Sequence[Verdict]) -> Card:
+    """Return a sample as a card of a task."""
+    parts = tuple(
+        (field, sample.inputs[field.name]) for field in task.fields if field.name in sample.inputs
+    )
+    return Card(sample, revision, tuple(found), parts, task.choices(sample.inputs))
+
+
 def _card(project: str, annotator: str, sample: Sample) -> Card:
     database = here().database
-    return Card(
-        sample,
-        decisions.revision(database, project, sample.id, annotator),
-        tuple(verdicts.of(database, project, [sample.id]).get(sample.id, ())),
-    )
+    revision = decisions.revision(database, project, sample.id, annotator)
+    found = verdicts.of(database, project, [sample.id]).get(sample.id, ())
+    return card(task_of(project), sample, revision, found)
 
 
 def card_of(project: str, annotator: str, sample: str) -> Card:
@@ -111,7 +125,8 @@ def label(
         Stale: the annotator had decided on this card already; nothing was written.
         Problem: a label that the task does not have.
     """
-    if fault := task_of(project).check(chosen):
+    found = samples.get(here().database, project, sample)
+    if fault := task_of(project).check(chosen, found.inputs):
         raise Problem(fault)
     return decisions.decide(
         here().database,

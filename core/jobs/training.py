@@ -117,7 +117,7 @@ class _Tests:
             names = [self._task.label_names[i] for i in best]
             found = self._task.score([self._rows[i].label for i in numbers], names, probabilities)
             if split == "test":
-                scores |= found
+                scores |= found | {"n_answers": len(np.unique(best))}
                 predicted, chances = best, probabilities.max(axis=1)
             else:
                 scores[split] = found

@@ -171,6 +171,11 @@ class Task(Member):
         texts = [str(inputs[name]) for name in self.field_names() if inputs.get(name)]
         return [Example("\n\n".join(texts))]
 
+    def choices(self, inputs: Mapping[str, Any]) -> dict[str, str]:
+        """Return the labels that a sample may have, each with the words of its button."""
+        del inputs
+        return {name: name for name in self.label_names}
+
     def about_label(self, label: str) -> str:
         """Return what an item that is asked for with a label must be like, beyond the label."""
         del label

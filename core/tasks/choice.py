@@ -105,6 +105,14 @@ class Choice(Task):
         asked = f"{passage}\n\n{inputs['question']}" if passage else str(inputs["question"])
         return [Example(asked, option) for option in inputs["options"]]
 
+    def choices(self, inputs: Mapping[str, Any]) -> dict[str, str]:
+        """Return the letters of a question's options, each with its option's text."""
+        return {
+            letter: f"{letter} · {option}"
+            for letter, option in zip(LETTERS, inputs["options"], strict=False)
+            if letter in self.label_names
+        }
+
     def about_label(self, label: str) -> str:
         """Return which place the right option stands at."""
         return f"The right option is number {LETTERS.index(label) + 1} of the list."

@@ -29,11 +29,11 @@ COLUMNS = {
     "cost (USD)": st.column_config.NumberColumn(format="$%.2f"),
     "cost_usd": st.column_config.NumberColumn(format="$%.2f"),
     **dict.fromkeys(
-        [*results.METRICS.values(), "low", "high", "difference to human only", "difference low",
-         "difference high", "accuracy", "macro_f1", "weighted_f1", "probability"], FIGURE,
+        ["low", "high", "difference to human only", "difference low", "difference high",
+         "probability"], FIGURE,
     ),
 }  # fmt: skip
-"""How tables of results show their columns."""
+"""How tables of results show their columns; figures of the task's metrics come to it."""
 
 
 def headline(curve: Curve) -> None:
@@ -41,8 +41,8 @@ def headline(curve: Curve) -> None:
     mixed = [point for point in curve.points if point.n_synthetic]
     shown = [("Human only", curve.human_only)]
     if mixed:
-        top = max(mixed, key=lambda point: point.estimate.mean)
-        shown.append((f"Highest mean, {top.synthetic_share:.0%} synthetic", top))
+        top = curve.best(mixed)
+        shown.append((f"Best mean, {top.synthetic_share:.0%} synthetic", top))
         if mixed[-1].n_human == 0 and mixed[-1] is not top:
             shown.append(("All synthetic", mixed[-1]))
     with st.container(horizontal=True):
@@ -139,13 +139,20 @@ def confusion(project: str, study: str, curve: Curve) -> None:
 
 def tables(project: str, study: str, metric: str, label: str | None) -> None:
     """Show the summary by cell, and one row per trial."""
+    titles = results.metric_titles(project, study)
+    figures = dict.fromkeys([*titles, *titles.values(), f"F1 of {label}"], FIGURE)
     st.markdown("**By cell**")
     st.dataframe(
-        results.summary(project, study, metric, label), hide_index=True, column_config=COLUMNS
+        results.summary(project, study, metric, label),
+        hide_index=True,
+        column_config={**COLUMNS, **figures},
     )
     st.markdown("**By trial**")
     st.dataframe(
-        results.table(project, study), hide_index=True, column_config=COLUMNS, placeholder="–"
+        results.table(project, study),
+        hide_index=True,
+        column_config={**COLUMNS, **figures},
+        placeholder="–",
     )
 
 

@@ -7,9 +7,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from core.ui.canvas import HUMAN, SYNTHETIC, dressed, safe
-
-_GREY = "#8A8D99"
+from core.ui.canvas import GREY, HUMAN, SYNTHETIC, dressed, safe
 
 
 def confusion_figure(labels: Sequence[str], counts: Sequence[Sequence[int]]) -> go.Figure:
@@ -58,7 +56,7 @@ def pool_figure(per_class: Mapping[str, Mapping[str, int]]) -> go.Figure:
 
 def published_figure(data: Mapping[str, Any]) -> go.Figure:
     """Return a publication's accuracies as a figure of their own."""
-    colours = {"baseline": _GREY, "human": HUMAN, "with synthetic": SYNTHETIC}
+    colours = {"baseline": GREY, "human": HUMAN, "with synthetic": SYNTHETIC}
     names = {"baseline": "LLM alone", "human": "Human only", "with synthetic": "With synthetic"}
     rows = data["accuracy"]
     figure = go.Figure()

@@ -15,6 +15,7 @@ import plotly.graph_objects as go
 from core.ui.look import COLOURS
 
 HUMAN, SYNTHETIC = COLOURS["human"], COLOURS["synthetic"]
+GREY = "#8A8D99"
 EXPORT_SIZE = (1280, 720)
 """Width and height of a downloaded picture, in pixels before scaling."""
 CONFIG: dict[str, Any] = {

@@ -65,25 +65,46 @@ def text(card: Card) -> None:
         about.append(f"imported as {sample.imported_label}")
     with st.container(horizontal=True, vertical_alignment="center"):
         if sample.source != "human":
-            st.markdown(f"#### {look.plain(sample.label or 'no label')}", width="content")
+            label = card.choices.get(sample.label or "", sample.label or "no label")
+            st.markdown(f"#### {look.plain(label)}", width="content")
         look.source_badge(sample.source, " · ".join(about))
     with st.container(key="admix-card"):
-        look.literal(sample.text, sample.source)
+        _parts(card)
+
+
+def _parts(card: Card) -> None:
+    """Show the main text with its list, and beside them the texts they are about."""
+    main, *others = card.parts
+    beside = [(field, value) for field, value in others if not field.is_list]
+    places = st.columns(2) if beside else [st.container()]
+    with places[0]:
+        if others:
+            st.caption(main[0].title)
+        look.literal(main[1], card.sample.source)
+        for field, value in others:
+            if field.is_list:
+                st.caption(field.title)
+                look.literal("\n".join(value), card.sample.source, small=True)
+    for field, value in beside:
+        with places[1]:
+            st.caption(field.title)
+            look.literal(value, card.sample.source, small=True)
 
 
 def label_choice(at: Desk, shown: Shown, card: Card, labels: Sequence[Label]) -> None:
     """Offer every label as a button with its key, or a box to type in where there are many."""
     current = card.sample.label
-    keys = review.keys_of([label.name for label in labels])
-    if len(labels) > review.MOST_KEYS:
+    about = {label.name: label.definition for label in labels}
+    keys = review.keys_of(list(card.choices))
+    if len(card.choices) > review.MOST_KEYS:
         _label_box(at, shown, current, labels)
         return
     with st.container(key="admix-labels", horizontal=True, gap="small"):
-        for number, label in enumerate(labels):
+        for number, (name, words) in enumerate(card.choices.items()):
             desk.button(
-                at, shown, f"label{number}", look.plain(label.name), keys[label.name],
-                review.label, label.name, help=look.plain(label.definition) or None,
-                type="primary" if label.name == current else "secondary",
+                at, shown, f"label{number}", look.plain(words), keys[name],
+                review.label, name, help=look.plain(about[name]) or None,
+                type="primary" if name == current else "secondary",
                 width="stretch", wrap=True,
             )  # fmt: skip
 
@@ -105,7 +126,8 @@ def _label_box(at: Desk, shown: Shown, current: str | None, labels: Sequence[Lab
 def accept_label(at: Desk, shown: Shown | None, card: Card | None) -> None:
     """Draw the button that says the label a card has is right."""
     label = card.sample.label if card else None
-    name = f"Keep {look.plain(label)}" if label else "Keep the label"
+    name = f"Keep {look.plain(card.choices.get(label, label))}" if card and label else (
+        "Keep the label")  # fmt: skip
     desk.button(at, shown if label else None, "accept", name, review.COMMAND_KEYS["accept"],
                 review.label, label, type="primary", icon=":material/check:",
                 help="The label shown is right.")  # fmt: skip

@@ -51,14 +51,18 @@ def commands(at: Desk, shown: Shown | None) -> None:
 
 def editor(at: Desk, shown: Shown, card: Card) -> None:
     """Let the text be mended; saving accepts it as it is then."""
-    box = at.key("text")
+    boxes = {field.name: at.key(f"edit_{field.name}") for field, _ in card.parts}
 
     def save() -> None:
-        at.decide(shown, curate.edit, st.session_state[box])
+        given = {name: st.session_state[box] for name, box in boxes.items()}
+        at.decide(shown, curate.edit, given)
 
     with st.form(at.key("form"), border=False):
-        st.text_area("Mend the text, then save: that accepts it. Every check looks again.",
-                     value=card.sample.text, height=160, key=box)  # fmt: skip
+        st.caption("Mend it, then save: that accepts it. Every check looks again.")
+        for place, (field, value) in enumerate(card.parts):
+            words = f"{field.title}, one a line" if field.is_list else field.title
+            st.text_area(words, value="\n".join(value) if field.is_list else value,
+                         height=160 if place == 0 else 120, key=boxes[field.name])  # fmt: skip
         with st.container(horizontal=True):
             st.form_submit_button("Save and accept", type="primary", on_click=save,
                                   icon=":material/check:")  # fmt: skip
@@ -129,8 +133,11 @@ def grid(project: str, who: str, source: str, label: str | None, flagged: bool |
 
 
 def _tile(one: Card) -> None:
-    st.checkbox(look.plain(one.sample.label or ""), key=_tick(one))
+    label = one.sample.label or ""
+    st.checkbox(look.plain(one.choices.get(label, label)), key=_tick(one))
     look.literal(one.sample.text, one.sample.source, small=True)
+    for field, value in one.parts[1:]:
+        st.caption(look.plain(f"{field.title}: {' · '.join(value) if field.is_list else value}"))
     for verdict in one.verdicts:
         score = "" if verdict.score is None else f" ({verdict.score:.2f})"
         st.caption(

@@ -8,7 +8,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from core.actions.results import AXES, Curve, Point
-from core.ui.canvas import HUMAN, SYNTHETIC, dressed, safe
+from core.ui.canvas import GREY, HUMAN, SYNTHETIC, dressed, safe
 
 _INTERVAL = (
     "Bars: 95% interval of the mean (Student's t over seeds), for new draws from this pool and the"
@@ -29,6 +29,8 @@ def curve_figure(curve: Curve) -> go.Figure:
     figure = go.Figure()
     mixed = [point for point in curve.points if point.n_synthetic]
     human = curve.human_only
+    if curve.constant is not None:
+        _constant_line(figure, curve.constant)
     if human is not None:
         _human_line(figure, human)
     if human is not None:
@@ -111,6 +113,7 @@ def _seeds(points: Sequence[Point], curve: Curve, name: str, colour: str) -> go.
         hovertemplate=f"%{{text}}<br>{safe(curve.metric)} %{{y:.3f}}<extra></extra>",
         mode="markers", name=name, showlegend=colour == SYNTHETIC or len(curve.points) == 1,
         marker={"size": 9, "opacity": 0.65, "color": colour,
+                "symbol": ["x" if seed in point.collapsed else "circle" for point, seed, _ in dots],
                 "line": {"width": 1, "color": "rgba(255, 255, 255, 0.7)"}},
         selected={"marker": {"size": 16, "opacity": 1}}, unselected={"marker": {"opacity": 0.65}},
     )  # fmt: skip
@@ -130,8 +133,12 @@ def _over(figure: go.Figure, curve: Curve) -> float | None:
 
 
 def _height(curve: Curve) -> list[float] | None:
-    """Return the part of the scale from 0 to 1 that holds every dot and limit, with some air."""
+    """Return the part of the scale that holds every dot and limit, with some air.
+
+    Where all lie between 0 and 1, as most metrics do, it does not go much beyond.
+    """
     values = [value for point in curve.points for value in point.by_seed.values()]
+    values += [curve.constant] if values and curve.constant is not None else []
     ends = [
         end
         for point in curve.points
@@ -142,7 +149,8 @@ def _height(curve: Curve) -> list[float] | None:
         return None
     low, high = min(values + ends), max(values + ends)
     air = max(0.1 * (high - low), 0.02)
-    return [max(-0.01, low - air), min(max(1.01, high), high + air)]
+    bottom = low - air if low < 0 else max(-0.01, low - air)
+    return [bottom, min(max(1.01, high), high + air) if high <= 1 else high + air]
 
 
 def _limits(estimates: Sequence[Any]) -> dict[str, Any] | None:
@@ -165,6 +173,15 @@ def _human_line(figure: go.Figure, human: Point) -> None:
         annotation={"text": f"human only, n = {human.n_human:,}", "font": {"size": 15},
                     "xanchor": "right", "x": 0.88},
         annotation_position="bottom right",
+    )  # fmt: skip
+
+
+def _constant_line(figure: go.Figure, value: float) -> None:
+    figure.add_hline(
+        y=value, line={"color": GREY, "dash": "dot", "width": 2},
+        annotation={"text": "best constant answer", "font": {"size": 14, "color": GREY},
+                    "xanchor": "left", "x": 0.02},
+        annotation_position="top left",
     )  # fmt: skip
 
 
