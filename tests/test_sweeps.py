@@ -411,6 +411,18 @@ def test_a_refused_launch_leaves_no_pool_behind(project: str, session: Session) 
     assert list((session.home / "pools").iterdir()) == []
 
 
+def test_a_cell_that_takes_every_row_says_what_its_interval_lacks(
+    project: str, session: Session
+) -> None:
+    for n_total, is_said in ((60, True), (30, False)):
+        settings = {"n_total": n_total, "ratios": [0], "seeds": 3}
+        request = train.StudyRequest(settings=settings, student="tfidf")
+        study, job = train.launch(project, request)
+        assert train.wait(job).state == "done"
+        notes = " ".join(results.curve(project, study).notes)
+        assert ("At 0% synthetic nearly every row" in notes) == is_said
+
+
 def test_no_two_studies_share_a_name(project: str, session: Session) -> None:
     small = {"n_total": 20, "ratios": [0], "seeds": 1}
     request = train.StudyRequest(settings=small, student="tfidf", name="mine")

@@ -31,6 +31,8 @@ AXES = {
 }
 SPOKEN_METRICS = ("accuracy", "macro_f1", "weighted_f1")
 """Figures that a table of trials has for every kind of task."""
+NEARLY_ALL = 0.9
+"""Share of a source's rows from which a draw leaves hardly anything to chance."""
 MIX_DISTANCE = 0.1
 """Distance of two class mixes from which a note is due."""
 Axis = Literal["synthetic_share", "money_share", "n_synthetic"]
@@ -362,6 +364,11 @@ def _notes(
         notes.append(f"Fewer than {statistics.MIN_SEEDS} seeds: no interval can be given.")
     if points and not any(point.n_synthetic for point in points):
         notes.append("No synthetic data in this study: there is nothing to compare with.")
+    if drained := _nearly_drained(points, report["n_rows"]):
+        notes.append(
+            f"{drained} nearly every row of the pool is drawn under every seed: there the interval"
+            " does not show what other rows would have come to."
+        )
     if n_collapsed := sum(len(point.collapsed) for point in points):
         notes.append(
             f"{n_collapsed} trials have collapsed (crosses): one answer to every test item."
@@ -384,6 +391,17 @@ def _notes(
         listed = ", ".join(f"{n} {source}" for source, n in sorted(removed.items()))
         notes.append(f"Kept out because they are close to test texts: {listed}.")
     return notes
+
+
+def _nearly_drained(points: Sequence[Point], n_rows: Mapping[str, int]) -> str:
+    """Return at which shares nearly all rows of every source in use are drawn, in words."""
+    found = []
+    for point in points:
+        drawn = {"human": point.n_human, "synthetic": point.n_synthetic}
+        used = {source: n for source, n in drawn.items() if n}
+        if used and all(n >= NEARLY_ALL * n_rows.get(source, n) for source, n in used.items()):
+            found.append(f"{point.synthetic_share:.0%}")
+    return f"At {', '.join(found)} synthetic" if found else ""
 
 
 def _mix_distance(per_class: Mapping[str, Mapping[str, int]]) -> float:

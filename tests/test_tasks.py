@@ -1,0 +1,301 @@
+"""Every kind of task: read from files and replies, taught, scored; one contract over all."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+
+from core.actions import columns, curate, home, imports, results, review, train
+from core.actions.session import Session
+from core.errors import BadFile, Problem, Unreadable
+from core.formats import write_jsonl
+from core.registry import from_json, make, member, member_ids
+from core.students.base import Student
+from core.tasks.base import Task
+from tests.conftest import planted
+
+WORDS = tuple("river stone cloud amber violin ladder candle harbour meadow lantern".split())  # noqa: SIM905
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What the contract needs to know of a kind: its labels, and rows that can be learned."""
+
+    labels: tuple[str, ...]
+    rows: Callable[[int, int], list[dict[str, Any]]]
+    bad_label: str
+    perfect: Mapping[str, float]
+    chance: float
+
+
+def planted_texts(n: int, seed: int) -> list[dict[str, Any]]:
+    return list(planted(n // 3, seed))
+
+
+def planted_grades(n: int, seed: int) -> list[dict[str, Any]]:
+    name = {"sea": "0", "sky": "1", "soil": "2"}
+    return [{"response": row["text"], "question": "Where?", "score": name[row["label"]]}
+            for row in planted(n // 3, seed)]  # fmt: skip
+
+
+def planted_questions(n: int, seed: int) -> list[dict[str, Any]]:
+    rows = [row for row in planted(n // 2, seed) if row["label"] != "soil"]
+    return [{"question": f"Is it {row['text']}", "passage": f"Passage {i} of {seed}.",
+             "answer": "yes" if row["label"] == "sea" else "no"}
+            for i, row in enumerate(rows)]  # fmt: skip
+
+
+def planted_choices(n: int, seed: int) -> list[dict[str, Any]]:
+    """The right option repeats words of the question; the number of options varies."""
+    generator = random.Random(seed)
+    rows = []
+    for number in range(n):
+        asked = generator.sample(WORDS, 4)
+        others = [word for word in WORDS if word not in asked]
+        size = generator.choice([2, 3, 4])
+        options = [" ".join(generator.sample(others, 3)) + f" {i}" for i in range(size)]
+        right = generator.randrange(size)
+        options[right] = f"{asked[0]} {asked[1]} {right}"
+        rows.append({"question": f"{' '.join(asked)} number {seed} {number}", "options": options,
+                     "answer": "ABCD"[right]})  # fmt: skip
+    return rows
+
+
+KINDS = {
+    "classify": Kind(("sea", "sky", "soil"), planted_texts, "fire",
+                     {"accuracy": 1, "macro_f1": 1, "kappa": 1}, 1 / 3),
+    "grade": Kind(("0", "1", "2"), planted_grades, "7",
+                  {"quadratic_kappa": 1, "adjacent_accuracy": 1, "mae": 0}, 1 / 3),
+    "yes_no": Kind(("yes", "no"), planted_questions, "perhaps", {"accuracy": 1, "kappa": 1}, 1 / 2),
+    "choice": Kind(("A", "B", "C", "D"), planted_choices, "E", {"accuracy": 1}, 1 / 3),
+}  # fmt: skip
+
+
+def task_of(kind: str) -> Task:
+    labels = [{"name": name} for name in KINDS[kind].labels]
+    return make(Task, kind, {"labels": labels})
+
+
+@pytest.fixture(params=member_ids("tasks"))
+def kind(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.fixture
+def task(kind: str) -> Task:
+    return task_of(kind)
+
+
+def read(task: Task, rows: Sequence[Mapping[str, Any]]) -> list[tuple[dict[str, Any], str]]:
+    """Return inputs and labels of rows as a file would bring them."""
+    made = [task.read_inputs(row) for row in rows]
+    found = task.read_labels([row[task.answer.name] for row in rows], made)
+    return [(inputs, str(label)) for inputs, label in zip(made, found, strict=True)]
+
+
+# The contract of the family
+
+
+def test_a_kind_says_what_it_is_and_comes_back_from_json(task: Task) -> None:
+    assert task.title and type(task).__doc__ and task.fields and task.metrics
+    assert all(field.title and field.about for field in (*task.fields, task.answer))
+    assert from_json(Task, json.loads(json.dumps(task.to_json()))) == task
+
+
+def test_samples_go_to_a_model_and_come_back(kind: str, task: Task) -> None:
+    for inputs, label in read(task, KINDS[kind].rows(12, 1)):
+        shown = json.loads(json.dumps(task.item_json(inputs, label)))
+        assert set(shown) <= set(task.item_schema(label)["properties"])
+        draft = task.read_item(shown, label)
+        assert (draft.inputs, draft.text, draft.label) == (inputs, task.text_of(inputs), label)
+
+
+def test_what_is_not_as_asked_for_is_refused(kind: str, task: Task) -> None:
+    inputs, label = read(task, KINDS[kind].rows(12, 1))[0]
+    good = task.item_json(inputs, label)
+    other = next(name for name in task.label_names if name != label)
+    first = task.fields[0].name
+    for bad in ([], None, {**good, first: ""}, {**good, first: 3}, {**good, first: None},
+                {**good, task.answer.name: other}):  # fmt: skip
+        with pytest.raises(Unreadable):
+            task.read_item(bad, label)
+
+
+def test_bad_labels_are_refused(kind: str, task: Task) -> None:
+    inputs, label = read(task, KINDS[kind].rows(12, 1))[0]
+    assert task.check(label, inputs) is None
+    assert task.check(KINDS[kind].bad_label, inputs)
+    assert label in task.choices(inputs)
+
+
+def test_perfect_and_constant_answers_have_the_known_scores(kind: str, task: Task) -> None:
+    gold = [label for _, label in read(task, KINDS[kind].rows(60, 1))]
+    perfect = task.score(gold, gold)
+    for name, value in KINDS[kind].perfect.items():
+        assert perfect[name] == pytest.approx(value), name
+    constant = task.constant_score(gold)
+    share = max(gold.count(name) for name in set(gold)) / len(gold)
+    assert constant["accuracy"] == pytest.approx(share)
+    assert constant["kappa"] == pytest.approx(0)
+    assert set(task.metrics) <= set(perfect)
+
+
+def test_examples_hold_the_inputs_and_never_the_label(kind: str, task: Task) -> None:
+    inputs, _ = read(task, KINDS[kind].rows(12, 1))[0]
+    examples = task.examples(inputs)
+    assert len(examples) == (len(inputs["options"]) if task.head == "choice" else 1)
+    assert all(task.text_of(inputs) in example.text for example in examples)
+
+
+@pytest.mark.parametrize("student", ["tfidf"])
+def test_a_sweep_beats_chance_on_planted_rows(session: Session, kind: str, student: str) -> None:
+    project = home.create_project("planted", kind).id
+    for n, seed, split, source in (
+        (90, 1, "train", "human"), (60, 2, "test", "human"), (90, 3, "train", "synthetic"),
+    ):  # fmt: skip
+        content = "".join(write_jsonl(KINDS[kind].rows(n, seed))).encode()
+        table = imports.read_table("rows.jsonl", content)
+        taken = imports.columns_for(project, table)
+        imports.import_rows(project, imports.prepare(project, table, taken, split, source))
+    curate.accept_many(project, "a test", flagged=True)
+    settings = {"n_total": 40, "ratios": [0, 0.5, 1], "seeds": 2}
+    study, job = train.launch(project, train.StudyRequest(settings=settings, student=student))
+    assert train.wait(job).state == "done"
+    curve = results.curve(project, study, "accuracy")
+    assert len(curve.points) == 3
+    assert all(point.estimate.mean > 1.3 * KINDS[kind].chance for point in curve.points)
+    assert curve.constant is not None and curve.constant < 0.8
+    made = results.made_by(project, study, next(iter(curve.points[1].keys.values())))
+    assert len(made.trained_on) == 40
+
+
+# Each kind by itself
+
+
+def labels_of(kind: str, answers: Sequence[str], inputs: Sequence[Mapping[str, Any]]) -> list[Any]:
+    return task_of(kind).read_labels(answers, inputs)
+
+
+def test_yes_and_no_are_read_however_they_are_written() -> None:
+    answers = ["Yes", "TRUE", "1", "no", "false", "0", "maybe"]
+    found = labels_of("yes_no", answers, [{}] * len(answers))
+    assert found == ["yes", "yes", "yes", "no", "no", "no", "maybe"]
+    assert isinstance(labels_of("yes_no", ["perhaps"], [{}])[0], Unreadable)
+    assert task_of("yes_no").in_order(["no", "maybe", "yes"]) == ("yes", "no", "maybe")
+
+
+def test_scores_are_ordered_by_number_and_2_is_2_0() -> None:
+    task = task_of("grade")
+    assert task.in_order(["10", "2", "1"]) == ("1", "2", "10")
+    assert [task.read_label(text, {}) for text in ("2.0", " 2", "2.5", "low")] == [
+        "2", "2", "2.5", "low",
+    ]  # fmt: skip
+    gold, off_by_one = ["0", "1", "2", "2"], ["1", "2", "1", "2"]
+    scores = task.score(gold, off_by_one)
+    assert scores["adjacent_accuracy"] == 1
+    assert scores["mae"] == pytest.approx(0.75)
+    assert scores["accuracy"] == pytest.approx(0.25)
+
+
+OPTIONS = {"options": ["bank", "library", "mall"]}
+
+
+@pytest.mark.parametrize(
+    ("answers", "letters"),
+    [
+        (["A", "b", "C"], ["A", "B", "C"]),
+        (["bank", "Mall", "library"], ["A", "C", "B"]),
+        (["0", "1", "2"], ["A", "B", "C"]),
+        (["1", "2", "3"], ["A", "B", "C"]),
+    ],
+)
+def test_an_answer_is_a_letter_a_number_or_an_options_text(answers, letters) -> None:
+    assert labels_of("choice", answers, [OPTIONS] * 3) == letters
+
+
+def test_numbers_that_are_options_are_options() -> None:
+    assert labels_of("choice", ["3", "4"], [{"options": ["4", "3"]}] * 2) == ["B", "A"]
+
+
+def test_options_are_two_to_eight_and_differ() -> None:
+    task = task_of("choice")
+    for options in (["one"], ["same", "Same"], ["x", ""], list("abcdefghi"), 3):
+        with pytest.raises(Unreadable):
+            task.read_inputs({"question": "Which?", "options": options})
+    assert task.check("C", {"options": ["x", "y"]}) == "C names none of the 2 options"
+
+
+def test_columns_are_guessed_or_said() -> None:
+    choice = task_of("choice")
+    assert columns.guessed(choice, ["goal", "sol1", "sol2", "label"]) == {
+        "question": ("goal",), "options": ("sol1", "sol2"), "answer": ("label",),
+    }  # fmt: skip
+    said = columns.said(choice, "question=q, options=x+y,answer=k")
+    assert said == {"question": ("q",), "options": ("x", "y"), "answer": ("k",)}
+    row = {"q": "Which?", "x": "one", "y": "two", "k": "1"}
+    assert columns.cells(choice, row, said)["options"] == ["one", "two"]
+    for bad in ("q", "question=", "nothing=x"):
+        with pytest.raises(Problem):
+            columns.said(choice, bad)
+    with pytest.raises(BadFile, match="Which column is the question"):
+        columns.checked(choice, "f.csv", ["x"], {"answer": ("x",)})
+
+
+def test_a_letter_without_an_option_is_refused_as_a_decision(session: Session) -> None:
+    project = home.create_project("choices", "choice").id
+    rows = planted_choices(40, 5)
+    table = imports.read_table("rows.jsonl", "".join(write_jsonl(rows)).encode())
+    taken = imports.columns_for(project, table)
+    imports.import_rows(project, imports.prepare(project, table, taken, "train", "human"))
+    card = review.queue(project, "Ana", review.wanted()).card
+    n = len(card.sample.inputs["options"])
+    assert list(card.choices) == list("ABCD"[:n])
+    while n == 4:
+        review.label(project, "Ana", card.sample.id, 0, "A")
+        card = review.queue(project, "Ana", review.wanted()).card
+        n = len(card.sample.inputs["options"])
+    with pytest.raises(Problem, match=f"names none of the {n} options"):
+        review.label(project, "Ana", card.sample.id, 0, "D")
+
+
+# The choice head
+
+
+def test_choosing_is_a_softmax_over_a_samples_own_options() -> None:
+    from core.students._heads import ChoiceHead
+    from core.students.base import FitRequest
+
+    generator = np.random.default_rng(0)
+    sizes = generator.integers(2, 5, size=200)
+    values = generator.normal(size=(sizes.sum(), 4))
+    truth = np.array([2.0, -1.0, 0.0, 0.5])
+    starts = np.cumsum(sizes) - sizes
+    right = np.array([np.argmax(values[s : s + n] @ truth) for s, n in zip(starts, sizes)])  # noqa: B905
+    request = FitRequest("only", np.arange(200), right, 5, seed=0)
+    head = ChoiceHead.fit(values, sizes, request, 1.0, 500)
+    chances = head.predict(values, sizes)
+    np.testing.assert_allclose(chances.sum(axis=1), 1, atol=1e-5)
+    assert all((chances[i, n:] == 0).all() for i, n in enumerate(sizes))
+    assert (chances.argmax(axis=1) == right).mean() > 0.97
+    # The gradient of the penalised loss is zero where the solver stopped.
+    logs = values @ head.weights
+    pull = np.zeros(4)
+    for start, n, place in zip(starts, sizes, right, strict=True):
+        run = values[start : start + n]
+        share = np.exp(logs[start : start + n] - logs[start : start + n].max())
+        pull += run[place] - (share / share.sum()) @ run
+    np.testing.assert_allclose(head.weights, pull, atol=1e-3)
+
+
+def test_every_student_says_which_heads_it_has() -> None:
+    for name in member_ids("students"):
+        cls: type[Student] = member("students", name)  # type: ignore[assignment]
+        assert {"class", "choice"} <= set(cls.heads)
+        with pytest.raises(Problem, match="cannot learn"):
+            cls().encode([], "tags")
