@@ -225,9 +225,15 @@ def test_numbers_that_are_options_are_options() -> None:
 
 def test_options_are_two_to_eight_and_differ() -> None:
     task = task_of("choice")
-    for options in (["one"], ["same", "Same"], ["x", ""], list("abcdefghi"), 3):
+    for options in (["one"], ["x", ""], list("abcdefghi"), 3):
         with pytest.raises(Unreadable):
             task.read_inputs({"question": "Which?", "options": options})
+    # Published questions have twins among their options; a model's are refused.
+    twins = {"question": "Which?", "options": ["same", "Same", "x"], "answer": "C"}
+    assert task.read_labels(["C"], [task.read_inputs(twins)]) == ["C"]
+    with pytest.raises(Unreadable, match="alike"):
+        task.read_item(twins, "C")
+    assert isinstance(task.read_labels(["x"], [{"options": ["x", "x"]}])[0], Unreadable)
     assert task.check("C", {"options": ["x", "y"]}) == "C names none of the 2 options"
 
 

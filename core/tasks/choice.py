@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from core.errors import Unreadable
+from core.records import Draft
 from core.tasks.base import Example, Head, InputField, Metric, Task
 
 LETTERS = "ABCDEFGH"
@@ -44,16 +45,24 @@ class Choice(Task):
         """Return question, options and passage.
 
         Raises:
-            Unreadable: one is missing, there are fewer than two or more than eight options, or two
-                are alike.
+            Unreadable: one is missing, or there are fewer than two or more than eight options.
         """
         made = super().read_inputs(given)
-        n = len(made["options"])
-        if not FEWEST <= n <= len(LETTERS):
+        if not FEWEST <= len(made["options"]) <= len(LETTERS):
             raise Unreadable(f"not {FEWEST} to {len(LETTERS)} options")
-        if len({option.casefold() for option in made["options"]}) < n:
-            raise Unreadable("two options that are alike")
         return made
+
+    def read_item(self, item: Any, label: str) -> Draft:
+        """Read one item of a reply; published data has options that are alike, new items must not.
+
+        Raises:
+            Unreadable: as for every kind, or two options are alike.
+        """
+        draft = super().read_item(item, label)
+        options = [option.casefold() for option in draft.inputs["options"]]
+        if len(set(options)) < len(options):
+            raise Unreadable("an item is unreadable: two options that are alike")
+        return draft
 
     def read_labels(
         self, answers: Sequence[str | None], inputs: Sequence[Mapping[str, Any]]
@@ -126,8 +135,10 @@ class Choice(Task):
         return self.classification(gold, predicted, None)
 
 
-def _letter(answer: str, options: Sequence[str], first: int) -> str:
+def _letter(answer: str, options: list[str], first: int) -> str:
     text = answer.strip()
+    if options.count(text) > 1:
+        raise Unreadable("an answer that is the text of two options")
     if text in options:
         return LETTERS[options.index(text)]
     if len(text) == 1 and text.upper() in LETTERS[: len(options)]:
