@@ -34,7 +34,7 @@ def one_by_one(wanted: review.Filter) -> None:
         if shown is None:
             card.nothing_left(queue, "Choose another status or class, or look at the table.")
         else:
-            card.text(queue.card)
+            card.text(queue.card, has_buttons=True)
             card.label_choice(at, shown, queue.card, labels)
         with st.container(key="admix-commands", horizontal=True, gap="small"):
             card.accept_label(at, shown, queue.card)

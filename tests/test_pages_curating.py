@@ -369,3 +369,32 @@ def test_the_table_shows_texts_without_a_label(session):
     assert button(app, "Keep the label").disabled
     click(app, "b")
     assert review.table(made, review.wanted("all"))[0].label == "b"
+
+
+CHOICES = (
+    b'q,opt_a,opt_b,opt_c,gold\n"Where is money kept?",a bank,a mall,,A\nWho sails?,ann,bob,cy,2\n'
+)
+
+
+def test_a_multiple_choice_file_is_mapped_imported_and_reviewed(tiny):
+    home.create_project("quiz", "choice")
+    app = visit("data", project="quiz")
+    app.session_state[f"data_tabs_{home.find_project('quiz').id}"] = "Import"
+    app.run()
+    app.file_uploader[0].upload("quiz.csv", CHOICES, "text/csv")
+    app.run()
+    assert pick(app.multiselect, "Options columns").value == ["opt_a", "opt_b", "opt_c"]
+    assert pick(app.selectbox, "Answer column").value == "gold"
+    assert pick(app.selectbox, "Question column").value == "q"
+    click(app, "Import 2 rows into train")
+    at = visit("review", project="quiz")
+    assert not at.exception
+    labels = [one.label for one in at.button]
+    assert "A · a bank" in labels and "B · a mall" in labels
+    assert not any(label.startswith("C ·") for label in labels)
+    assert any(label.startswith("Keep A · a bank") for label in labels)
+    click(at, "B · a mall")
+    assert "C · cy" in [one.label for one in at.button]
+    quiz = home.find_project("quiz").id
+    first = review.table(quiz, review.wanted("all"))[0]
+    assert (first.label, first.inputs["options"]) == ("B", ["a bank", "a mall"])

@@ -15,7 +15,10 @@ from core.actions import columns, curate, home, imports, results, review, train
 from core.actions.session import Session
 from core.errors import BadFile, Problem, Unreadable
 from core.formats import write_jsonl
+from core.records import Completion
 from core.registry import from_json, make, member, member_ids
+from core.strategies.base import ExampleRow, GenerationPlan, Progress
+from core.strategies.few_shot import FewShot
 from core.students.base import Student
 from core.tasks.base import Task
 from tests.conftest import planted
@@ -151,6 +154,26 @@ def test_examples_hold_the_inputs_and_never_the_label(kind: str, task: Task) -> 
     examples = task.examples(inputs)
     assert len(examples) == (len(inputs["options"]) if task.head == "choice" else 1)
     assert all(task.text_of(inputs) in example.text for example in examples)
+
+
+def test_a_few_shot_prompt_asks_for_items_and_reads_them(kind: str, task: Task) -> None:
+    rows = read(task, KINDS[kind].rows(30, 1))
+    examples = [ExampleRow(str(i), inputs, label) for i, (inputs, label) in enumerate(rows)]
+    plan = GenerationPlan(task, dict.fromkeys(task.label_names, 5), examples)
+    strategy = FewShot()
+    for prompt in strategy.next_round(plan, Progress()):
+        asked = json.loads(prompt.user)
+        own = [inputs for inputs, label in rows if label == prompt.label]
+        if not own:  # rare letters have no row here
+            continue
+        items = [task.item_json(inputs, prompt.label) for inputs in own[:5]]
+        assert all(set(example) >= {task.fields[0].name} for example in asked["examples"])
+        reply = Completion(json.dumps({"items": items}), "stop", "m", 1, 1)
+        reading = strategy.read(plan, prompt, reply)
+        assert [draft.inputs for draft in reading.drafts] == own[:5]
+        assert not reading.problems
+        broken = Completion(json.dumps({"items": [{}, *items[:1]]}), "stop", "m", 1, 1)
+        assert len(strategy.read(plan, prompt, broken).problems) == 1
 
 
 @pytest.mark.parametrize("student", ["tfidf"])

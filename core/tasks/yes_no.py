@@ -27,7 +27,7 @@ class YesNo(Task):
     fields: ClassVar[tuple[InputField, ...]] = (
         InputField(
             "question", "Question", "a question, or a statement that may be true",
-            called=("statement", "claim", "sentence", "text"),
+            called=("q", "statement", "claim", "sentence", "text"),
         ),
         InputField(
             "passage", "Passage", "a text that the answer follows from", is_required=False,

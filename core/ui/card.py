@@ -20,6 +20,9 @@ _STYLE = """
 .st-key-admix-labels {
   display: grid; grid-template-columns: repeat(auto-fill, minmax(9.2rem, 1fr)); gap: .5rem;
 }
+.st-key-admix-options { display: grid; grid-template-columns: 1fr; gap: .4rem; }
+.st-key-admix-options > div, .st-key-admix-options button { width: 100%; }
+.st-key-admix-options button, .st-key-admix-options button > div { justify-content: flex-start; }
 .st-key-admix-reasons {
   display: grid; grid-template-columns: repeat(auto-fill, minmax(11.5rem, 1fr)); gap: .5rem;
 }
@@ -52,8 +55,11 @@ def halves() -> tuple[DeltaGenerator, DeltaGenerator]:
     return left, right
 
 
-def text(card: Card) -> None:
-    """Show a card's text in the colour of its source, with what is known of it."""
+def text(card: Card, *, has_buttons: bool = False) -> None:
+    """Show a card's text in the colour of its source, with what is known of it.
+
+    With `has_buttons`, its options stand on the buttons below and are not listed.
+    """
     sample = card.sample
     about = [f"split {sample.split}"] if sample.split != "train" else []
     if sample.n_decisions:
@@ -69,11 +75,11 @@ def text(card: Card) -> None:
             st.markdown(f"#### {look.plain(label)}", width="content")
         look.source_badge(sample.source, " · ".join(about))
     with st.container(key="admix-card"):
-        _parts(card)
+        _parts(card, has_list=not has_buttons)
 
 
-def _parts(card: Card) -> None:
-    """Show the main text with its list, and beside them the texts they are about."""
+def _parts(card: Card, has_list: bool) -> None:
+    """Show the main text with its options, and beside them the texts they are about."""
     main, *others = card.parts
     beside = [(field, value) for field, value in others if not field.is_list]
     places = st.columns(2) if beside else [st.container()]
@@ -81,10 +87,10 @@ def _parts(card: Card) -> None:
         if others:
             st.caption(main[0].title)
         look.literal(main[1], card.sample.source)
-        for field, value in others:
-            if field.is_list:
+        for field, _ in others:
+            if field.is_list and has_list:
                 st.caption(field.title)
-                look.literal("\n".join(value), card.sample.source, small=True)
+                look.literal("\n".join(card.choices.values()), card.sample.source, small=True)
     for field, value in beside:
         with places[1]:
             st.caption(field.title)
@@ -99,7 +105,9 @@ def label_choice(at: Desk, shown: Shown, card: Card, labels: Sequence[Label]) ->
     if len(card.choices) > review.MOST_KEYS:
         _label_box(at, shown, current, labels)
         return
-    with st.container(key="admix-labels", horizontal=True, gap="small"):
+    # What an option says may be long, so that each has a line.
+    shape = "admix-labels" if list(card.choices) == list(card.choices.values()) else "admix-options"
+    with st.container(key=shape, horizontal=True, gap="small"):
         for number, (name, words) in enumerate(card.choices.items()):
             desk.button(
                 at, shown, f"label{number}", look.plain(words), keys[name],
@@ -149,10 +157,11 @@ def definitions(labels: Sequence[Label], guidelines: str) -> None:
     with fold:
         if guidelines:
             st.markdown(guidelines)
-        lines = [
-            f"- **{look.plain(label.name)}** {look.plain(label.definition)}" for label in labels
-        ]
-        st.markdown("\n".join(lines))
+        # A label without a definition says no more here than on its button.
+        st.markdown("\n".join(
+            f"- **{look.plain(label.name)}** {look.plain(label.definition)}"
+            for label in labels if label.definition
+        ))  # fmt: skip
         if not guidelines:
             st.caption("No guidelines yet; write them on Data, under Task.")
 
