@@ -100,6 +100,27 @@ def test_every_page_opens_on_a_project_with_data(page, tiny):
     visit(page)
 
 
+def test_the_project_stays_when_another_page_is_opened(tiny):
+    home.create_project("later")
+    app = visit("data", project="later")
+    assert app.selectbox(key="project_choice").value == "later"
+    app.switch_page("pages/review.py").run()
+    assert app.selectbox(key="project_choice").value == "later"
+    app.selectbox(key="project_choice").set_value("tiny").run()
+    app.switch_page("pages/data.py").run()
+    assert app.selectbox(key="project_choice").value == "tiny"
+    assert app.session_state["project"] == "tiny"
+
+
+def test_a_link_to_a_project_that_is_not_there_opens_no_other(tiny):
+    app = AppTest.from_file(APP, default_timeout=TIMEOUT)
+    app.query_params["project"] = "gone"
+    app.query_params["who"] = "Ana"
+    app.run()
+    assert "There is no project" in words(app)
+    assert not [box for box in app.selectbox if box.label == "Project"]
+
+
 def test_home_asks_for_a_name_once(tiny):
     app = visit("home", who=None)
     assert "Who is deciding?" in words(app)
@@ -137,12 +158,13 @@ def test_home_says_why_a_project_was_not_started(tiny):
 
 
 def test_home_deletes_only_what_was_named(tiny):
-    app = visit("home")
+    app = visit("home", project="tiny")
     click(app, "Delete for good")
     assert "nothing was deleted" in words(app)
     next(one for one in app.text_input if one.label.startswith("Type its name")).set_value("tiny")
     click(app, "Delete for good")
     assert home.all_projects() == []
+    assert "There is no project 'tiny'" not in words(app)
 
 
 def test_data_shows_the_balance_and_that_the_test_split_is_sealed(tiny):

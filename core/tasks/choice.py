@@ -25,7 +25,9 @@ class Choice(Task):
     title: ClassVar[str] = "Multiple choice"
     head: ClassVar[Head] = "choice"
     fields: ClassVar[tuple[InputField, ...]] = (
-        InputField("question", "Question", "what is asked", called=("q", "text", "sentence", "goal")),
+        InputField(
+            "question", "Question", "what is asked", called=("q", "text", "sentence", "goal")
+        ),
         InputField(
             "options", "Options", "what may be answered: a list, or a column each", is_list=True,
             called=("choices", "answers", "endings", "alternatives"),

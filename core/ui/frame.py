@@ -140,14 +140,12 @@ def chosen_project() -> Project | None:
             del st.query_params["project"]
             st.switch_page("pages/home.py")
         st.stop()
-    asked = address or before
-    if asked not in names:
-        asked = before if before in names else names[0]
-    if asked != before or st.session_state.get("project_choice") not in names:
-        # An address or an action chose, not the box.
-        st.session_state["project_choice"] = asked
+    name = address or (before if before in names else names[0])
+    # Set on every run: a box on another page begins anew, with the first project.
+    st.session_state["project_choice"] = name
     with st.sidebar:
-        name = st.selectbox("Project", names, key="project_choice")
+        st.selectbox("Project", names, key="project_choice",
+                     on_change=lambda: choose(st.session_state["project_choice"]))  # fmt: skip
     choose(name)
     return projects[names.index(name)]
 
@@ -183,6 +181,14 @@ def choose(name: str) -> None:
     """Make a project the chosen one, in the session and in the address."""
     st.session_state["project"] = name
     st.query_params["project"] = name
+
+
+def leave(name: str) -> None:
+    """Forget a project that is gone, where it was the chosen one."""
+    if st.query_params.get("project") == name:
+        del st.query_params["project"]
+    if st.session_state.get("project") == name:
+        del st.session_state["project"]
 
 
 def address(project: str) -> dict[str, str]:

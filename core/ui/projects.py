@@ -105,5 +105,6 @@ def _delete(project: Project) -> None:
                     st.error("That is not its name; nothing was deleted.")
                     return
                 home.delete_project(project.id)
+                frame.leave(project.name)
                 frame.say(f"Deleted {project.name}.", ":material/delete:")
                 st.rerun()
