@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from core.actions import columns, curate, home, imports, results, review, train
+from core.actions import columns, curate, data, home, imports, results, review, train
 from core.actions.session import Session
 from core.errors import BadFile, Problem, Unreadable
 from core.formats import write_jsonl
@@ -210,12 +210,12 @@ def test_yes_and_no_are_read_however_they_are_written() -> None:
     found = labels_of("yes_no", answers, [{}] * len(answers))
     assert found == ["yes", "yes", "yes", "no", "no", "no", "maybe"]
     assert isinstance(labels_of("yes_no", ["perhaps"], [{}])[0], Unreadable)
-    assert task_of("yes_no").in_order(["no", "maybe", "yes"]) == ("yes", "no", "maybe")
+    assert task_of("yes_no").labels_from(["no", "maybe", "yes"]) == ("yes", "no", "maybe")
 
 
 def test_scores_are_ordered_by_number_and_2_is_2_0() -> None:
     task = task_of("grade")
-    assert task.in_order(["10", "2", "1"]) == ("1", "2", "10")
+    assert task.labels_from(["10", "2", "1"]) == ("1", "2", "10")
     assert [task.read_label(text, {}) for text in ("2.0", " 2", "2.5", "low")] == [
         "2", "2", "2.5", "low",
     ]  # fmt: skip
@@ -258,6 +258,8 @@ def test_options_are_two_to_eight_and_differ() -> None:
         task.read_item(twins, "C")
     assert isinstance(task.read_labels(["x"], [{"options": ["x", "x"]}])[0], Unreadable)
     assert task.check("C", {"options": ["x", "y"]}) == "C names none of the 2 options"
+    assert task.check("C", {"options": list("vwxyz")}) == "more options than the task's 4 letters"
+    assert task.labels_from(["A"], [{"options": ["x", "y", "z"]}]) == ("A", "B", "C")
 
 
 def test_columns_are_guessed_or_said() -> None:
@@ -274,6 +276,17 @@ def test_columns_are_guessed_or_said() -> None:
             columns.said(choice, bad)
     with pytest.raises(BadFile, match="Which column is the question"):
         columns.checked(choice, "f.csv", ["x"], {"answer": ("x",)})
+
+
+@pytest.mark.parametrize(
+    ("kind", "labels"), [("choice", ["A", "C"]), ("choice", ["x", "y"]), ("yes_no", ["no", "yes"])]
+)
+def test_labels_that_a_kind_cannot_have_are_refused(session: Session, kind, labels) -> None:
+    with pytest.raises(Problem, match="The labels of a"):
+        home.create_project("p", kind, [(name, "") for name in labels])
+    project = home.create_project("p", kind).id
+    with pytest.raises(Problem, match="The labels of a"):
+        data.set_task(project, [(name, "") for name in labels], "")
 
 
 def test_a_letter_without_an_option_is_refused_as_a_decision(session: Session) -> None:

@@ -24,6 +24,8 @@ def set_task(project: str, labels: Sequence[tuple[str, str]], guidelines: str) -
     names = [name.strip() for name, _ in labels]
     if not all(names) or len(set(names)) != len(names):
         raise Problem("Every label needs a name of its own.")
+    if why := task.refused(names):
+        raise Problem(why)
     used = {row["label"] for row in samples.counts(here().database, project) if row["label"]}
     if gone := sorted(used - set(names)):
         raise Problem(f"Samples are labelled {gone[0]!r}.", "Relabel them first.")

@@ -90,6 +90,8 @@ def create_project(
     if twice:
         raise Problem(f"The label {sorted(twice)[0]!r} is there twice.")
     task = make(Task, kind, {"labels": [{"name": n, "definition": d} for n, d in labels]})
+    if why := task.refused(names):
+        raise Problem(why)
     return projects.create(
         here().database,
         Project(id="", name=name, task=task.to_json(), guidelines=guidelines, is_demo=is_demo),

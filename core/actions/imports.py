@@ -159,7 +159,8 @@ def prepare(
     rows, warnings, leaked = _sift(project, read.good, split, source)
     if not rows and not stopping:
         stopping.append(RowFault("no rows" if not leaked else "every row is in a test split"))
-    labels = known or task.in_order(row.label for row in rows if row.label is not None)
+    found = [row.label for row in rows if row.label is not None]
+    labels = known or task.labels_from(found, [row.inputs for row in rows])
     counts = Counter(row.label for row in rows if row.label is not None)
     warnings += _class_warnings(project, labels, counts, split)
     is_skipping = skip_bad_rows and bool(rows)
@@ -297,7 +298,7 @@ def _read_rows(task: Task, table: Table, taken: Columns, split: str, source: str
         answer = ((row.get(answer_column) if answer_column else None) or "").strip() or None
         try:
             inputs = task.read_inputs(columns.cells(task, row, taken))
-            if fault := _fault(inputs, answer, split, source):
+            if fault := _fault(inputs, answer, split, source) or task.misfit(inputs):
                 raise Unreadable(fault)
         except Unreadable as error:
             faults[str(error)].append(number)

@@ -214,6 +214,10 @@ def apply_many(
             events.append(Decision(sample, "accept", annotator))
     if not events:
         raise Problem("Nothing was changed.")
+    task = task_of(project)
+    for found in samples.by_ids(here().database, project, list(labels)):
+        if fault := task.check(labels[found.id], found.inputs):
+            raise Problem(f"{fault}: {found.text[:80]}", "Nothing was changed.")
     return decisions.decide_many(here().database, project, events, shown=shown)
 
 

@@ -157,14 +157,29 @@ class Task(Member):
                 made.append(error)
         return made
 
-    def in_order(self, labels: Iterable[str]) -> tuple[str, ...]:
-        """Return labels that a file brought in the order that the task gives them."""
+    def labels_from(
+        self, labels: Iterable[str], inputs: Sequence[Mapping[str, Any]] = ()
+    ) -> tuple[str, ...]:
+        """Return the labels of a task whose first file has these labels and inputs, in order."""
+        del inputs
         return tuple(sorted(set(labels)))
+
+    @classmethod
+    def refused(cls, names: Sequence[str]) -> str | None:
+        """Return why a task of this kind cannot have labels of these names, or None."""
+        del names
+        return None
+
+    def misfit(self, inputs: Mapping[str, Any]) -> str | None:
+        """Return why a sample has no place in this task, whatever its label; None if it has."""
+        del inputs
+        return None
 
     def check(self, label: str, inputs: Mapping[str, Any] | None = None) -> str | None:
         """Return what is wrong with a label, or with it for some inputs; None if it is right."""
-        del inputs
-        return None if label in self.label_names else f"{label!r} is not one of the labels"
+        if label not in self.label_names:
+            return f"{label!r} is not one of the labels"
+        return None if inputs is None else self.misfit(inputs)
 
     def examples(self, inputs: Mapping[str, Any]) -> list[Example]:
         """Return what a student reads of a sample: one example, or one per option."""

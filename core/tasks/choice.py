@@ -97,14 +97,31 @@ class Choice(Task):
         """
         return _letter(answer, inputs["options"], 0)
 
-    def in_order(self, labels: Iterable[str]) -> tuple[str, ...]:
-        """Return every letter up to the last one that was found."""
-        last = max((LETTERS.index(label) for label in labels), default=-1)
-        return tuple(LETTERS[: last + 1])
+    def labels_from(
+        self, labels: Iterable[str], inputs: Sequence[Mapping[str, Any]] = ()
+    ) -> tuple[str, ...]:
+        """Return a letter for each of the most options that a question has."""
+        most = max((len(given["options"]) for given in inputs), default=0)
+        last = max((LETTERS.index(label) + 1 for label in labels), default=0)
+        return tuple(LETTERS[: max(most, last)])
+
+    @classmethod
+    def refused(cls, names: Sequence[str]) -> str | None:
+        """Return why these cannot be the letters of options, or None."""
+        if not names or (len(names) >= FEWEST and "".join(names) == LETTERS[: len(names)]):
+            return None
+        return (
+            f"The labels of a multiple-choice task are letters from A on: A, B ... {LETTERS[-1]}."
+        )
+
+    def misfit(self, inputs: Mapping[str, Any]) -> str | None:
+        """Return that there are more options than letters, where there are."""
+        n, most = len(inputs["options"]), len(self.labels)
+        return f"more options than the task's {most} letters" if 0 < most < n else None
 
     def check(self, label: str, inputs: Mapping[str, Any] | None = None) -> str | None:
         """Return what is wrong with a letter, or with it for so many options."""
-        if fault := super().check(label):
+        if fault := super().check(label, inputs):
             return fault
         if inputs is not None and LETTERS.index(label) >= len(inputs["options"]):
             return f"{label} names none of the {len(inputs['options'])} options"

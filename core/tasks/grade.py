@@ -49,8 +49,11 @@ class Grade(Task):
         number = _number(text)
         return text if number is None or number != int(number) else str(int(number))
 
-    def in_order(self, labels: Iterable[str]) -> tuple[str, ...]:
+    def labels_from(
+        self, labels: Iterable[str], inputs: Sequence[Mapping[str, Any]] = ()
+    ) -> tuple[str, ...]:
         """Return scores from the lowest to the highest; words stay in the order of the alphabet."""
+        del inputs
         names = sorted(set(labels))
         if any(_number(name) is None for name in names):
             return tuple(names)

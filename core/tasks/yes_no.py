@@ -57,10 +57,19 @@ class YesNo(Task):
             raise Unreadable(f"an answer that is none of yes, no and maybe ({answer.strip()!r})")
         return label
 
-    def in_order(self, labels: Iterable[str]) -> tuple[str, ...]:
-        """Return yes, no and maybe in this order."""
-        return tuple(sorted(set(labels), key=lambda name: (name not in ORDER, ORDER.index(name)
-                            if name in ORDER else 0, name)))  # fmt: skip
+    def labels_from(
+        self, labels: Iterable[str], inputs: Sequence[Mapping[str, Any]] = ()
+    ) -> tuple[str, ...]:
+        """Return yes and no, and maybe where there is one."""
+        del inputs
+        return ORDER if "maybe" in set(labels) else ORDER[:2]
+
+    @classmethod
+    def refused(cls, names: Sequence[str]) -> str | None:
+        """Return why these are no answers to a yes/no question, or None."""
+        if not names or tuple(names) in (ORDER[:2], ORDER):
+            return None
+        return "The labels of a yes/no task are yes and no, or yes, no and maybe, in this order."
 
     def score(
         self, gold: Sequence[str], predicted: Sequence[str], chances: np.ndarray | None = None

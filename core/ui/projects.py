@@ -62,7 +62,8 @@ def new_form() -> None:
     with st.form("new_project", enter_to_submit=False):
         left, right = st.columns([2, 3], gap="medium")
         name = left.text_input("Name", max_chars=home.MAX_NAME)
-        kind = left.selectbox("Kind of task", list(kinds), format_func=kinds.__getitem__)
+        kind = left.selectbox("Kind of task", list(kinds), list(kinds).index("classify"),
+                              format_func=kinds.__getitem__)  # fmt: skip
         text = right.text_area(
             "Labels, one per line (may wait for the first file)", height=130,
             placeholder="joy: The writer is glad.\nanger: The writer is cross.\nneutral",
