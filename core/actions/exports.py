@@ -47,13 +47,13 @@ def export_rows(project: str) -> list[dict[str, Any]]:
     return rows
 
 
-def export_text(project: str, ending: str, safe: bool = True) -> Iterator[str]:
-    """Return the export of a project as CSV or JSONL, in pieces.
+def export_pieces(project: str, ending: str, safe: bool = True) -> Iterator[bytes]:
+    """Return the export of a project as a file of a format, in pieces.
 
-    With `safe`, cells of a CSV that a spreadsheet would run are neutralised; JSONL is exact.
+    With `safe`, cells of a CSV that a spreadsheet would run are neutralised; the others are exact.
 
     Raises:
-        Problem: another format.
+        Problem: a format that cannot be written, or samples that it cannot hold.
     """
     return _export(export_rows(project), ending, safe)
 
@@ -62,7 +62,7 @@ def export_file(project: str, target: Path, safe: bool = True) -> int:
     """Write the export of a project to a file, whole or not at all; return how many samples.
 
     Raises:
-        Problem: another format, or a place that cannot be written.
+        Problem: a format that cannot be written or cannot hold the samples, or such a place.
     """
     rows = export_rows(project)
     pieces = _export(rows, target.suffix.lower(), safe)
@@ -70,23 +70,21 @@ def export_file(project: str, target: Path, safe: bool = True) -> int:
     try:
         if target.is_dir():
             raise Problem(f"{target} is a folder.", "Name a file in it.")
-        with staging.open("w", encoding="utf-8", newline="") as file:
+        with staging.open("wb") as file:
             file.writelines(pieces)
         staging.replace(target)
     except OSError as error:
-        with suppress(OSError):
-            staging.unlink()
         raise Problem(f"{target} cannot be written: {error.strerror}.") from error
+    finally:
+        with suppress(OSError):
+            staging.unlink(missing_ok=True)
     return len(rows)
 
 
-def _export(rows: Sequence[Mapping[str, Any]], ending: str, safe: bool) -> Iterator[str]:
-    if ending not in (".csv", ".jsonl"):
-        raise Problem(f"Cannot export to {ending or 'that'}.", "Name the file .csv or .jsonl.")
-    if ending == ".jsonl":
-        return formats.write_jsonl(rows)
-    flat = ({**row, "flags": " ".join(row["flags"])} for row in rows)
-    return iter([formats.write_csv(EXPORT_COLUMNS, flat, safe)])
+def _export(rows: Sequence[Mapping[str, Any]], ending: str, safe: bool) -> Iterator[bytes]:
+    if ending not in formats.NESTED:
+        rows = [{**row, "flags": " ".join(row["flags"])} for row in rows]
+    return formats.write_table(ending, EXPORT_COLUMNS, rows, safe)
 
 
 def _call(completion: Mapping[str, Any]) -> dict[str, Any]:
