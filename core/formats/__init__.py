@@ -1,7 +1,7 @@
 """Files to rows and back, one module per format, with faults named by row number.
 
-Rows are numbered as a person sees them, blank ones too: in CSV, TSV and XLSX the header is row 1; in
-JSONL a row is a line; in JSON and Parquet a row is an item, counted from 1.
+Rows are numbered as a person sees them, blank ones too: in CSV, TSV and XLSX the header is row 1;
+in JSONL a row is a line; in JSON and Parquet a row is an item, counted from 1.
 """
 
 from __future__ import annotations
@@ -17,15 +17,22 @@ from core.formats.json_lines import read_jsonl, write_jsonl
 from core.formats.json_list import read_json, write_json
 from core.formats.parquet import read_parquet, write_parquet
 from core.formats.table import (
-    LABEL_NAMES, MAX_BYTES, MAX_CELL, MAX_COLUMNS, TEXT_NAMES, Table, broken, guess_columns,
+    LABEL_NAMES,
+    MAX_BYTES,
+    MAX_CELL,
+    MAX_COLUMNS,
+    TEXT_NAMES,
+    Table,
+    broken,
+    guess_columns,
     text_fault,
-)  # fmt: skip
+)
 from core.formats.xlsx import read_xlsx, write_xlsx
 
 __all__ = [
     "EXTENSIONS", "LABEL_NAMES", "MAX_BYTES", "MAX_CELL", "MAX_COLUMNS", "NESTED", "TEXT_NAMES",
-    "WRITABLE", "Table", "broken", "check_size", "decode", "ending_of", "guess_columns", "read_table",
-    "text_fault", "write_csv", "write_jsonl", "write_table",
+    "WRITABLE", "Table", "broken", "check_size", "decode", "ending_of", "guess_columns",
+    "read_table", "text_fault", "write_csv", "write_jsonl", "write_table",
 ]  # fmt: skip
 
 _OF_TEXT = {".csv": read_csv, ".tsv": read_tsv, ".json": read_json, ".jsonl": read_jsonl}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+import zlib
 from xml.parsers import expat
 
 from core.errors import BadFile
@@ -35,9 +36,8 @@ def check_archive(name: str, data: bytes) -> None:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             _check_sizes(name, archive.infolist())
             for entry in archive.infolist():
-                if entry.filename.lower().endswith((".xml", ".rels", ".vml")):
-                    _check_type(name, archive, entry)
-    except (zipfile.BadZipFile, NotImplementedError, ValueError, EOFError, OSError) as error:
+                _check_type(name, archive, entry)  # whatever its name, it may be read as XML
+    except (zipfile.BadZipFile, zlib.error, RuntimeError, ValueError, EOFError, OSError) as error:
         raise BadFile(f"{name} is not a whole .xlsx file.", _HINT) from error
 
 
@@ -77,4 +77,4 @@ def _check_type(name: str, archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> 
             try:
                 parser.Parse(part)
             except expat.ExpatError:
-                return  # broken XML is found, and said, when it is read
+                return  # a picture, or broken XML, which is found and said when it is read

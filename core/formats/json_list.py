@@ -56,7 +56,7 @@ def _items(name: str, text: str) -> list[str]:
     if text[start] == "[":
         return [text[first:last] for _, first, last in whole]
     lists = {}
-    for key, first, last in whole:
+    for key, first, _ in whole:
         if text[first] == "[":
             items = [text[a:b] for _, a, b in _parts(text, first)][:-1]
             if any(item.startswith("{") for item in items):

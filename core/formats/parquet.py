@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from core.errors import BadFile
-from core.formats.table import MAX_UNPACKED, Cells, Table, as_text, few, header, typed_as_text
+from core.formats.table import MAX_UNPACKED, Cells, Table, as_text, header, typed_as_text
 
 MAX_ROWS = 10_000_000
 """Most rows of a Parquet file."""
@@ -36,7 +36,7 @@ def read_parquet(name: str, data: bytes) -> Table:
     try:
         file = _open(data)
         _check_footer(name, file.metadata)
-        columns = header(name, few(name, file.schema_arrow.names))
+        columns = header(name, file.schema_arrow.names)
         # Kept as dictionaries, a long text that a million rows repeat is in memory once until its
         # size is known.
         paths = [file.schema.column(i).path for i in range(len(file.schema))]

@@ -33,7 +33,8 @@ _BROKEN = re.compile("[\x00\ud800-\udfff]")
 class Table:
     """A file as rows of text cells; a blank row is empty, and the first has number `first_row`.
 
-    A row may lack cells that are nothing. `faults` are wrong rows; `notes` say what was guessed or chosen in reading.
+    A row may lack cells that are nothing. `faults` are wrong rows; `notes` say what was guessed or
+    chosen in reading.
     """
 
     name: str
@@ -86,13 +87,12 @@ def header(name: str, cells: Sequence[str]) -> tuple[str, ...]:
     Raises:
         BadFile: there are none, too many, one twice, or one that cannot be kept.
     """
-    columns = tuple(cell.strip().lstrip("\ufeff") for cell in cells)
+    # Counted first: looking for doubles among a million names would take hours.
+    columns = few(name, [cell.strip().lstrip("\ufeff") for cell in cells])
     if not any(columns):
         raise BadFile(f"{name} is empty.", "Its first row must name the columns.")
     if wrong := next((fault for column in columns if (fault := broken(column))), None):
         raise BadFile(f"{name}, row 1: the name of a column holds {wrong}.")
-    # Counted first: looking for doubles among a million names would take hours.
-    few(name, columns)
     twice = sorted({column for column in columns if columns.count(column) > 1})
     if twice:
         listed = ", ".join(repr(column) if column else "(no name)" for column in twice[:8])

@@ -18,8 +18,14 @@ from typing import Any
 from core.errors import BadFile, Problem, RowFault
 from core.formats.archive import check_archive
 from core.formats.table import (
-    MAX_COLUMNS, MAX_UNPACKED, Cells, Table, as_text, header, typed_as_text,
-)  # fmt: skip
+    MAX_COLUMNS,
+    MAX_UNPACKED,
+    Cells,
+    Table,
+    as_text,
+    header,
+    typed_as_text,
+)
 
 MAX_ROWS = 1_048_576
 """Most rows of a sheet, which is what spreadsheets hold."""
@@ -35,6 +41,7 @@ _STUMBLES = (
 # What XML cannot hold at all is written by Excel as _x000D_, and a text that looks so, with one
 # more escape before it.
 _ESCAPED = re.compile("_x([0-9A-Fa-f]{4})_")
+_LIKE_ESCAPED = re.compile("_(?=x[0-9A-Fa-f]{4}_)")
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -96,7 +103,7 @@ def _records(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> Itera
 
 
 def _written(value: Any, column: str, number: int) -> str | int | float | None:
-    """Return a cell as it is written: a number that a spreadsheet keeps exactly, or a text."""
+    """Return a cell as it is written: a number of no more digits than it keeps, or a text."""
     if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 2**53:
         return value
     text = as_text(value)
@@ -108,7 +115,7 @@ def _written(value: Any, column: str, number: int) -> str | int | float | None:
             f" U+{ord(found.group()):04X}.",
             _INSTEAD,
         )
-    text = _ESCAPED.sub(r"_x005F_x\1_", text).replace("\r", "_x000D_")
+    text = _LIKE_ESCAPED.sub("_x005F_", text).replace("\r", "_x000D_")
     n_units = len(text.encode("utf-16-le")) // 2
     if n_units > MAX_LENGTH:
         raise Problem(
