@@ -19,7 +19,7 @@ try:
     from core.actions import door
     from core.actions.session import home_folder
     from core.errors import Busy, Problem
-    from core.formats import broken
+    from core.formats import EXTENSIONS, WRITABLE, broken
     from core.options import add_fields, amount, whole
     from core.registry import member, member_ids
 except ModuleNotFoundError as missing:
@@ -79,11 +79,14 @@ def parser_for(folder: Path, say: Say) -> argparse.ArgumentParser:
     _add_generate(parent)
     _add_accept(parent)
     _add_study(parent)
+    listed = f"{', '.join(WRITABLE[:-1])} or {WRITABLE[-1]}"
     out = _command(parent, "export", commands.export, "export every sample with its provenance")
     out.add_argument("name", metavar="NAME")
-    out.add_argument("file", metavar="FILE", type=path, help="ending in .csv or .jsonl")
+    out.add_argument("file", metavar="FILE", type=path, help=f"ending in {listed}")
     out.add_argument(
-        "--raw", action="store_true", help="leave cells that a spreadsheet would run as they are"
+        "--raw",
+        action="store_true",
+        help="leave cells of a CSV that a spreadsheet would run as they are",
     )
     copy = _command(parent, "backup", commands.backup, "copy the whole database to a new file")
     copy.add_argument("file", metavar="FILE", type=path)
@@ -137,11 +140,9 @@ def _add_project(parent: Any, path: Callable[[str], Path]) -> None:
 
 
 def _add_import(parent: Any, path: Callable[[str], Path]) -> None:
-    bring = _command(
-        parent, "import", commands.bring, "import a CSV, TSV or JSONL file, all or nothing"
-    )
+    bring = _command(parent, "import", commands.bring, "import a file of texts, all or nothing")
     bring.add_argument("name", metavar="NAME")
-    bring.add_argument("file", metavar="FILE", type=path)
+    bring.add_argument("file", metavar="FILE", type=path, help=f"ending in {', '.join(EXTENSIONS)}")
     bring.add_argument("--split", required=True, help="train, test or ood:NAME")
     bring.add_argument("--source", required=True, choices=("human", "synthetic", "llm-labelled"))
     bring.add_argument(

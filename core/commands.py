@@ -72,6 +72,7 @@ def bring(arguments: Namespace, say: Say) -> int:
     """Import a file and report."""
     project = home.find_project(arguments.name)
     formats.ending_of(arguments.file.name)  # before a device or a pipe is read to its end
+    formats.check_size(arguments.file.name, arguments.file.stat().st_size)
     table = imports.read_table(arguments.file.name, arguments.file.read_bytes())
     taken = imports.columns_for(project.id, table, arguments.map, arguments.text, arguments.label)
     had_labels = bool(data.label_names(project.id))

@@ -55,7 +55,7 @@ def kept(project: str) -> list[tuple[str, str | None]]:
 
 
 def exported(project: str, ending: str, safe: bool = True) -> bytes:
-    return "".join(exports.export_text(project, ending, safe)).encode()
+    return b"".join(exports.export_pieces(project, ending, safe))
 
 
 def come_in(project: str, name: str, content: bytes) -> None:
@@ -217,11 +217,11 @@ def test_a_file_is_written_whole_or_stays_as_it_was(
     before = target.read_bytes()
     assert before.count(b"\n") == 150
 
-    def full(rows: Any) -> Iterator[str]:
-        yield "half a line"
+    def full(*_: Any) -> Iterator[bytes]:
+        yield b"half a line"
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(formats, "write_jsonl", full)
+    monkeypatch.setattr(formats, "write_table", full)
     with pytest.raises(Problem, match=r"all.jsonl cannot be written: No space left"):
         exports.export_file(project, target)
     assert target.read_bytes() == before
@@ -231,7 +231,7 @@ def test_a_file_is_written_whole_or_stays_as_it_was(
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("all.txt", "Cannot export to .txt. Name the file .csv or .jsonl"),
+        ("all.txt", "Cannot export to .txt. Name the file .csv, .json, .jsonl, .parquet or .xlsx"),
         ("all", "Cannot export to that"),
         ("missing/all.csv", "missing/all.csv cannot be written: No such file"),
         ("file/all.csv", "file/all.csv cannot be written: Not a directory"),

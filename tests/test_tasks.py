@@ -6,12 +6,14 @@ import json
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from core.actions import columns, curate, data, home, imports, results, review, train
+from core import formats
+from core.actions import columns, curate, data, exports, home, imports, results, review, train
 from core.actions.session import Session
 from core.errors import BadFile, Problem, Unreadable
 from core.formats import write_jsonl
@@ -100,6 +102,13 @@ def read(task: Task, rows: Sequence[Mapping[str, Any]]) -> list[tuple[dict[str, 
     made = [task.read_inputs(row) for row in rows]
     found = task.read_labels([row[task.answer.name] for row in rows], made)
     return [(inputs, str(label)) for inputs, label in zip(made, found, strict=True)]
+
+
+def bring_file(project: str, name: str, content: bytes, split: str = "train") -> None:
+    """Import a file as a person would who takes the columns that are guessed."""
+    table = imports.read_table(name, content)
+    taken = imports.columns_for(project, table)
+    imports.import_rows(project, imports.prepare(project, table, taken, split, "human"))
 
 
 # The contract of the family
@@ -196,6 +205,22 @@ def test_a_sweep_beats_chance_on_planted_rows(session: Session, kind: str, stude
     assert curve.constant is not None and curve.constant < 0.8
     made = results.made_by(project, study, next(iter(curve.points[1].keys.values())))
     assert len(made.trained_on) == 40
+
+
+@pytest.mark.parametrize("ending", formats.WRITABLE)
+def test_what_comes_in_goes_out_and_comes_in_again(
+    session: Session, kind: str, ending: str, tmp_path: Path
+) -> None:
+    first, again = (home.create_project(name, kind).id for name in ("first", "again"))
+    bring_file(first, "rows.jsonl", "".join(write_jsonl(KINDS[kind].rows(18, 4))).encode())
+    target = tmp_path / f"all{ending}"
+    exports.export_file(first, target, safe=False)
+    bring_file(again, target.name, target.read_bytes())
+    one, other = (exports.export_rows(project) for project in (first, again))
+    fields = [*task_of(kind).field_names(), "label"]
+    assert [[row.get(name) for name in fields] for row in one] == [
+        [row.get(name) for name in fields] for row in other
+    ]
 
 
 # Each kind by itself

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from core import formats
-from core.actions.session import here
+from core.actions.session import here, task_of
 from core.errors import Problem
 from core.records import SOURCE_PARTS
 from core.store import runs, samples
@@ -28,6 +28,7 @@ def export_rows(project: str) -> list[dict[str, Any]]:
     price of the whole call in US dollars, and when.
     """
     database = here().database
+    others = field_columns(project)
     calls = {call["key"]: _call(call) for call in runs.completions(database, project)}
     rows = []
     for row in samples.everything(database, project):
@@ -38,6 +39,7 @@ def export_rows(project: str) -> list[dict[str, Any]]:
         rows.append(
             {
                 **{name: row.get(name) for name in EXPORT_COLUMNS},
+                **{name: json.loads(row["inputs"]).get(name) for name in others},
                 "flags": list(row["flags"]),
                 "text_source": text_source,
                 "label_source": label_source,
@@ -47,46 +49,51 @@ def export_rows(project: str) -> list[dict[str, Any]]:
     return rows
 
 
-def export_text(project: str, ending: str, safe: bool = True) -> Iterator[str]:
-    """Return the export of a project as CSV or JSONL, in pieces.
+def field_columns(project: str) -> list[str]:
+    """Return the input fields of a project's task that are a column besides the main text."""
+    return [name for name in task_of(project).field_names() if name not in EXPORT_COLUMNS]
 
-    With `safe`, cells of a CSV that a spreadsheet would run are neutralised; JSONL is exact.
+
+def export_pieces(project: str, ending: str, safe: bool = True) -> Iterator[bytes]:
+    """Return the export of a project as a file of a format, in pieces.
+
+    With `safe`, cells of a CSV that a spreadsheet would run are neutralised; the others are exact.
 
     Raises:
-        Problem: another format.
+        Problem: a format that cannot be written, or samples that it cannot hold.
     """
-    return _export(export_rows(project), ending, safe)
+    return _export(export_rows(project), field_columns(project), ending, safe)
 
 
 def export_file(project: str, target: Path, safe: bool = True) -> int:
     """Write the export of a project to a file, whole or not at all; return how many samples.
 
     Raises:
-        Problem: another format, or a place that cannot be written.
+        Problem: a format that cannot be written or cannot hold the samples, or such a place.
     """
     rows = export_rows(project)
-    pieces = _export(rows, target.suffix.lower(), safe)
+    pieces = _export(rows, field_columns(project), target.suffix.lower(), safe)
     staging = target.with_name(f".{new_id()}.new")
     try:
         if target.is_dir():
             raise Problem(f"{target} is a folder.", "Name a file in it.")
-        with staging.open("w", encoding="utf-8", newline="") as file:
+        with staging.open("wb") as file:
             file.writelines(pieces)
         staging.replace(target)
     except OSError as error:
-        with suppress(OSError):
-            staging.unlink()
         raise Problem(f"{target} cannot be written: {error.strerror}.") from error
+    finally:
+        with suppress(OSError):
+            staging.unlink(missing_ok=True)
     return len(rows)
 
 
-def _export(rows: Sequence[Mapping[str, Any]], ending: str, safe: bool) -> Iterator[str]:
-    if ending not in (".csv", ".jsonl"):
-        raise Problem(f"Cannot export to {ending or 'that'}.", "Name the file .csv or .jsonl.")
-    if ending == ".jsonl":
-        return formats.write_jsonl(rows)
-    flat = ({**row, "flags": " ".join(row["flags"])} for row in rows)
-    return iter([formats.write_csv(EXPORT_COLUMNS, flat, safe)])
+def _export(
+    rows: Sequence[Mapping[str, Any]], others: Sequence[str], ending: str, safe: bool
+) -> Iterator[bytes]:
+    if ending not in formats.NESTED:
+        rows = [{**row, "flags": " ".join(row["flags"])} for row in rows]
+    return formats.write_table(ending, [*EXPORT_COLUMNS, *others], rows, safe)
 
 
 def _call(completion: Mapping[str, Any]) -> dict[str, Any]:

@@ -74,7 +74,7 @@ class Imported:
 
 
 def read_table(name: str, data: bytes) -> Table:
-    """Return the rows of a CSV, TSV or JSONL file."""
+    """Return the rows of a file, whose name says its format."""
     return formats.read_table(name, data)
 
 
@@ -163,6 +163,7 @@ def prepare(
     labels = known or task.labels_from(found, [row.inputs for row in rows])
     counts = Counter(row.label for row in rows if row.label is not None)
     warnings += _class_warnings(project, labels, counts, split)
+    warnings += [RowFault(note, fatal=False) for note in table.notes]
     is_skipping = skip_bad_rows and bool(rows)
     left_out = sorted({n for fault in stopping for n in fault.rows} | set(leaked))
     return Prepared(

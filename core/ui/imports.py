@@ -11,20 +11,28 @@ import streamlit as st
 from core.actions import data, exports, imports
 from core.actions.imports import Imported, Prepared
 from core.errors import RowFault
-from core.formats import Table
+from core.formats import EXTENSIONS, Table
+from core.formats.xlsx import MAX_LENGTH
 from core.records import SOURCES, Project
 from core.ui import frame, look
 
 FIRST_ROWS = 8
 NO_COLUMN = "(none)"
 OTHER = "another test set"
+DOWNLOADS = {
+    ".csv": ("CSV", "text/csv"),
+    ".xlsx": ("XLSX", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
+    ".parquet": ("Parquet", "application/vnd.apache.parquet"),
+    ".json": ("JSON", "application/json"),
+    ".jsonl": ("JSONL", "application/jsonl"),
+}
 
 
 def show(project: str) -> None:
     """Take a file, show what would come in and what is wrong, and import it on a click."""
     number = st.session_state.setdefault("upload_number", 0)
-    file = st.file_uploader("A file with one text per row (CSV, TSV or JSONL, UTF-8)",
-                            type=["csv", "tsv", "jsonl"], key=f"upload_{number}")  # fmt: skip
+    file = st.file_uploader("A file with one text per row (CSV, TSV, XLSX, Parquet, JSON or JSONL)",
+                            type=list(EXTENSIONS), key=f"upload_{number}")  # fmt: skip
     if file is None:
         _report()
         _earlier(project)
@@ -102,19 +110,21 @@ def export(project: Project) -> None:
              " comes from.")  # fmt: skip
     raw = st.checkbox("Leave cells as they are that a spreadsheet would run as formulas",
                       help="Otherwise a CSV cell that begins with = + - or @ gets a ' before it."
-                      " JSONL is never changed.")  # fmt: skip
+                      " The other formats are never changed.")  # fmt: skip
     with st.container(horizontal=True):
-        for ending, mime in ((".csv", "text/csv"), (".jsonl", "application/jsonl")):
+        for ending, (name, mime) in DOWNLOADS.items():
             st.download_button(
-                f"Download {ending[1:].upper()}",
+                f"Download {name}",
                 data=partial(_exported, project.id, ending, not raw),
                 file_name="".join(c if c.isalnum() else "-" for c in project.name) + ending,
                 mime=mime, on_click="ignore", icon=":material/download:", key=f"export{ending}",
+                help=f"Cells hold {MAX_LENGTH:,} characters; where a prompt is longer, no"
+                " file is made: take Parquet." if ending == ".xlsx" else None,
             )  # fmt: skip
 
 
-def _exported(project: str, ending: str, safe: bool) -> str:
-    return "".join(exports.export_text(project, ending, safe))
+def _exported(project: str, ending: str, safe: bool) -> bytes:
+    return b"".join(exports.export_pieces(project, ending, safe))
 
 
 def _split_choice() -> str:

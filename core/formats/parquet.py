@@ -1,0 +1,73 @@
+"""How is Parquet read, whatever it does to its reader, and written?
+
+A damaged file can end the process that reads it (pyarrow aborts where it does not expect an error),
+and this process owns the database. So another one reads it, with an end to its memory and time.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from core.errors import BadFile
+from core.formats.table import Table, as_text
+
+MAX_SECONDS = 300
+"""How long reading may take."""
+
+_HINT = "Write it anew, or save it as CSV or JSONL."
+
+
+def read_parquet(name: str, data: bytes) -> Table:
+    """Return the rows of a Parquet file.
+
+    Raises:
+        BadFile: not a whole Parquet file, or one of more rows, bytes or time than is read.
+    """
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "core.formats.parquet_reading"],
+            input=json.dumps(name).encode() + b"\n" + data,
+            capture_output=True,
+            check=False,
+            cwd=Path(__file__).parents[2],
+            timeout=MAX_SECONDS,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise BadFile(f"{name} takes more than {MAX_SECONDS} seconds to read.", _HINT) from error
+    lines = io.BytesIO(done.stdout)
+    said = json.loads(lines.readline() or "{}")
+    if "message" in said:
+        raise BadFile(said["message"], said["hint"])
+    # A process that died on its way may have written some rows.
+    if done.returncode or "columns" not in said:
+        raise BadFile(f"{name} is not a Parquet file that can be read.", _HINT)
+    columns = tuple(said["columns"])
+    rows = tuple(dict(zip(columns, json.loads(line), strict=True)) for line in lines)
+    return Table(name, columns, rows, 1)
+
+
+def write_parquet(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> Iterator[bytes]:
+    """Yield a Parquet file: whole numbers, numbers and truth as such, all else as text or JSON."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    types = {bool: pa.bool_(), int: pa.int64(), float: pa.float64()}
+    arrays = []
+    for column in columns:
+        values = [row.get(column) for row in rows]
+        kinds = {type(value) for value in values if value is not None}
+        kind = types.get(kinds.pop()) if len(kinds) == 1 else None
+        arrays.append(
+            pa.array([as_text(value) for value in values], pa.string())
+            if kind is None
+            else pa.array(values, kind)
+        )
+    out = io.BytesIO()
+    pq.write_table(pa.table(arrays, names=list(columns)), out, compression="zstd")
+    yield out.getvalue()
