@@ -131,7 +131,7 @@ BAD = {
     "project new q --labels a,,b": "A label has no name",
     "project new q --labels nowhere.txt": "'nowhere.txt' is neither a file nor labels",
     "project new q --labels .": "'.' is neither a file nor labels",
-    "project new q --labels latin.txt": "latin.txt is not UTF-8: row 2",
+    "project new q --labels latin.txt": "latin.txt is not UTF-8: line 2",
     "project new q --labels empty.txt": "empty.txt holds no label",
     "project new q --labels nul.txt": "nul.txt is not a text file",
     "project delete p": "Add --yes",
