@@ -244,14 +244,14 @@ def test_a_sweep_pauses_and_goes_on(page: Page, address: str) -> None:
     open_page(page, address, "train", "planted")
     choose(page, "Student", "TF-IDF")
     fill(page, "Training size (rows)", "24")
-    fill(page, "Seeds per share", "40")
-    expect(metric(page, "Trials")).to_have_text("480")
+    fill(page, "Seeds per share", "80")
+    expect(metric(page, "Trials")).to_have_text("960")
     page.get_by_label("Name", exact=True).fill("paused in between")
     page.get_by_role("button", name="Launch").click()
     page.get_by_role("button", name="Pause", exact=True).click()
-    expect(page.get_by_text(re.compile(r"paused · \d+ of 480 trials"))).to_be_visible()
+    expect(page.get_by_text(re.compile(r"paused · \d+ of 960 trials"))).to_be_visible()
     page.get_by_role("button", name="Resume", exact=True).click()
-    expect(page.get_by_text("done · 480 of 480 trials")).to_be_visible()
+    expect(page.get_by_text("done · 960 of 960 trials")).to_be_visible()
 
 
 def test_a_click_on_a_point_shows_its_samples_and_mistakes(page: Page, address: str) -> None:
