@@ -206,8 +206,13 @@ def test_an_import_without_the_bad_rows_comes_in_once(tiny):
 
 
 def test_a_file_that_cannot_be_read_says_why(tiny):
-    app = importing("text,label\nñ,sea\n".encode("latin-1"))
+    app = importing("text,label\nñ\x02,sea\n".encode("latin-1"))
     assert "is not UTF-8" in words(app).replace("\\", "")
+
+
+def test_a_guessed_encoding_is_said_before_the_import(tiny):
+    app = importing("text,label\nñ,sea\n".encode("latin-1"))
+    assert "a guess: row 2 holds 'ñ'" in words(app).replace("\\", "")
 
 
 def test_review_asks_who_decides(tiny):
