@@ -369,7 +369,7 @@ def test_a_guess_is_among_what_to_know_of_an_import(session: Session) -> None:
 
 
 def bomb_by_ratio() -> bytes:
-    return with_entry(BOOK, SHEET, lambda _: b" " * 30_000_000)
+    return with_entry(BOOK, SHEET, lambda _: b" " * 60_000_000)
 
 
 def bomb_by_sizes() -> bytes:

@@ -129,20 +129,6 @@ def test_what_cannot_be_read_is_said(name: str, content: bytes, said: str) -> No
         read_table(name, content)
 
 
-@given(st.binary(max_size=200) | st.text(alphabet='",;\t\n\r{}[]:\\ua\x00\ufeff', max_size=60))
-@settings(max_examples=400, deadline=None)
-def test_any_bytes_are_a_table_or_a_file_that_cannot_be_read(content: bytes | str) -> None:
-    whole = content.encode() if isinstance(content, str) else content
-    for name in ("f.csv", "f.tsv", "f.jsonl"):
-        try:
-            table = read_table(name, whole)
-        except BadFile as bad:
-            assert str(bad) and "\n" not in str(bad)
-        else:
-            assert len(set(table.columns)) == len(table.columns) > 0
-            assert all(set(row) <= set(table.columns) for row in table.rows)
-
-
 def test_columns_are_guessed_by_name_and_asked_for_otherwise(empty: str) -> None:
     table = read_table("f.csv", b"id,Tweet,Sentiment\n1,x,a\n")
     assert imports.columns_for(empty, table) == {"text": ("Tweet",), "label": ("Sentiment",)}

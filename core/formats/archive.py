@@ -13,9 +13,9 @@ from core.formats.table import MAX_UNPACKED
 MAX_ENTRIES = 10_000
 """Most files in a zip file."""
 MAX_RATIO = 200
-"""Most times its packed size that a file in a zip may have, where it is large at all."""
+"""Most times its packed size that a file in a zip may unpack to, where it is large at all."""
 
-_SMALL = 1_000_000
+_SMALL = 50_000_000  # texts that repeat themselves pack very well, and this much is soon read
 _ENCRYPTED = 0x1
 _OLD_OR_LOCKED = b"\xd0\xcf\x11\xe0"  # the container of .xls, and of .xlsx with a password
 _HINT = "Open it in a spreadsheet and save it anew as .xlsx without a password, or as CSV UTF-8."

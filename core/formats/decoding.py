@@ -101,4 +101,4 @@ def _place(name: str, before: str) -> str:
     if ending in (".csv", ".tsv"):
         return f"row {delimited.row_after(before, ending):,}"
     number = len(re.split(r"\r\n|\r|\n", before))
-    return f"{'row' if ending == '.jsonl' else 'line'} {number:,}"
+    return f"{'line' if ending == '.json' else 'row'} {number:,}"
