@@ -6,10 +6,12 @@ import json
 import re
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from core import actions
 from core.actions import budget, curate, home, imports, train
@@ -182,8 +184,16 @@ def test_targets_are_edited_and_a_run_is_stopped_and_left_at_what_it_made(
     expect(told).not_to_have_text(before)
     stop = page.get_by_role("button", name="Stop", exact=True)
     expect(metric(page, "Pending")).not_to_have_text("0")
-    stop.click()
-    expect(page.get_by_text(re.compile(r"paused · \d+ of \d+ usable"))).to_be_visible()
+    paused = page.get_by_text(re.compile(r"paused · \d+ of \d+ usable"))
+
+    def stops() -> bool:
+        # The figures above the button move every second, so a click may land beside it.
+        if stop.is_visible():
+            with suppress(PlaywrightTimeout):
+                stop.click(timeout=1000)
+        return paused.is_visible()
+
+    until(stops, "the run to be paused")
     n_asked_of_vendor = len(vendor.received)
     page.get_by_role("button", name="Leave it at that").click()
     expect(page.get_by_role("button", name="Start", exact=True)).to_be_enabled()
