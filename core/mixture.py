@@ -63,7 +63,7 @@ def order(
     others: dict[str, list[int]] = defaultdict(list)
     for index in sorted(candidates, key=lambda i: _rank(seed, rows[i].id)):
         row = rows[index]
-        (leading if row.id in first else others)[row.label].append(index)
+        (leading if row.id in first else others)[row.stratum].append(index)
     taken = dict.fromkeys(shares, 0)
     made: list[int] = []
 
@@ -159,7 +159,7 @@ class Draws:
     def _counts(self, source: str) -> dict[str, int]:
         counts: dict[str, int] = {}
         for index in self._of[source]:
-            label = self._rows[index].label
+            label = self._rows[index].stratum
             counts[label] = counts.get(label, 0) + 1
         return counts
 

@@ -42,13 +42,14 @@ class Project:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One item as it is now."""
+    """One item as it is now; `stratum` is the class that its label is counted under."""
 
     id: str
     seq: int
     text: str
     inputs: Mapping[str, Any]
     label: str | None
+    stratum: str | None
     source: Source
     split: str
     status: Status
@@ -68,6 +69,7 @@ class NewSample:
     inputs: Mapping[str, Any]
     text: str
     label: str | None
+    stratum: str | None
     source: Source
     split: str
     provenance: Mapping[str, Any] = field(default_factory=dict)
@@ -83,6 +85,7 @@ class Decision:
     kind: Kind
     annotator: str
     label: str | None = None
+    stratum: str | None = None
     text: str | None = None
     reason: str | None = None
     seconds: float | None = None
@@ -139,6 +142,7 @@ class Draft:
     inputs: Mapping[str, Any]
     text: str
     label: str
+    stratum: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +176,7 @@ class PoolRow:
     inputs: Mapping[str, Any]
     text: str
     label: str
+    stratum: str
     source: Source
     split: str
     behind: tuple[str, ...] | None = ()
@@ -196,7 +201,11 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a trial came to; `predicted` indexes the task's labels, one per test row of the pool."""
+    """What a trial came to: an answer per test row of the pool.
+
+    `predicted` indexes the task's labels; of a task whose labels are no classes it is empty, and
+    `answers` are the predicted labels themselves.
+    """
 
     key: str
     scores: Mapping[str, Any]
@@ -204,6 +213,7 @@ class Result:
     probabilities: Sequence[float]
     seconds: float
     device: str
+    answers: Sequence[str] = ()
     n_steps: int = 0
     status: Literal["done", "failed"] = "done"
     error: str = ""

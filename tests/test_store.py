@@ -31,7 +31,9 @@ def in_another_process(code: str) -> subprocess.CompletedProcess[str]:
 def new_project(database: Database, n: int = 4) -> tuple[str, list[str]]:
     project = projects.create(database, Project("", "p", {"kind": "classify", "labels": []})).id
     rows = [
-        NewSample({"text": f"text {i}"}, f"text {i}", "a" if i % 2 else None, "human", "train")
+        NewSample(
+            {"text": f"text {i}"}, f"text {i}", *("aa" if i % 2 else (None, None)), "human", "train"
+        )
         for i in range(n)
     ]
     with database.write() as cursor:
@@ -110,7 +112,7 @@ def test_writers_on_many_threads_lose_nothing(database: Database) -> None:
 def test_a_failed_write_leaves_nothing_behind(database: Database) -> None:
     project, _ = new_project(database, 0)
     with pytest.raises(ZeroDivisionError), database.write() as cursor:
-        samples.add(cursor, project, [NewSample({}, "t", "a", "human", "train")])
+        samples.add(cursor, project, [NewSample({}, "t", "a", "a", "human", "train")])
         raise ZeroDivisionError
     assert samples.count(database, project, Filter()) == 0
     new_project_after = samples.page(database, project, Filter(), 1)

@@ -101,7 +101,7 @@ def purchase(
 
     With `classes="uniform"` both are bought equally per class.
     """
-    labels = task_of(project).label_names
+    labels = task_of(project).strata
     even: Mapping[str, float] = dict.fromkeys(labels, 1.0)
     human = even if classes == "uniform" else human_mix(project)
     return budget.purchase(total_usd, money_share, chosen, human, even)
@@ -109,11 +109,11 @@ def purchase(
 
 def human_mix(project: str) -> dict[str, float]:
     """Return counts of human train rows per class; equal ones where there are none."""
-    labels = task_of(project).label_names
+    labels = task_of(project).strata
     mix = dict.fromkeys(labels, 0.0)
     for row in samples.counts(here().database, project):
-        if row["source"] == "human" and row["split"] == "train" and row["label"] in mix:
-            mix[row["label"]] += row["n"]
+        if row["source"] == "human" and row["split"] == "train" and row["stratum"] in mix:
+            mix[row["stratum"]] += row["n"]
     return mix if any(mix.values()) else dict.fromkeys(labels, 1.0)
 
 

@@ -26,13 +26,15 @@ def set_task(project: str, labels: Sequence[tuple[str, str]], guidelines: str) -
         raise Problem("Every label needs a name of its own.")
     if why := task.refused(names):
         raise Problem(why)
-    used = {row["label"] for row in samples.counts(here().database, project) if row["label"]}
-    if gone := sorted(used - set(names)):
+    used = {row["stratum"] for row in samples.counts(here().database, project) if row["stratum"]}
+    kept = task.model_copy(update={"labels": _specs(labels)})
+    if gone := sorted(used - set(kept.strata)):
         raise Problem(f"Samples are labelled {gone[0]!r}.", "Relabel them first.")
-    changed = type(task)(
-        labels=tuple(LabelSpec(name=name.strip(), definition=text.strip()) for name, text in labels)
-    )
-    projects.update(here().database, project, task=changed.to_json(), guidelines=guidelines)
+    projects.update(here().database, project, task=kept.to_json(), guidelines=guidelines)
+
+
+def _specs(labels: Sequence[tuple[str, str]]) -> tuple[LabelSpec, ...]:
+    return tuple(LabelSpec(name=name.strip(), definition=text.strip()) for name, text in labels)
 
 
 def draw_test(project: str, n: int, seed: int = 0, min_per_class: int = 2) -> dict[str, int]:
@@ -65,7 +67,7 @@ def draw_test(project: str, n: int, seed: int = 0, min_per_class: int = 2) -> di
     )
     by_label: dict[str, list[str]] = defaultdict(list)
     for row in rows:
-        by_label[str(row.label)].append(row.id)
+        by_label[str(row.stratum)].append(row.id)
     scarce = sorted(label for label, ids in by_label.items() if len(ids) <= min_per_class)
     if not rows or n >= len(rows) or scarce:
         why = (
@@ -92,20 +94,20 @@ def draw_test(project: str, n: int, seed: int = 0, min_per_class: int = 2) -> di
 
 
 def class_counts(project: str) -> dict[str, list[dict[str, Any]]]:
-    """Return, per split, counts by class, source and whether accepted or pending.
+    """Return, per split, counts by stratum, source and whether accepted or pending.
 
-    The classes are in the task's order; `None` stands for no label.
+    The strata are in the task's order; `None` stands for no label.
     """
-    order = {name: i for i, name in enumerate(task_of(project).label_names)}
+    order = {name: i for i, name in enumerate(task_of(project).strata)}
     found: dict[str, Counter[tuple[str | None, str, str]]] = defaultdict(Counter)
     for row in balance(project):
         if row["status"] in ("accepted", "pending"):
-            found[row["split"]][row["label"], row["source"], row["status"]] += row["n"]
+            found[row["split"]][row["stratum"], row["source"], row["status"]] += row["n"]
     first = {"train": 0, "test": 1}
     return {
         split: [
-            {"label": label, "source": source, "status": status, "n": n}
-            for (label, source, status), n in sorted(
+            {"stratum": stratum, "source": source, "status": status, "n": n}
+            for (stratum, source, status), n in sorted(
                 found[split].items(),
                 key=lambda item: (order.get(item[0][0] or "", 1_000), item[0][1:]),
             )
@@ -115,7 +117,7 @@ def class_counts(project: str) -> dict[str, list[dict[str, Any]]]:
 
 
 def balance(project: str) -> list[dict[str, Any]]:
-    """Return counts by split, source, status, label, flag and decided."""
+    """Return counts by split, source, status, stratum, flag and decided."""
     return samples.counts(here().database, project)
 
 

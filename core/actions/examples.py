@@ -59,7 +59,7 @@ def candidates(
     """Return labelled human train rows that could join the example set, the first of them."""
     chosen = {sample.id for sample in example_set(project)}
     wanted = Filter(
-        split="train", source="human", status="accepted", unlabelled=False, label=label, text=text
+        split="train", source="human", status="accepted", unlabelled=False, stratum=label, text=text
     )
     found = samples.page(here().database, project, wanted, limit + len(chosen))
     good = (row for row in found if row.id not in chosen and _may_be_shown(project, row))
@@ -83,7 +83,7 @@ def _draw(project: str, size: int) -> list[str]:
     rows = samples.page(here().database, project, wanted, 10_000_000)
     by_label: dict[str, list[Sample]] = defaultdict(list)
     for row in rows:
-        by_label[str(row.label)].append(row)
+        by_label[str(row.stratum)].append(row)
     shares = budget.spread(
         min(size, len(rows)), {label: len(found) for label, found in by_label.items()}
     )

@@ -125,11 +125,11 @@ def strategies() -> dict[str, str]:
 
 def human_counts(project: str) -> dict[str, int]:
     """Return how many human train rows each class has, in the task's order."""
-    found = dict.fromkeys(task_of(project).label_names, 0)
+    found = dict.fromkeys(task_of(project).strata, 0)
     for row in samples.counts(here().database, project):
         is_human = (row["split"], row["source"], row["status"]) == ("train", "human", "accepted")
-        if is_human and row["label"] in found:
-            found[row["label"]] += row["n"]
+        if is_human and row["stratum"] in found:
+            found[row["stratum"]] += row["n"]
     return found
 
 
@@ -141,18 +141,18 @@ def targets(project: str, kind: Target, total: int | None = None) -> dict[str, i
     there = Counter(human_counts(project))
     if kind != "proportional":
         there.update(synthetic_counts(project))
-    return budget.targets(kind, there, task_of(project).label_names, total)
+    return budget.targets(kind, there, task_of(project).strata, total)
 
 
 def synthetic_counts(project: str) -> dict[str, int]:
     """Return per class the synthetic train rows that are accepted, or pending without a flag."""
-    found = dict.fromkeys(task_of(project).label_names, 0)
+    found = dict.fromkeys(task_of(project).strata, 0)
     for row in samples.counts(here().database, project):
         is_good = row["status"] == "accepted" or (
             row["status"] == "pending" and not row["is_flagged"]
         )
-        if row["source"] == "synthetic" and is_good and row["label"] in found:
-            found[row["label"]] += row["n"]
+        if row["source"] == "synthetic" and is_good and row["stratum"] in found:
+            found[row["stratum"]] += row["n"]
     return found
 
 
@@ -200,8 +200,8 @@ def preview(project: str, request: Request, labels: Sequence[str] | None = None)
     task = task_of(project)
     strategy = make(Strategy, request.strategy, request.strategy_settings)
     n_items = getattr(strategy, "n_items", 1)
-    wanted = labels or task.label_names
-    few = {name: n_items for name in task.label_names if name in wanted}
+    wanted = labels or task.strata
+    few = {name: n_items for name in task.strata if name in wanted}
     return _submit(project, request, is_preview=True, targets=few, max_calls=1.0)
 
 
@@ -386,7 +386,7 @@ def _plan(project: str, request: Request) -> dict[str, Any]:
     strategy = make(Strategy, request.strategy, request.strategy_settings)
     if not task.labels:
         raise Problem("The task has no labels yet.", "Import a train file, or add labels on Data.")
-    if unknown := [name for name in request.targets if name not in task.label_names]:
+    if unknown := [name for name in request.targets if name not in task.strata]:
         raise Problem(f"{unknown[0]!r} is not one of the labels.")
     if info.stays_here and not provider.is_local:
         raise Problem(
@@ -397,7 +397,7 @@ def _plan(project: str, request: Request) -> dict[str, Any]:
             f"{provider.title} needs a key in {provider.keys[0]}.",
             "Set it in the environment or in .streamlit/secrets.toml and start Admix again.",
         )
-    asked = [label for label, n in request.targets.items() if n] or list(task.label_names)
+    asked = [label for label, n in request.targets.items() if n] or list(task.strata)
     if len(lacking := provider.lacks(asked)) == len(asked):
         raise Problem(
             f"{provider.title} has nothing for {', '.join(map(repr, lacking[:5]))}.",
@@ -415,7 +415,7 @@ def _plan(project: str, request: Request) -> dict[str, Any]:
         "guidelines": info.guidelines,
         "provider": provider.to_json(),
         "strategy": strategy.to_json(),
-        "targets": {name: request.targets.get(name, 0) for name in task.label_names},
+        "targets": {name: request.targets.get(name, 0) for name in task.strata},
         "examples": [
             asdict(ExampleRow(sample.id, dict(sample.inputs), str(sample.label)))
             for sample in example_set(project)

@@ -108,12 +108,12 @@ def curve(
     if metric not in (*task.metrics, CLASS_F1) or axis not in AXES:
         raise Problem(f"There is no {metric!r} over {axis!r}.")
     rows = studies.table(here().database, project, found["id"])
-    names = task.label_names
+    names = task.classes
     if label is not None and label not in names:
         raise Problem(
             f"{label!r} is not one of the study's labels.", f"Labels: {', '.join(names)}."
         )
-    label = label or names[0]
+    label = label or next(iter(names), "")
     cells: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in rows:
         cells[canonical(row["mixture"])].append(row)
@@ -143,7 +143,7 @@ def curve(
 def metric_titles(project: str, study: str) -> dict[str, str]:
     """Return the metrics of a study's task with their titles, the main one first."""
     titles = {name: metric.title for name, metric in _task_of(project, study).metrics.items()}
-    return {**titles, CLASS_F1: "F1 of one class"}
+    return {**titles, CLASS_F1: "F1 of one class"} if labels(project, study) else titles
 
 
 def table(project: str, study: str) -> list[dict[str, Any]]:
@@ -213,20 +213,25 @@ def summary_csv(project: str, study: str, metric: str, label: str | None = None)
 
 
 def labels(project: str, study: str) -> tuple[str, ...]:
-    """Return the labels of a study as they were at its launch, in their order."""
-    return _task_of(project, study).label_names
+    """Return the classes that a study's scores tell apart, as at its launch, in their order."""
+    return _task_of(project, study).classes
 
 
 def confusion(
     project: str, study: str, keys: Sequence[str]
 ) -> tuple[tuple[str, ...], list[list[int]]]:
-    """Return the labels and the confusion counts (gold rows) summed over trials."""
+    """Return the labels and the confusion counts (gold rows) summed over trials.
+
+    Where labels are no classes both are empty.
+    """
+    if not _task_of(project, study).has_classes:
+        return (), []
     names = labels(project, study)
     number = {name: i for i, name in enumerate(names)}
     gold = [number[row["label"]] for row in _test_rows(project, study)]
     total = [[0] * len(names) for _ in names]
     for predicted, _ in studies.predictions(here().database, project, keys).values():
-        counts = metrics.confusion(gold, predicted, len(names))
+        counts = metrics.confusion(gold, [int(one) for one in predicted], len(names))
         total = [
             [a + b for a, b in zip(x, y, strict=True)] for x, y in zip(total, counts, strict=True)
         ]
@@ -247,21 +252,32 @@ def made_by(project: str, study: str, key: str) -> Made:
     done = studies.predictions(database, project, [key])
     if row is None or key not in done:
         raise Problem("This trial has no result yet.")
-    names = _task(found).label_names
+    task = _task(found)
     rows = _pool(here().home, found["pool"])
-    drawn = Draws(rows, names).draw(Mixture(**row["mixture"]), row["seed"])
+    drawn = Draws(rows, task.strata).draw(Mixture(**row["mixture"]), row["seed"])
     predicted, chances = done[key]
     tests = _test_rows(project, study)
-    wrong = [
-        {**test, "predicted": names[guess], "probability": chance}
+    answers = [
+        (test, task.label_names[guess] if isinstance(guess, int) else guess, chance)
         for test, guess, chance in zip(tests, predicted, chances, strict=True)
-        if names[guess] != test["label"]
+    ]
+    wrong = [
+        {
+            "id": test["id"],
+            "text": test["text"],
+            "label": task.in_words(test["label"], test["inputs"]),
+            "predicted": task.in_words(str(answer), test["inputs"]),
+            "probability": chance,
+        }
+        for test, answer, chance in answers
+        if answer != test["label"]
     ]
     return Made(
         trial=row,
         trained_on=tuple(
-            {"id": rows[i].id, "text": rows[i].text, "label": rows[i].label,
-             "source": rows[i].source} for i in drawn
+            {"id": rows[i].id, "text": rows[i].text,
+             "label": task.in_words(rows[i].label, rows[i].inputs), "source": rows[i].source}
+            for i in drawn
         ),
         wrong=tuple(wrong),
         n_test=len(tests),
@@ -299,7 +315,9 @@ def _test_rows(project: str, study: str) -> list[dict[str, Any]]:
     found = studies.get(here().database, project, study)
     rows = _pool(here().home, found["pool"])
     return [
-        {"id": row.id, "text": row.text, "label": row.label} for row in rows if row.split == "test"
+        {"id": row.id, "text": row.text, "label": row.label, "inputs": row.inputs}
+        for row in rows
+        if row.split == "test"
     ]
 
 

@@ -52,7 +52,7 @@ def wanted(
 ) -> Filter:  # fmt: skip
     """Return a filter over human samples; `to review` are those on which nobody decided."""
     return Filter(
-        source="human", split=split, label=label, annotator=annotator, text=text or None,
+        source="human", split=split, stratum=label, annotator=annotator, text=text or None,
         has_decisions={"to review": False, "reviewed": True}.get(status),
         unlabelled=True if status == "unlabelled" else None,
     )  # fmt: skip
@@ -126,13 +126,20 @@ def label(
         Problem: a label that the task does not have.
     """
     found = samples.get(here().database, project, sample)
-    if fault := task_of(project).check(chosen, found.inputs):
+    task = task_of(project)
+    if fault := task.check(chosen, found.inputs):
         raise Problem(fault)
     return decisions.decide(
         here().database,
         project,
         Decision(
-            sample, "label", annotator, label=chosen, seconds=seconds, shown_revision=revision
+            sample,
+            "label",
+            annotator,
+            label=chosen,
+            stratum=task.stratum(chosen),
+            seconds=seconds,
+            shown_revision=revision,
         ),
     )
 
@@ -187,8 +194,10 @@ def label_many(project: str, annotator: str, labels: dict[str, str]) -> None:
     """Label several samples as one batch, which one undo takes back."""
     if not labels:
         raise Problem("Nothing was changed.")
+    task = task_of(project)
     events = [
-        Decision(sample, "label", annotator, label=chosen) for sample, chosen in labels.items()
+        Decision(sample, "label", annotator, label=chosen, stratum=task.stratum(chosen))
+        for sample, chosen in labels.items()
     ]
     decisions.decide_many(here().database, project, events)
 
@@ -204,17 +213,20 @@ def apply_many(
     Raises:
         Problem: nothing was changed.
     """
+    task = task_of(project)
     events = []
     for sample in {**labels, **left_out}:
         if left_out.get(sample):
             events.append(Decision(sample, "reject", annotator))
         elif sample in labels:
-            events.append(Decision(sample, "label", annotator, label=labels[sample]))
+            chosen = labels[sample]
+            events.append(
+                Decision(sample, "label", annotator, label=chosen, stratum=task.stratum(chosen))
+            )
         else:
             events.append(Decision(sample, "accept", annotator))
     if not events:
         raise Problem("Nothing was changed.")
-    task = task_of(project)
     for found in samples.by_ids(here().database, project, list(labels)):
         if fault := task.check(labels[found.id], found.inputs):
             raise Problem(f"{fault}: {found.text[:80]}", "Nothing was changed.")

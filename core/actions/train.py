@@ -23,6 +23,7 @@ from core.store.db import new_id
 from core.store.pools import version_of
 from core.students.base import Student
 from core.studies.base import LeftOut, Study, StudyPlan
+from core.tasks.base import Head, Task
 from core.text import NEAR
 
 ROUGH_SECONDS = {"tfidf": (2.0, 0.0008), "frozen": (8.0, 0.0004)}
@@ -31,13 +32,17 @@ ROUGH_SECONDS = {"tfidf": (2.0, 0.0008), "frozen": (8.0, 0.0004)}
 
 @dataclass(frozen=True, slots=True)
 class StudyRequest:
-    """A study as asked for: its kind and settings, the student and its settings."""
+    """A study as asked for: its kind and settings, the student and its settings.
+
+    `head` is how the task is learned, where its kind can be learned in more than one way.
+    """
 
     kind: str = "ratio_sweep"
     settings: Mapping[str, Any] | None = None
     student: str = "frozen"
     student_settings: Mapping[str, Any] | None = None
     name: str = ""
+    head: Head | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +104,7 @@ def study_kinds() -> dict[str, str]:
 def has_rows(project: str, split: str) -> bool:
     """Say whether a split has labelled rows that a study could use."""
     return any(
-        row["split"] == split and row["status"] == "accepted" and row["label"] is not None
+        row["split"] == split and row["status"] == "accepted" and row["stratum"] is not None
         for row in samples.counts(here().database, project)
     )
 
@@ -108,7 +113,7 @@ def suggested_size(project: str, most: int = 400) -> int:
     """Return a training size that both all-human and all-synthetic cells can be filled with."""
     found: Counter[str] = Counter()
     for row in samples.counts(here().database, project):
-        if row["split"] == "train" and row["status"] == "accepted" and row["label"] is not None:
+        if row["split"] == "train" and row["status"] == "accepted" and row["stratum"] is not None:
             found[row["source"]] += row["n"]
     there = [found[source] for source in ("human", "synthetic") if found[source]]
     return max(2, min([most, *there]))
@@ -169,8 +174,8 @@ def outline(project: str, request: StudyRequest) -> Outline:
     rows, report = pool_rows(project)
     study, student = _members(request)
     newest = (decisions.last_event(here().database, project), _n_samples(project))
-    labels = task_of(project).label_names
-    plan = _planned(here().home, project, newest, study, student, labels, prices(project))
+    task = _learned_as(project, request)
+    plan = _planned(here().home, project, newest, study, student, task, prices(project))
     start, trained, is_measured = _time(project, request.student, plan.trials, len(rows))
     return Outline(
         len(plan.trials), plan.left_out, start, trained, is_measured, report, plan.trials
@@ -180,11 +185,11 @@ def outline(project: str, request: StudyRequest) -> Outline:
 @lru_cache(maxsize=8)
 def _planned(
     _home: Any, project: str, _newest: tuple[int, int], study: Study, student: Student,
-    labels: tuple[str, ...], chosen: Prices,
+    task: Task, chosen: Prices,
 ) -> StudyPlan:  # fmt: skip
     # A form asks again at every change elsewhere on its page; 20,000 rows take seconds to order.
     rows, _ = pool_rows(project)
-    return study.plan("not frozen", rows, labels, student, chosen)
+    return study.plan("not frozen", rows, task, student, chosen)
 
 
 def launch(project: str, request: StudyRequest, n_workers: int = 1) -> tuple[str, str]:
@@ -210,7 +215,8 @@ def create_study(project: str, request: StudyRequest) -> str:
         why = asked.left_out[0].reason if asked.left_out else "there is no cell"
         raise Problem(f"No trial can be run: {why}", "Choose a smaller size or another class mix.")
     pool = pools.freeze(database, project, rows, asdict(report), event_seq)
-    plan = study.plan(pool, rows, task_of(project).label_names, student, prices(project))
+    task = _learned_as(project, request)
+    plan = study.plan(pool, rows, task, student, prices(project))
     made = new_id()
     names = {each["name"] for each in studies.of_project(database, project)}
     studies.create(
@@ -221,7 +227,7 @@ def create_study(project: str, request: StudyRequest) -> str:
             "name": _free_name(request.name.strip() or f"{study.title}, {request.student}", names),
             "kind": request.kind,
             "spec": {
-                "task": task_of(project).to_json(),
+                "task": task.to_json(),
                 "study": study.to_json(),
                 "student": student.to_json(),
                 "prices": asdict(prices(project)),
@@ -325,6 +331,26 @@ def _members(request: StudyRequest) -> tuple[Study, Student]:
     return study, make(Student, request.student, request.student_settings or {})
 
 
+def _learned_as(project: str, request: StudyRequest) -> Task:
+    """Return the project's task as it is to be learned.
+
+    Raises:
+        Problem: it cannot be learned so, or not by this student.
+    """
+    task = task_of(project)
+    task = task.learning_as(request.head) if request.head else task
+    student = member("students", request.student)
+    assert issubclass(student, Student)  # noqa: S101  the folder decides the class
+    if task.head not in student.heads:
+        raise Problem(f"{student.title} cannot learn this kind of task.", "Choose another student.")
+    return task
+
+
+def heads(project: str) -> tuple[Head, ...]:
+    """Return the ways in which a project's task can be learned, the default first."""
+    return task_of(project).heads
+
+
 def _free_name(name: str, taken: Collection[str]) -> str:
     """Return a name that no study of the project has: links and commands name studies by it."""
     numbered = (f"{name} ({number})" for number in itertools.count(2))
@@ -339,6 +365,7 @@ def _pool_row(row: Mapping[str, Any]) -> PoolRow:
         inputs=inputs,
         text=row["text"],
         label=row["label"],
+        stratum=row["stratum"],
         source=row["source"],
         split=row["split"],
         behind=_behind(row),
@@ -351,7 +378,7 @@ def _report(
     train = [row for row in rows if row.split == "train"]
     per_class: dict[str, Counter[str]] = {}
     for row in train:
-        per_class.setdefault(row.label, Counter())[row.source] += 1
+        per_class.setdefault(row.stratum, Counter())[row.source] += 1
     synthetic = [row for row in train if row.source == "synthetic"]
     return PoolReport(
         n_rows=dict(Counter(row.source for row in train)),

@@ -126,6 +126,7 @@ def _keep_drafts(
             inputs=draft["inputs"],
             text=draft["text"],
             label=draft["label"],
+            stratum=draft["stratum"],
             source="synthetic",
             split="train",
             run=run["id"],
@@ -172,7 +173,12 @@ def _judged(
 
 
 def _draft_json(draft: Draft) -> dict[str, Any]:
-    return {"inputs": dict(draft.inputs), "text": draft.text, "label": draft.label}
+    return {
+        "inputs": dict(draft.inputs),
+        "text": draft.text,
+        "label": draft.label,
+        "stratum": draft.stratum,
+    }
 
 
 class _Asker:

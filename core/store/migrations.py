@@ -79,7 +79,18 @@ CREATE TABLE allocation (
 );
 """
 
-STEPS: tuple[str, ...] = (M001_FIRST,)
+M002_STRATA = """
+ALTER TABLE sample ADD COLUMN stratum VARCHAR;
+ALTER TABLE event ADD COLUMN stratum VARCHAR;
+ALTER TABLE sample_now ADD COLUMN stratum VARCHAR;
+ALTER TABLE result ADD COLUMN answers VARCHAR[];
+UPDATE sample SET stratum = label;
+UPDATE event SET stratum = label;
+UPDATE sample_now SET stratum = label;
+"""
+"""Labels that are no classes, such as a score or spans, are counted and drawn by a stratum."""
+
+STEPS: tuple[str, ...] = (M001_FIRST, M002_STRATA)
 
 
 def migrate(connection: duckdb.DuckDBPyConnection) -> None:

@@ -44,14 +44,18 @@ def freeze(
         "split": [row.split for row in rows],
         "behind": [None if row.behind is None else list(row.behind) for row in rows],
     }
+    if any(row.stratum != row.label for row in rows):
+        columns["stratum"] = [row.stratum for row in rows]
     pool = content_hash(columns)
     target = path(database.home, pool)
     if not target.exists():
         staging = target.with_name(f".{new_id()}")
         table = pa.table(columns).cast(
             pa.schema(
-                [(name, pa.string()) for name in list(columns)[:-1]]
-                + [("behind", pa.list_(pa.string()))]
+                [
+                    (name, pa.list_(pa.string()) if name == "behind" else pa.string())
+                    for name in columns
+                ]
             )
         )
         pq.write_table(table, staging)
@@ -83,6 +87,7 @@ def read(file: Path) -> list[PoolRow]:
             inputs=json.loads(row["inputs"]),
             text=row["text"],
             label=row["label"],
+            stratum=row.get("stratum", row["label"]),
             source=row["source"],
             split=row["split"],
             behind=None if row["behind"] is None else tuple(row["behind"]),

@@ -16,8 +16,8 @@ from core.store.decisions import refresh
 
 _SAMPLES = schema_of(
     seq=pa.int64(), id=pa.string(), project=pa.string(), inputs=pa.string(), text=pa.string(),
-    label=pa.string(), source=pa.string(), split=pa.string(), run=pa.string(),
-    provenance=pa.string(), created_at=pa.timestamp("us"),
+    label=pa.string(), stratum=pa.string(), source=pa.string(), split=pa.string(),
+    run=pa.string(), provenance=pa.string(), created_at=pa.timestamp("us"),
 )  # fmt: skip
 
 
@@ -28,7 +28,7 @@ class Filter:
     source: str | None = None
     split: str | None = None
     status: str | None = None
-    label: str | None = None
+    stratum: str | None = None
     annotator: str | None = None
     not_decided_by: str | None = None
     flagged: bool | None = None
@@ -40,7 +40,7 @@ class Filter:
     def clause(self) -> tuple[str, list[Any]]:
         """Return the condition over `sample_now` and its parameters."""
         parts, values = ["status <> 'deleted'"], []
-        for column in ("source", "split", "status", "label", "run"):
+        for column in ("source", "split", "status", "stratum", "run"):
             value = getattr(self, column)
             if value is not None:
                 parts.append(f"{column} = ?")
@@ -84,6 +84,7 @@ def add(cursor: Cursor, project: str, samples: Sequence[NewSample]) -> list[str]
         "inputs": [json.dumps(dict(s.inputs), ensure_ascii=False) for s in samples],
         "text": [sample.text for sample in samples],
         "label": [sample.label for sample in samples],
+        "stratum": [sample.stratum for sample in samples],
         "source": [sample.source for sample in samples],
         "split": [sample.split for sample in samples],
         "run": [sample.run for sample in samples],
@@ -121,10 +122,13 @@ def count(database: Database, project: str, wanted: Filter) -> int:
 
 
 def counts(database: Database, project: str) -> list[dict[str, Any]]:
-    """Return counts by split, source, status, label, whether flagged and whether decided."""
+    """Return counts by split, source, status, stratum, whether flagged and whether decided.
+
+    A sample without a label has no stratum.
+    """
     with database.read() as cursor:
         cursor.execute(
-            "SELECT split, source, status, label, len(flags) > 0 AS is_flagged,"
+            "SELECT split, source, status, stratum, len(flags) > 0 AS is_flagged,"
             " n_decisions > 0 AS is_decided, count(*) AS n FROM sample_now"
             " WHERE project = ? AND status <> 'deleted' GROUP BY ALL ORDER BY ALL",
             [project],
@@ -231,6 +235,7 @@ def _sample(row: Mapping[str, Any]) -> Sample:
         text=row["text"],
         inputs=json.loads(row["inputs"]),
         label=row["label"],
+        stratum=row["stratum"],
         source=row["source"],
         split=row["split"],
         status=row["status"],

@@ -133,11 +133,11 @@ def keep_result(cursor: Cursor, project: str, result: Result) -> None:
     ).fetchone():
         return
     cursor.execute(
-        "INSERT INTO result VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO result VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
             project, result.key, result.status, json.dumps(dict(result.scores)),
             list(result.predicted), list(result.probabilities), result.seconds, result.device,
-            result.n_steps, result.error, now(),
+            result.n_steps, result.error, now(), list(result.answers),
         ],
     )  # fmt: skip
 
@@ -180,15 +180,22 @@ def seconds_per_row(database: Database, project: str, student: str) -> float | N
 
 def predictions(
     database: Database, project: str, keys: Sequence[str]
-) -> dict[str, tuple[list[int], list[float]]]:
-    """Return, by trial key, the predicted label numbers and the probability of each."""
+) -> dict[str, tuple[list[int] | list[str], list[float | None]]]:
+    """Return, by trial key, the answers per test row with the probability of each.
+
+    An answer is the number of a label, or the label where labels are no classes; a probability
+    is empty where the student gives none.
+    """
     with database.read() as cursor:
         cursor.execute(
-            "SELECT key, predicted, probabilities FROM result WHERE project = ?"
+            "SELECT key, predicted, probabilities, answers FROM result WHERE project = ?"
             " AND status = 'done' AND key IN (SELECT unnest(?))",
             [project, list(keys)],
         )
-        return {key: (predicted, chances) for key, predicted, chances in cursor.fetchall()}
+        return {
+            key: (answers or predicted, chances or [None] * len(answers))
+            for key, predicted, chances, answers in cursor.fetchall()
+        }
 
 
 def _study(row: Mapping[str, Any]) -> dict[str, Any]:

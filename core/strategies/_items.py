@@ -91,8 +91,6 @@ def _draft(task: Task, item: Any, label: str) -> Draft:
     if isinstance(item, _Twofold):
         raise Unreadable("an item names one thing twice")
     draft = task.read_item(item, label)
-    if draft.label != label:
-        raise Unreadable(f"an item is labelled {draft.label!r}, but {label!r} was asked for")
     try:
         canonical([draft.text, dict(draft.inputs)]).encode("utf-8")
     except UnicodeEncodeError:

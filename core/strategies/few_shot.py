@@ -41,7 +41,7 @@ class FewShot(Strategy):
         """Return as many calls per class as would do if every item of them were usable."""
         return [
             self._prompt(plan, label, plan.first_draws.get(label, 0) + call)
-            for label in plan.task.label_names
+            for label in plan.task.strata
             for call in self._calls(plan, progress, label)
         ]
 
@@ -61,11 +61,10 @@ class FewShot(Strategy):
 
     def _prompt(self, plan: GenerationPlan, label: str, draw: int) -> Prompt:
         rows = self._examples(plan, label, draw)
-        definitions = {each.name: each.definition for each in plan.task.labels}
         asked: dict[str, Any] = {
             "label": label,
-            "definition": definitions[label],
-            "other_labels": [name for name in plan.task.label_names if name != label],
+            "definition": plan.task.about_stratum(label),
+            "other_labels": [name for name in plan.task.strata if name != label],
             "n_items": self.n_items,
             "examples": [plan.task.item_json(row.inputs, row.label) for row in rows],
         }
@@ -76,7 +75,7 @@ class FewShot(Strategy):
                 field.name: field.about if field.is_required else f"{field.about}; may be empty"
                 for field in plan.task.fields
             }
-        if any(row.label != label for row in rows):
+        if any(plan.task.stratum(row.label) != label for row in rows):
             asked["about_the_examples"] = _OTHERS
         guidelines = plan.guidelines.strip()
         return Prompt(
@@ -92,7 +91,7 @@ class FewShot(Strategy):
     def _examples(self, plan: GenerationPlan, label: str, draw: int) -> list[ExampleRow]:
         """Draw the examples of one call, which do not depend on the order that rows came in."""
         rows = sorted(plan.examples, key=lambda row: row.id)
-        own = [row for row in rows if row.label == label]
+        own = [row for row in rows if plan.task.is_of(row.label, label)]
         shown = own or rows
         return plan.generator(label, draw).sample(shown, min(self.n_examples, len(shown)))
 

@@ -12,6 +12,7 @@ from core.mixture import Draws, Mixture
 from core.records import PoolRow, Trial
 from core.registry import Member, content_hash
 from core.students.base import Student
+from core.tasks.base import Task
 
 TRAINING_CODE = 1
 """Raised whenever a change makes the same trial come to other numbers."""
@@ -57,7 +58,7 @@ class Study(Member):
         self,
         pool: str,
         rows: Sequence[PoolRow],
-        labels: Sequence[str],
+        task: Task,
         student: Student,
         prices: Prices,
     ) -> StudyPlan:
@@ -78,7 +79,7 @@ def make_trial(
     fingerprint: str,
     seed: int,
     prices: Prices,
-    labels: Sequence[str],
+    task: Task,
 ) -> Trial:
     """Return the trial of one cell under one seed, priced with the human rows behind it.
 
@@ -92,7 +93,16 @@ def make_trial(
     cost_usd = prices.cost(draws.n_human_paid(drawn), cell.mixture.n_synthetic)
     return Trial(
         # Label order breaks ties in draws and numbers the predictions, so it is part of the key.
-        key=content_hash(pool, list(labels), mixture, settings, fingerprint, seed, TRAINING_CODE),
+        key=content_hash(
+            pool,
+            list(task.strata),
+            mixture,
+            settings,
+            fingerprint,
+            seed,
+            TRAINING_CODE,
+            *([] if task.head == task.heads[0] else [task.head]),
+        ),
         pool=pool,
         student=settings,
         mixture=mixture,

@@ -14,6 +14,7 @@ from core.mixture import Classes, Draws, Mixture, Short
 from core.records import PoolRow, Trial
 from core.students.base import Student
 from core.studies.base import Cell, LeftOut, Study, StudyPlan, make_trial
+from core.tasks.base import Task
 
 DEFAULT_RATIOS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0)
 
@@ -57,7 +58,7 @@ class RatioSweep(Study):
         self,
         pool: str,
         rows: Sequence[PoolRow],
-        labels: Sequence[str],
+        task: Task,
         student: Student,
         prices: Prices,
     ) -> StudyPlan:
@@ -65,7 +66,7 @@ class RatioSweep(Study):
 
         A share that the pool cannot fill under some seed is left out under all of them.
         """
-        draws = Draws(rows, labels)
+        draws = Draws(rows, task.strata)
         fingerprint = student.fingerprint()
         seeds = range(self.seeds)
         kept: dict[float, dict[int, Trial]] = {}
@@ -78,7 +79,7 @@ class RatioSweep(Study):
             mixture = cell.mixture
             try:
                 kept[ratio] = {
-                    seed: make_trial(pool, draws, cell, student, fingerprint, seed, prices, labels)
+                    seed: make_trial(pool, draws, cell, student, fingerprint, seed, prices, task)
                     for seed in seeds
                 }
             except Short as short:

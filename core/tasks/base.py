@@ -6,17 +6,21 @@ import json
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from pydantic import Field
 
 from core import metrics
-from core.errors import Unreadable
+from core.errors import Problem, Unreadable
 from core.records import Draft, Label
 from core.registry import Member
+from core.tasks._stages import ClassStage, Stage
+from core.tasks._stages import Example as Example  # noqa: PLC0414  students read them here
+from core.tasks._stages import Head as Head  # noqa: PLC0414
 
-Head = Literal["class", "number", "tags", "choice"]
+Answer = Literal["choices", "slider", "marks"]
+"""How a person gives a label: by one of some buttons, on a scale, or by marking the text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +51,6 @@ class Metric:
     is_lower_better: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Example:
-    """What a student reads at once: a text, or a text with one of the answers to it."""
-
-    text: str
-    answer: str | None = None
-
-
 class LabelSpec(Member):
     """A label's name and what it means, as stored with the task."""
 
@@ -68,11 +64,17 @@ class LabelSpec(Member):
 class Task(Member):
     """A task: inputs, labels with definitions, and how samples are written, read and scored.
 
-    A label is one text everywhere: the name of a class, a score, or the letter of an option.
+    A label is one text everywhere: the name of a class, a score, the letter of an option, or JSON
+    of marks in the text. Where labels are no classes, every label belongs to a *stratum*, by which
+    samples are counted, drawn and asked for; elsewhere a label is its own stratum.
     """
 
     family: ClassVar[str] = "tasks"
-    head: ClassVar[Head]
+    heads: ClassVar[tuple[Head, ...]]
+    """What a student must be able to learn; of several one is chosen, the first by default."""
+    has_classes: ClassVar[bool] = True
+    """Whether labels are the names of classes."""
+    asks_by: ClassVar[Answer] = "choices"
     fields: ClassVar[tuple[InputField, ...]]
     """The input fields, the first of which is the main text."""
     answer: ClassVar[InputField] = InputField(
@@ -80,6 +82,8 @@ class Task(Member):
         called=("labels", "class", "category", "target", "intent", "sentiment", "value", "y"),
     )  # fmt: skip
     """The column that the label is read from."""
+    marked: ClassVar[InputField | None] = None
+    """A column that may stand for the main text and its label at once."""
     metrics: ClassVar[Mapping[str, Metric]] = {
         "accuracy": Metric("Accuracy"),
         "macro_f1": Metric("Macro-F1"),
@@ -90,6 +94,48 @@ class Task(Member):
     """Figures of `score` by name, the main one first."""
 
     labels: tuple[LabelSpec, ...] = Field(default=(), description="labels and their definitions")
+
+    @property
+    def head(self) -> Head:
+        """Return what a student learns first."""
+        return self.heads[0]
+
+    def learning_as(self, head: Head) -> Self:
+        """Return the task as it is when a student with this head learns it.
+
+        Raises:
+            Problem: the kind cannot be learned so.
+        """
+        if head != self.head:
+            raise Problem(f"{self.title} cannot be learned as {head}.")
+        return self
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """Return what a student learns, one after the other."""
+        return (ClassStage(self.label_names, self.examples),)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Return the names that `per_class` of a score tells apart."""
+        return self.label_names
+
+    @property
+    def strata(self) -> tuple[str, ...]:
+        """Return the names by which samples are counted, drawn and asked for, in order."""
+        return self.label_names
+
+    def stratum(self, label: str) -> str:
+        """Return the stratum that a label belongs to."""
+        return label
+
+    def about_stratum(self, stratum: str) -> str:
+        """Return what a stratum means: the definition of a label."""
+        return next((each.definition for each in self.labels if each.name == stratum), "")
+
+    def in_words(self, label: str, inputs: Mapping[str, Any]) -> str:
+        """Return a label as a table shows it."""
+        return self.choices(inputs).get(label, label)
 
     @property
     def label_names(self) -> tuple[str, ...]:
@@ -132,6 +178,19 @@ class Task(Member):
                 raise Unreadable(f"the {field.name} is not a text")
         return made
 
+    @classmethod
+    def columns(cls) -> tuple[InputField, ...]:
+        """Return what a file may hold: the input fields, the label, and both in one."""
+        return (*cls.fields, cls.answer, *([cls.marked] if cls.marked else []))
+
+    def read_marked(self, cell: str) -> tuple[dict[str, Any], str]:
+        """Return the inputs and the label of a cell of the column `marked`.
+
+        Raises:
+            Unreadable: it cannot be read.
+        """
+        raise Unreadable(f"no {self.fields[0].name}")
+
     def read_label(self, answer: str, inputs: Mapping[str, Any]) -> str:
         """Return the label that an answer stands for.
 
@@ -164,6 +223,11 @@ class Task(Member):
         del inputs
         return tuple(sorted(set(labels)))
 
+    def with_labels_of(self, labels: Iterable[str], inputs: Sequence[Mapping[str, Any]]) -> Self:
+        """Return the task with the labels that its first file has."""
+        names = self.labels_from(labels, inputs)
+        return self.model_copy(update={"labels": tuple(LabelSpec(name=name) for name in names)})
+
     @classmethod
     def refused(cls, names: Sequence[str]) -> str | None:
         """Return why a task of this kind cannot have labels of these names, or None."""
@@ -192,17 +256,38 @@ class Task(Member):
         return {name: name for name in self.label_names}
 
     def about_label(self, label: str) -> str:
-        """Return what an item that is asked for with a label must be like, beyond the label."""
+        """Return what an item asked for with a stratum must be like, beyond its definition."""
         del label
         return ""
 
+    def wanted_schema(self, stratum: str) -> dict[str, Any]:
+        """Return the JSON schema of an item's answer, where the item was asked for a stratum."""
+        return {"type": "string", "enum": [stratum]}
+
+    def answer_json(self, label: str, inputs: Mapping[str, Any]) -> Any:
+        """Return a label as a language model is shown it and should give it."""
+        del inputs
+        return label
+
+    def read_answer_json(self, answer: Any, inputs: Mapping[str, Any]) -> str:
+        """Return the label that a language model's answer to some inputs stands for.
+
+        Raises:
+            Unreadable: it stands for none.
+        """
+        if not isinstance(answer, str):
+            raise Unreadable(f"an item's {self.answer.name} is no text")
+        if fault := self.check(answer, inputs):
+            raise Unreadable(fault)
+        return answer
+
     def item_schema(self, label: str) -> dict[str, Any]:
-        """Return the JSON schema of one item of a reply that was asked for `label`."""
+        """Return the JSON schema of one item of a reply that was asked for a stratum."""
         properties: dict[str, Any] = {}
         for field in self.fields:
             a_text = {"type": "string"}
             properties[field.name] = {"type": "array", "items": a_text} if field.is_list else a_text
-        properties[self.answer.name] = {"type": "string", "enum": [label]}
+        properties[self.answer.name] = self.wanted_schema(label)
         return {
             "type": "object",
             "properties": properties,
@@ -213,10 +298,10 @@ class Task(Member):
     def item_json(self, inputs: Mapping[str, Any], label: str) -> dict[str, Any]:
         """Return a sample as a language model is shown it."""
         given = {name: inputs[name] for name in self.field_names() if name in inputs}
-        return {**given, self.answer.name: label}
+        return {**given, self.answer.name: self.answer_json(label, inputs)}
 
     def read_item(self, item: Any, label: str) -> Draft:
-        """Read one item of a reply that was asked for `label`.
+        """Read one item of a reply that was asked for a stratum, of which its label must be.
 
         Raises:
             Unreadable: it is not an object, a field is missing or wrong, or its label is another
@@ -231,12 +316,20 @@ class Task(Member):
             }
         except Unreadable as error:
             raise Unreadable(f"an item is unreadable: {error}") from None
-        found = item.get(self.answer.name)
-        if found != label:
-            raise Unreadable(f"an item is labelled {found!r}, but {label!r} was asked for")
-        if fault := self.check(label, inputs):
-            raise Unreadable(f"an item is unreadable: {fault}")
-        return Draft(inputs, self.text_of(inputs), label)
+        answer = item.get(self.answer.name)
+        if self.has_classes and answer != label:
+            raise Unreadable(f"an item is labelled {answer!r}, but {label!r} was asked for")
+        try:
+            found = self.read_answer_json(answer, inputs)
+        except Unreadable as error:
+            raise Unreadable(f"an item is unreadable: {error}") from None
+        if not self.is_of(found, label):
+            raise Unreadable(f"an item is {self.stratum(found)!r}, but {label!r} was asked for")
+        return Draft(inputs, self.text_of(inputs), found, self.stratum(found))
+
+    def is_of(self, label: str, stratum: str) -> bool:
+        """Say whether a label is what was asked for with a stratum."""
+        return self.stratum(label) == stratum
 
     @abstractmethod
     def score(

@@ -13,6 +13,7 @@ import numpy as np
 
 from core.errors import Unreadable
 from core.records import Draft
+from core.tasks._stages import ChoiceStage, Stage
 from core.tasks.base import Example, Head, InputField, Metric, Task
 
 LETTERS = "ABCDEFGH"
@@ -23,7 +24,7 @@ class Choice(Task):
     """A question with options; the label is the letter of the right one."""
 
     title: ClassVar[str] = "Multiple choice"
-    head: ClassVar[Head] = "choice"
+    heads: ClassVar[tuple[Head, ...]] = ("choice",)
     fields: ClassVar[tuple[InputField, ...]] = (
         InputField(
             "question", "Question", "what is asked", called=("q", "text", "sentence", "goal")
@@ -132,6 +133,11 @@ class Choice(Task):
         passage = inputs.get("passage")
         asked = f"{passage}\n\n{inputs['question']}" if passage else str(inputs["question"])
         return [Example(asked, option) for option in inputs["options"]]
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """Return that one of a question's options is chosen."""
+        return (ChoiceStage(self.label_names, self.examples),)
 
     def choices(self, inputs: Mapping[str, Any]) -> dict[str, str]:
         """Return the letters of a question's options, each with its option's text."""

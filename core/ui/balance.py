@@ -31,7 +31,7 @@ def show(counts: Mapping[str, Sequence[Mapping[str, Any]]], labels: Sequence[str
     st.plotly_chart(drawn, config=canvas.CONFIG, alt=f"Rows of each class in {split}, by source")
     numbers = [
         {
-            "Class": UNLABELLED if row["label"] is None else row["label"],
+            "Class": UNLABELLED if row["stratum"] is None else row["stratum"],
             "Source": row["source"],
             "Status": row["status"],
             "Rows": row["n"],
@@ -46,14 +46,14 @@ def show(counts: Mapping[str, Sequence[Mapping[str, Any]]], labels: Sequence[str
 
 def figure(rows: Sequence[Mapping[str, Any]], labels: Sequence[str]) -> go.Figure:
     """Return stacked horizontal bars; what is still pending is hatched in its source's colour."""
-    there = {row["label"] for row in rows}
+    there = {row["stratum"] for row in rows}
     classes = [*labels, *([None] if None in there else [])]
-    total = {label: sum(row["n"] for row in rows if row["label"] == label) for label in classes}
+    total = {label: sum(row["n"] for row in rows if row["stratum"] == label) for label in classes}
     drawn = go.Figure()
     for source, colour in COLOURS.items():
         for status, words in (("accepted", ""), ("pending", ", pending")):
             n = {
-                row["label"]: row["n"]
+                row["stratum"]: row["n"]
                 for row in rows
                 if row["source"] == source and row["status"] == status
             }

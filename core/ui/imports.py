@@ -145,17 +145,20 @@ def _look_at(prepared: Prepared) -> None:
         st.dataframe(
             {
                 "Text": [row.text for row in prepared.rows[:FIRST_ROWS]],
-                "Label": [row.label for row in prepared.rows[:FIRST_ROWS]],
+                "Label": [
+                    row.label and prepared.task.in_words(row.label, row.inputs)
+                    for row in prepared.rows[:FIRST_ROWS]
+                ],
             },
             hide_index=True,
             column_config={"Text": st.column_config.TextColumn(width="large")},
         )
     with classes:
-        new = " (new to the task)" if prepared.new_labels else ""
+        new = " (new to the task)" if prepared.brings_labels else ""
         st.caption(f"Classes{new}")
         st.dataframe(
             {
-                "Label": list(prepared.label_counts),
+                "Class": list(prepared.label_counts),
                 "Rows": list(prepared.label_counts.values()),
             },
             hide_index=True,
