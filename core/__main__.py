@@ -200,6 +200,9 @@ def _add_study(parent: Any) -> None:
     launch.add_argument(
         "--workers", type=whole(1, 256), default=1, metavar="W", help="processes (1)"
     )
+    launch.add_argument(
+        "--learn-as", choices=("class", "number"), help="scores as classes (default) or a number"
+    )
     launch.add_argument("--study-name", default="", metavar="TEXT", help="a name to find it by")
     launch.add_argument("--human-usd", type=amount, metavar="X", help="price of a human label")
     launch.add_argument("--synthetic-usd", type=amount, metavar="X", help="of a synthetic sample")

@@ -106,7 +106,7 @@ def make(arguments: Namespace, say: Say) -> int:
         provider_settings=settings_of(arguments, provider),
         strategy=arguments.strategy,
         strategy_settings=settings_of(arguments, strategy),
-        targets=dict.fromkeys(data.label_names(project.id), arguments.per_class),
+        targets=dict.fromkeys(data.strata(project.id), arguments.per_class),
         seed=arguments.run_seed,
         cap_usd=arguments.max_usd,
         price=_typed_price(arguments.usd_per_mtok),
@@ -135,7 +135,7 @@ def make(arguments: Namespace, say: Say) -> int:
 def accept(arguments: Namespace, say: Say) -> int:
     """Accept pending pseudo-samples and say which are left."""
     project = home.find_project(arguments.name)
-    names = data.label_names(project.id)
+    names = data.strata(project.id)
     if arguments.label is not None and arguments.label not in names:
         raise Problem(
             f"{arguments.label!r} is not one of the labels.", f"Labels: {', '.join(names)}."
@@ -159,6 +159,7 @@ def study_run(arguments: Namespace, say: Say) -> int:
         student=arguments.student,
         student_settings=settings_of(arguments, student),
         name=arguments.study_name,
+        head=arguments.learn_as,
     )
     study, job_id = _launched(arguments, project, request)
     found = train.status(project.id, study)

@@ -8,7 +8,7 @@ from core.ui import balance, frame, imports, labels
 project = frame.open_page("data", "What is predicted, and the texts to learn it from.")
 frame.heard()
 counts = data.class_counts(project.id)
-names = data.label_names(project.id)
+names = data.strata(project.id)
 key = f"data_tabs_{project.id}"
 if key not in st.session_state:  # chosen once: what is imported then moves nobody to another tab
     st.session_state[key] = "Balance" if counts else "Import" if names else "Task"

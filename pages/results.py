@@ -52,8 +52,8 @@ with frame.problems():
 
     st.session_state.setdefault("view", "samples")
     view = st.segmented_control(
-        "Look at", list(answer.VIEWS), format_func=answer.VIEWS.__getitem__, key="view",
-        required=True, bind="query-params",
+        "Look at", answer.views(project.id, study), format_func=answer.VIEWS.__getitem__,
+        key="view", required=True, bind="query-params",
     )  # fmt: skip
     if view == "samples":
         trials = answer.trial_names(curve)

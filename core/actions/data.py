@@ -11,23 +11,28 @@ from core.errors import Problem
 from core.records import Decision
 from core.store import decisions, projects, runs, samples
 from core.store.samples import Filter
-from core.tasks.base import LabelSpec
+from core.tasks.base import HasRoles, LabelSpec
 
 
-def set_task(project: str, labels: Sequence[tuple[str, str]], guidelines: str) -> None:
-    """Change definitions and guidelines, and add labels.
+def set_task(
+    project: str, labels: Sequence[tuple[str, str]], guidelines: str,
+    roles: Sequence[tuple[str, str]] | None = None,
+) -> None:  # fmt: skip
+    """Change definitions and guidelines, and add labels, or roles to a kind that has them.
 
     Raises:
         Problem: a label twice, an empty one, or one taken away that samples have.
     """
     task = task_of(project)
     names = [name.strip() for name, _ in labels]
-    if not all(names) or len(set(names)) != len(names):
-        raise Problem("Every label needs a name of its own.")
+    for some in (names, [name.strip() for name, _ in roles or ()]):
+        if not all(some) or len(set(some)) != len(some):
+            raise Problem("Every label needs a name of its own.")
     if why := task.refused(names):
         raise Problem(why)
     used = {row["stratum"] for row in samples.counts(here().database, project) if row["stratum"]}
-    kept = task.model_copy(update={"labels": _specs(labels)})
+    changes = {"labels": _specs(labels), **({} if roles is None else {"roles": _specs(roles)})}
+    kept = task.model_copy(update=changes)
     if gone := sorted(used - set(kept.strata)):
         raise Problem(f"Samples are labelled {gone[0]!r}.", "Relabel them first.")
     projects.update(here().database, project, task=kept.to_json(), guidelines=guidelines)
@@ -132,6 +137,17 @@ def delete_samples(project: str, ids: Sequence[str], annotator: str) -> None:
 def label_names(project: str) -> tuple[str, ...]:
     """Return the names of a project's labels, in the task's order."""
     return task_of(project).label_names
+
+
+def strata(project: str) -> tuple[str, ...]:
+    """Return the names by which a project's samples are counted, in the task's order."""
+    return task_of(project).strata
+
+
+def roles(project: str) -> tuple[LabelSpec, ...] | None:
+    """Return the roles of a project's task with their definitions, None where it has no roles."""
+    task = task_of(project)
+    return task.roles if isinstance(task, HasRoles) else None
 
 
 def labels(project: str) -> tuple[LabelSpec, ...]:

@@ -82,7 +82,7 @@ def create_project(
         raise Problem(
             "A label has no name.", "Write one label per line: name, or name: definition."
         )
-    if len(names) == 1:
+    if len(names) == 1 and make(Task, kind, {}).has_classes:
         raise Problem(
             "One label alone leaves nothing to tell apart.", "Name two or more, or none for now."
         )

@@ -217,6 +217,11 @@ def labels(project: str, study: str) -> tuple[str, ...]:
     return _task_of(project, study).classes
 
 
+def has_classes(project: str, study: str) -> bool:
+    """Say whether the labels of a study are classes."""
+    return _task_of(project, study).has_classes
+
+
 def confusion(
     project: str, study: str, keys: Sequence[str]
 ) -> tuple[tuple[str, ...], list[list[int]]]:

@@ -6,7 +6,7 @@ import json
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Protocol, Self, runtime_checkable
 
 import numpy as np
 from pydantic import Field
@@ -59,6 +59,13 @@ class LabelSpec(Member):
 
     name: str
     definition: str = ""
+
+
+@runtime_checkable
+class HasRoles(Protocol):
+    """A kind of task whose marks have arguments, each in a role."""
+
+    roles: tuple[LabelSpec, ...]
 
 
 class Task(Member):

@@ -36,6 +36,11 @@ COLUMNS = {
 """How tables of results show their columns; figures of the task's metrics come to it."""
 
 
+def views(project: str, study: str) -> list[str]:
+    """Return what can be looked at; where labels are no classes nothing can be confused."""
+    return [name for name in VIEWS if name != "confusion" or results.has_classes(project, study)]
+
+
 def headline(curve: Curve) -> None:
     """Show human-only, the highest mean with synthetic data, and all-synthetic, with limits."""
     mixed = [point for point in curve.points if point.n_synthetic]

@@ -13,6 +13,8 @@ COLUMNS = {
     "started": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm"),
 }
 """How the table of studies shows its columns."""
+HEADS = {"class": "Classes", "number": "One number, rounded"}
+"""Way to learn ordered labels -> words on screen."""
 
 
 def outline_or_help(project: str, asked: StudyRequest) -> Outline | None:
