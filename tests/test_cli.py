@@ -139,7 +139,7 @@ BAD = {
     "import q good.csv --split train --source human": "no project called 'q'",
     "import p nowhere.csv --split train --source human": "nowhere.csv: No such file or directory",
     "import p . --split train --source human": "cannot tell the format",
-    "import p folder.csv --split train --source human": "folder.csv: Is a directory",
+    "import p folder.csv --split train --source human": "folder.csv holds no .ann file",
     "import p '' --split train --source human": "argument FILE: the name is empty",
     "import p /dev/zero --split train --source human": "cannot tell the format",
     "import p mixed.csv --split train --source human": "mixed.csv is not UTF-8: row 3",
