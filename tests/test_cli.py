@@ -138,7 +138,7 @@ BAD = {
     "project delete q": "no project called 'q'. Projects: 'p'",
     "import q good.csv --split train --source human": "no project called 'q'",
     "import p nowhere.csv --split train --source human": "nowhere.csv: No such file or directory",
-    "import p . --split train --source human": "cannot tell the format",
+    "import p . --split train --source human": "files holds no .ann file",
     "import p folder.csv --split train --source human": "folder.csv holds no .ann file",
     "import p '' --split train --source human": "argument FILE: the name is empty",
     "import p /dev/zero --split train --source human": "cannot tell the format",

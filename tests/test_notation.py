@@ -21,7 +21,8 @@ from core.actions import exports, home
 from core.actions.session import Session
 from core.errors import BadFile, Problem
 from core.formats import Table, archive, read_table
-from core.spans import Argument, Frame, Span, read_frames, read_spans, to_label
+from core.spans import Argument, Frame, Span, frames_fault, read_frames, read_spans, to_label
+from core.text import tokens
 from tests.conftest import bring
 from tests.test_spans_text import HARD, TYPES, annotated
 
@@ -439,3 +440,64 @@ def test_other_labels_do_not_go_out_as_annotations(session: Session, tmp_path: P
         with pytest.raises(Problem, match=rf"{ending} holds texts with spans.*Name the file .csv"):
             exports.export_file(made, tmp_path / f"all{ending}")
     assert not list(tmp_path.glob("all*"))
+
+
+# The cooking demo
+
+COOKING = Path(__file__).parents[1] / "data" / "demo" / "cooking"
+FILES = ("human", "human_test", "llm_labelled", "synthetic")
+
+
+def turns(name: str) -> list[dict[str, str | None]]:
+    file = COOKING / f"{name}.jsonl"
+    return filled(read_table(file.name, file.read_bytes()))
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_every_part_of_the_demo_is_whole_words_of_its_turn(name: str) -> None:
+    for turn in turns(name):
+        text = turn["text"] or ""
+        frames = read_frames(turn["frames"] or "")
+        assert frames_fault(text, frames) is None and (turn["context"] or "").strip()
+        assert json.loads(turn["frames"] or "") == json.loads(to_label(frames))
+        starts, ends = (set(edges) for edges in zip(*tokens(text), strict=True))
+        for part in [*frames, *(argument for frame in frames for argument in frame.arguments)]:
+            said = text[part.start : part.end]
+            assert said == said.strip(" ,.!?") and part.start in starts and part.end in ends
+        assert {frame.type for frame in frames} <= {"CUT", "MIX", "HEAT", "ADD", "SERVE"}
+        assert all(text[frame.start : frame.end].isalpha() for frame in frames)
+        assert {argument.role for frame in frames for argument in frame.arguments} <= {
+            "object", "instrument", "time", "place", "manner",
+        }  # fmt: skip
+
+
+def test_the_demo_has_what_its_readme_says_and_enough_of_each_type() -> None:
+    about = (COOKING / "README.md").read_text(encoding="utf-8")
+    seen = []
+    for name in FILES:
+        rows = turns(name)
+        n_frames = sum(len(read_frames(row["frames"] or "")) for row in rows)
+        assert f"`{name}.jsonl`: {len(rows)} turns with {n_frames} frames" in about
+        seen += [row["text"] for row in rows]
+    assert len(set(seen)) == len(seen) == 62
+    types = [frame.type for row in turns("human") for frame in read_frames(row["frames"] or "")]
+    assert len(set(types)) == 5 and all(types.count(one) >= 8 for one in types)
+
+
+def test_what_is_marked_in_the_demo_is_what_was_meant() -> None:
+    for turn in turns("human"):
+        if "shred" in (turn["text"] or ""):
+            text = turn["text"] or ""
+            assert [
+                (text[frame.start : frame.end], [
+                    (argument.role, text[argument.start : argument.end])
+                    for argument in frame.arguments
+                ])
+                for frame in read_frames(turn["frames"] or "")
+            ] == [
+                ("shred", [("object", "the cabbage"), ("manner", "fine")]),
+                ("mix", [("object", "it"), ("object", "the pork"), ("instrument", "hand")]),
+                ("add", [("object", "sesame oil"), ("time", "at the very end")]),
+            ]  # fmt: skip
+            return
+    raise AssertionError("the turn is gone")
