@@ -19,7 +19,7 @@ try:
     from core.actions import door
     from core.actions.session import home_folder
     from core.errors import Busy, Problem
-    from core.formats import EXTENSIONS, WRITABLE, broken
+    from core.formats import ANNOTATED, EXTENSIONS, WRITABLE, broken
     from core.options import add_fields, amount, whole
     from core.registry import member, member_ids
 except ModuleNotFoundError as missing:
@@ -79,7 +79,7 @@ def parser_for(folder: Path, say: Say) -> argparse.ArgumentParser:
     _add_generate(parent)
     _add_accept(parent)
     _add_study(parent)
-    listed = f"{', '.join(WRITABLE[:-1])} or {WRITABLE[-1]}"
+    listed = f"{', '.join(WRITABLE)}; of spans or frames also {', '.join(ANNOTATED)} (brat)"
     out = _command(parent, "export", commands.export, "export every sample with its provenance")
     out.add_argument("name", metavar="NAME")
     out.add_argument("file", metavar="FILE", type=path, help=f"ending in {listed}")
@@ -142,7 +142,10 @@ def _add_project(parent: Any, path: Callable[[str], Path]) -> None:
 def _add_import(parent: Any, path: Callable[[str], Path]) -> None:
     bring = _command(parent, "import", commands.bring, "import a file of texts, all or nothing")
     bring.add_argument("name", metavar="NAME")
-    bring.add_argument("file", metavar="FILE", type=path, help=f"ending in {', '.join(EXTENSIONS)}")
+    bring.add_argument(
+        "file", metavar="FILE", type=path,
+        help=f"ending in {', '.join(EXTENSIONS)} (brat), or a folder of brat's files",
+    )  # fmt: skip
     bring.add_argument("--split", required=True, help="train, test or ood:NAME")
     bring.add_argument("--source", required=True, choices=("human", "synthetic", "llm-labelled"))
     bring.add_argument(

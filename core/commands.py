@@ -71,9 +71,7 @@ def project_delete(arguments: Namespace, say: Say) -> int:
 def bring(arguments: Namespace, say: Say) -> int:
     """Import a file and report."""
     project = home.find_project(arguments.name)
-    formats.ending_of(arguments.file.name)  # before a device or a pipe is read to its end
-    formats.check_size(arguments.file.name, arguments.file.stat().st_size)
-    table = imports.read_table(arguments.file.name, arguments.file.read_bytes())
+    table = _table_of(arguments.file)
     taken = imports.columns_for(project.id, table, arguments.map, arguments.text, arguments.label)
     had_labels = bool(data.label_names(project.id))
     prepared = imports.prepare(
@@ -207,6 +205,14 @@ def make_demo(arguments: Namespace, say: Say) -> int:
     project, is_new = (demo.reset(), True) if arguments.reset else demo.create()
     say(f"{'Made' if is_new else 'There already:'} the demo project {project.name!r}.", False)
     return 0
+
+
+def _table_of(file: Path) -> formats.Table:
+    if file.is_dir():
+        return formats.read_brat_folder(file)
+    formats.ending_of(file.name)  # before a device or a pipe is read to its end
+    formats.check_size(file.name, file.stat().st_size)
+    return imports.read_table(file.name, file.read_bytes())
 
 
 def _labels(text: str, file: Path) -> list[tuple[str, str]]:
