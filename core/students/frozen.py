@@ -74,24 +74,27 @@ class Frozen(Student):
         """Return the vectors of the texts, float32 of shape (examples, d).
 
         A text with an answer gets 3 d + 1 features: the answer's vector, the product and the
-        distance of both by coordinate, and their cosine. A word gets its own vector and its
-        shape; with an anchor also the anchor's vector, the product of both, and the distance.
+        distance of both by coordinate, and their cosine; with another text to compare it with all
+        but the first, so that which of the two stands first does not matter. A word gets its own
+        vector and its shape; with an anchor also the anchor's vector, the product of both, and
+        the distance.
 
         Raises:
             Problem: the encoder is not there, is not the file it should be, or cannot be read.
         """
         if any(example.word is not None for example in examples):
             return self._words(examples, cache, progress)
-        answers = [example.answer for example in examples if example.answer is not None]
+        seconds = _seconds(examples)
         # All at once, so that the encoder is loaded once and a question is encoded once.
-        texts = [example.text for example in examples] + answers
+        texts = [example.text for example in examples] + seconds
         vectors = encoders.encode(self._encoder, texts, cache, progress=progress)
-        asked, answered = vectors[: len(examples)], vectors[len(examples) :]
-        if not answers:
-            return asked
-        product = asked * answered
+        first, second = vectors[: len(examples)], vectors[len(examples) :]
+        if not seconds:
+            return first
+        product = first * second
         cosine = product.sum(axis=1, keepdims=True)
-        return np.hstack([answered, product, np.abs(asked - answered), cosine])
+        both = [product, np.abs(first - second), cosine]
+        return np.hstack(both if examples[0].other is not None else [second, *both])
 
     def fit(self, features: Features, requests: Sequence[FitRequest]) -> Iterator[Fitted]:
         """Train one model per request and yield each as it is done; `n_steps` are iterations.
@@ -114,7 +117,7 @@ class Frozen(Student):
     def remarks(self, examples: Sequence[Example]) -> list[str]:
         """Return how many texts are longer than the encoder reads at once."""
         texts = {example.text for example in examples}
-        texts |= {example.answer for example in examples if example.answer is not None}
+        texts |= set(_seconds(examples))
         n = encoders.n_over_length(self._encoder, list(texts))
         if not n:
             return []
@@ -143,6 +146,13 @@ class Frozen(Student):
     @property
     def _encoder(self) -> encoders.Encoder:
         return encoders.Encoder(self.encoder, self.revision, self.max_length)
+
+
+def _seconds(examples: Sequence[Example]) -> list[str]:
+    """Return what stands beside each text: an answer or another text; of most kinds nothing."""
+    both = ((example.answer, example.other) for example in examples)
+    return [one if one is not None else other or "" for one, other in both
+            if (one, other) != (None, None)]  # fmt: skip
 
 
 class _WordTable:

@@ -83,7 +83,8 @@ class Tfidf(Student):
 
         Accents are stripped; a word has at least two letters or digits. Of a text with an answer
         the answer is counted, with a mark for each word that the text has too: what the text alone
-        says is the same for each of its answers. Of a word, the word, its shape, its neighbours and
+        says is the same for each of its answers. Of two texts to compare, each word is counted as
+        one that both have or only one has. Of a word, the word, its shape, its neighbours and
         its anchor are counted. Nothing is cached: 20,000 tweets take less than a second.
 
         Raises:
@@ -139,6 +140,18 @@ def _described(examples: Sequence[Example]) -> Any:
 
 
 def _counted(example: Example) -> str:
+    if example.other is not None:
+        return _compared(example.text, example.other)
     if example.answer is None:
         return example.text
     return " ".join([example.answer, *[SHARED] * len(words(example.answer) & words(example.text))])
+
+
+def _compared(text: str, other: str) -> str:
+    """Return each word of two texts as one that both have or that only one has."""
+    one, two = words(text), words(other)
+    both, apart = sorted(one & two), sorted(one ^ two)
+    return " ".join(
+        [*(f"both_{word}" for word in both), *(f"apart_{word}" for word in apart),
+         *["_both_"] * len(both), *["_apart_"] * len(apart)]
+    )  # fmt: skip

@@ -23,14 +23,16 @@ Head = Literal["class", "number", "tags", "choice"]
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """What a student reads at once: a text, a text with one answer to it, or a word of a text.
+    """What a student reads at once: a text, alone or with an answer or another one, or a word.
 
-    `word` are the start and the end of the word, `anchor` those of the place that it is looked at
-    from, as an argument is from its trigger.
+    `answer` is one of the answers to the text, `other` a text to compare it with. `word` are the
+    start and the end of the word, `anchor` those of the place that it is looked at from, as an
+    argument is from its trigger.
     """
 
     text: str
     answer: str | None = None
+    other: str | None = None
     word: tuple[int, int] | None = None
     anchor: tuple[int, int] | None = None
 

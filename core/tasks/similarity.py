@@ -65,8 +65,8 @@ class Similarity(Task):
         return f"{inputs['text_a']}\n{inputs['text_b']}"
 
     def examples(self, inputs: Mapping[str, Any]) -> list[Example]:
-        """Return the first text with the second as what answers to it."""
-        return [Example(str(inputs["text_a"]), str(inputs["text_b"]))]
+        """Return the first text with the second to compare it with."""
+        return [Example(str(inputs["text_a"]), other=str(inputs["text_b"]))]
 
     def read_label(self, answer: str, inputs: Mapping[str, Any]) -> str:
         """Return the score as the task writes it.
