@@ -117,6 +117,45 @@ def agreement(gold: Sequence[float], predicted: Sequence[float]) -> dict[str, fl
     }
 
 
+def agreement_intervals(
+    gold: Sequence[float], predicted: Sequence[float], n: int = 1000
+) -> dict[str, list[float] | None]:
+    """Return 95% intervals of `agreement` over test items: percentiles of `n` resamples.
+
+    The resamples are the same for the same number of items. For new items; the student is as it is.
+    """
+    from scipy.stats import rankdata
+
+    a, b = np.asarray(gold, dtype=float), np.asarray(predicted, dtype=float)
+    if len(a) < 2:
+        return dict.fromkeys(("pearson_interval", "spearman_interval", "mse_interval"))
+    drawn = np.random.default_rng(0).integers(0, len(a), (n, len(a)))
+    x, y = a[drawn], b[drawn]
+    found = {
+        "pearson_interval": _correlations(x, y),
+        "spearman_interval": _correlations(rankdata(x, axis=1), rankdata(y, axis=1)),
+        "mse_interval": np.mean((x - y) ** 2, axis=1),
+    }
+    return {name: _middle(values) for name, values in found.items()}
+
+
+def _correlations(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Return Pearson's correlation row by row; NaN where one side does not vary."""
+    x, y = x - x.mean(axis=1, keepdims=True), y - y.mean(axis=1, keepdims=True)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        found: np.ndarray = (x * y).sum(axis=1) / np.sqrt(
+            (x**2).sum(axis=1) * (y**2).sum(axis=1)
+        )  # fmt: skip
+    return found
+
+
+def _middle(values: np.ndarray) -> list[float] | None:
+    known = values[np.isfinite(values)]
+    if len(known) < len(values):
+        return None
+    return [float(end) for end in np.percentile(known, [2.5, 97.5])]
+
+
 def entities(
     gold: Sequence[Sequence[Span]], predicted: Sequence[Sequence[Span]], types: Sequence[str]
 ) -> dict[str, Any]:

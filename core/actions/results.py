@@ -85,12 +85,16 @@ class Curve:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """What made a point: its rows and the test items it got wrong."""
+    """What made a point: its rows and the test items it got wrong.
+
+    `intervals` are those of single figures over test items, by title, where the kind has some.
+    """
 
     trial: Mapping[str, Any]
     trained_on: tuple[Mapping[str, Any], ...]
     wrong: tuple[Mapping[str, Any], ...]
     n_test: int
+    intervals: Mapping[str, tuple[float, float, float]]
 
 
 def curve(
@@ -286,6 +290,11 @@ def made_by(project: str, study: str, key: str) -> Made:
         ),
         wrong=tuple(wrong),
         n_test=len(tests),
+        intervals={
+            metric.title: (row["scores"][name], *row["scores"][f"{name}_interval"])
+            for name, metric in task.metrics.items()
+            if row["scores"].get(f"{name}_interval")
+        },
     )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from core.errors import Unreadable
@@ -12,6 +13,7 @@ from core.records import Completion, Draft, Prompt, Reading
 from core.registry import canonical
 from core.tasks.base import Task
 
+NO_RULES: Mapping[str, Any] = MappingProxyType({})
 _FENCE = re.compile(r"```(?:json)?[ \t]*\r?\n(.*?)\s*```", re.DOTALL | re.IGNORECASE)
 
 
@@ -28,8 +30,15 @@ def items_schema(task: Task, label: str) -> dict[str, Any]:
     }
 
 
-def read_items(task: Task, prompt: Prompt, completion: Completion) -> Reading:
-    """Read `{"items": [...]}` or a bare list, keeping good items and saying what others lack."""
+def read_items(
+    task: Task, prompt: Prompt, completion: Completion, rules: Mapping[str, Any] = NO_RULES,
+    whole: bool = False,
+) -> Reading:  # fmt: skip
+    """Read `{"items": [...]}` or a bare list, keeping good items and saying what others lack.
+
+    `rules` are those of the task that every item must keep. With `whole` a reply counts only if it
+    has exactly the items asked for, each of them good.
+    """
     if completion.finish in ("refused", "failed"):
         why = completion.detail or "the provider gave no reason"
         return Reading((), (f"{completion.finish}: {why}",), completion.finish)
@@ -43,11 +52,15 @@ def read_items(task: Task, prompt: Prompt, completion: Completion) -> Reading:
     drafts, problems = [], []
     for item in items[: prompt.n_items]:
         try:
-            drafts.append(_draft(task, item, prompt.label))
+            drafts.append(_draft(task, item, prompt.label, rules))
         except Unreadable as error:
             problems.append(_printable(str(error)))
     if n_extra := max(0, len(items) - prompt.n_items):
         problems.append(f"{n_extra:,} more than the {prompt.n_items:,} items asked for: dropped")
+    if whole and len(drafts) == len(items) < prompt.n_items:
+        problems.append(f"{len(items):,} items, not the {prompt.n_items:,} asked for")
+    if whole and problems:
+        return Reading((), (*problems, "so the whole reply was dropped"), "invalid")
     return Reading(tuple(drafts), tuple(problems), "read" if drafts else "invalid")
 
 
@@ -87,10 +100,12 @@ def _constant(name: str) -> Any:
     raise Unreadable(f"the reply is not JSON: {name} is no value of it")
 
 
-def _draft(task: Task, item: Any, label: str) -> Draft:
+def _draft(task: Task, item: Any, label: str, rules: Mapping[str, Any]) -> Draft:
     if isinstance(item, _Twofold):
         raise Unreadable("an item names one thing twice")
     draft = task.read_item(item, label)
+    if fault := task.breaks(draft.inputs, rules):
+        raise Unreadable(f"an item has {fault}")
     try:
         canonical([draft.text, dict(draft.inputs)]).encode("utf-8")
     except UnicodeEncodeError:

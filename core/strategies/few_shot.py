@@ -36,6 +36,9 @@ class FewShot(Strategy):
 
     n_examples: int = Field(4, ge=0, le=20, description="human examples shown in each prompt")
     n_items: int = Field(5, ge=1, le=20, description="new items asked for in each call")
+    whole_replies: bool = Field(
+        False, description="drop a reply unless it has all items asked for and each can be read"
+    )
 
     def next_round(self, plan: GenerationPlan, progress: Progress) -> list[Prompt]:
         """Return as many calls per class as would do if every item of them were usable."""
@@ -47,7 +50,7 @@ class FewShot(Strategy):
 
     def read(self, plan: GenerationPlan, prompt: Prompt, completion: Completion) -> Reading:
         """Read a list of items; what cannot be read is said, never guessed."""
-        return read_items(plan.task, prompt, completion)
+        return read_items(plan.task, prompt, completion, _rules(plan), self.whole_replies)
 
     def _calls(self, plan: GenerationPlan, progress: Progress, label: str) -> range:
         """Return the numbers of a class's next calls, within the bound on all its calls."""
@@ -68,6 +71,8 @@ class FewShot(Strategy):
             "n_items": self.n_items,
             "examples": [plan.task.item_json(row.inputs, row.label) for row in rows],
         }
+        if rules := _rules(plan):
+            asked["rules"] = rules
         if about := plan.task.about_label(label):
             asked["about_the_label"] = about
         if len(plan.task.fields) > 1:
@@ -94,6 +99,10 @@ class FewShot(Strategy):
         own = [row for row in rows if plan.task.is_of(row.label, label)]
         shown = own or rows
         return plan.generator(label, draw).sample(shown, min(self.n_examples, len(shown)))
+
+
+def _rules(plan: GenerationPlan) -> dict[str, Any]:
+    return plan.task.rules([row.inputs for row in plan.examples])
 
 
 def _json(data: Any) -> str:

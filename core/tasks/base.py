@@ -267,6 +267,16 @@ class Task(Member):
         del label
         return ""
 
+    def rules(self, examples: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """Return what every example has in common and every new item must keep."""
+        del examples
+        return {}
+
+    def breaks(self, inputs: Mapping[str, Any], rules: Mapping[str, Any]) -> str | None:
+        """Return which of the rules some inputs do not keep, or None."""
+        del inputs, rules
+        return None
+
     def wanted_schema(self, stratum: str) -> dict[str, Any]:
         """Return the JSON schema of an item's answer, where the item was asked for a stratum."""
         return {"type": "string", "enum": [stratum]}

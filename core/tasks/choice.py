@@ -151,6 +151,23 @@ class Choice(Task):
         """Return which place the right option stands at."""
         return f"The right option is number {LETTERS.index(label) + 1} of the list."
 
+    def rules(self, examples: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """Return the options where all examples have the same ones, or else how many they have."""
+        several = {tuple(given["options"]) for given in examples}
+        if len(several) == 1 and len(examples) > 1:
+            return {"options_of_every_item": list(several.pop())}
+        sizes = {len(options) for options in several}
+        return {"n_options_of_every_item": sizes.pop()} if len(sizes) == 1 else {}
+
+    def breaks(self, inputs: Mapping[str, Any], rules: Mapping[str, Any]) -> str | None:
+        """Return that options were changed, or are too many or few; None if they are right."""
+        fixed, n = rules.get("options_of_every_item"), rules.get("n_options_of_every_item")
+        if fixed is not None and inputs["options"] != fixed:
+            return "other options than the fixed ones"
+        if n is not None and len(inputs["options"]) != n:
+            return f"{len(inputs['options'])} options, not {n}"
+        return None
+
     def score(
         self, gold: Sequence[str], predicted: Sequence[str], chances: np.ndarray | None = None
     ) -> dict[str, Any]:

@@ -176,9 +176,10 @@ class Similarity(Task):
     def score(
         self, gold: Sequence[str], predicted: Sequence[str], chances: np.ndarray | None = None
     ) -> dict[str, Any]:
-        """Return Pearson and Spearman correlation and the mean squared error."""
+        """Return Pearson and Spearman correlation and mean squared error, with intervals."""
         del chances
-        return metrics.agreement([float(one) for one in gold], [float(one) for one in predicted])
+        a, b = [float(one) for one in gold], [float(one) for one in predicted]
+        return {**metrics.agreement(a, b), **metrics.agreement_intervals(a, b)}
 
     def constant_score(self, gold: Sequence[str]) -> dict[str, Any]:
         """Return the scores of answering the mean gold score to everything."""

@@ -111,6 +111,9 @@ def samples(project: str, study: str, trial: str) -> None:
     for row in made.trained_on:
         by_source.setdefault(row["source"], []).append(row)
     titles = [f"Trained on {len(rows):,} {source}" for source, rows in by_source.items()]
+    for title, (value, low, high) in made.intervals.items():
+        st.caption(f"{title} of this trial: **{value:.3f}**, 95% interval over test items"
+                   f" {low:.3f} to {high:.3f} (1,000 resamples)")  # fmt: skip
     wrong, *tabs = st.tabs([f"Wrong: {len(made.wrong):,} of {made.n_test:,} test items", *titles])
     with wrong:
         _searchable(made.wrong, "wrong", {"text": "text", "label": "gold", "predicted": "predicted",
