@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -95,3 +95,19 @@ def mean(values: Iterable[float]) -> float:
     """Return the mean, 0 of nothing."""
     found = list(values)
     return float(sum(found) / len(found)) if found else 0.0
+
+
+def mean_scores(scores: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the mean of every figure over the scores that have it; None where none has.
+
+    >>> mean_scores([{"a": 1, "b": {"c": None}}, {"a": 2, "b": {"c": 4}}])
+    {'a': 1.5, 'b': {'c': 4.0}}
+    """
+    made: dict[str, Any] = {}
+    for name in dict.fromkeys(name for score in scores for name in score):
+        found = [score[name] for score in scores if score.get(name) is not None]
+        if found and isinstance(found[0], Mapping):
+            made[name] = mean_scores(found)
+        else:
+            made[name] = mean(found) if found else None
+    return made

@@ -79,7 +79,11 @@ CREATE TABLE allocation (
 );
 """
 
-STEPS: tuple[str, ...] = (M001_FIRST,)
+LLM_LABELLED_TRIALS = """
+ALTER TABLE trial ADD COLUMN n_llm_labelled BIGINT DEFAULT 0;
+"""
+
+STEPS: tuple[str, ...] = (M001_FIRST, LLM_LABELLED_TRIALS)
 
 
 def migrate(connection: duckdb.DuckDBPyConnection) -> None:

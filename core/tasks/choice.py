@@ -145,6 +145,14 @@ class Choice(Task):
         """Return which place the right option stands at."""
         return f"The right option is number {LETTERS.index(label) + 1} of the list."
 
+    def guess(
+        self, gold: Sequence[str], inputs: Sequence[Mapping[str, Any]],
+        generator: np.random.Generator,
+    ) -> list[str]:  # fmt: skip
+        """Return a random option for every item, all of its options alike."""
+        del gold
+        return [LETTERS[generator.integers(len(given["options"]))] for given in inputs]
+
     def score(
         self, gold: Sequence[str], predicted: Sequence[str], chances: np.ndarray | None = None
     ) -> dict[str, Any]:
