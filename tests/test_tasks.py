@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -158,6 +159,22 @@ def test_perfect_and_constant_answers_have_the_known_scores(kind: str, task: Tas
     assert set(task.metrics) <= set(perfect)
 
 
+def test_a_random_answer_scores_what_chance_says(kind: str, task: Task) -> None:
+    rows = read(task, KINDS[kind].rows(60, 1))
+    gold, inputs = [label for _, label in rows], [given for given, _ in rows]
+    expected = task.random_score(gold, inputs)
+    assert expected == task.random_score(gold, inputs)
+    if task.head == "choice":
+        right = float(np.mean([1 / len(given["options"]) for given in inputs]))
+    else:
+        right = sum((n / len(gold)) ** 2 for n in Counter(gold).values())
+        assert expected["kappa"] == pytest.approx(0, abs=0.03)
+    # Three standard errors of 100 guesses of 60 items.
+    assert expected["accuracy"] == pytest.approx(right, abs=0.02)
+    assert expected["roc_auc"] in (0.5, None)
+    assert set(task.metrics) <= set(expected)
+
+
 def test_examples_hold_the_inputs_and_never_the_label(kind: str, task: Task) -> None:
     inputs, _ = read(task, KINDS[kind].rows(12, 1))[0]
     examples = task.examples(inputs)
@@ -203,6 +220,7 @@ def test_a_sweep_beats_chance_on_planted_rows(session: Session, kind: str, stude
     assert len(curve.points) == 3
     assert all(point.estimate.mean > 1.3 * KINDS[kind].chance for point in curve.points)
     assert curve.constant is not None and curve.constant < 0.8
+    assert curve.random is not None and curve.random < 0.6
     made = results.made_by(project, study, next(iter(curve.points[1].keys.values())))
     assert len(made.trained_on) == 40
 
