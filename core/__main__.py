@@ -209,6 +209,10 @@ def _add_study(parent: Any) -> None:
     launch.add_argument("--study-name", default="", metavar="TEXT", help="a name to find it by")
     launch.add_argument("--human-usd", type=amount, metavar="X", help="price of a human label")
     launch.add_argument("--synthetic-usd", type=amount, metavar="X", help="of a synthetic sample")
+    launch.add_argument(
+        "--llm-labelled-usd", type=amount, metavar="X",
+        help="of an LLM-labelled text; it must include collecting the text",
+    )  # fmt: skip
     _add_members(launch, "studies", "KIND")
     _add_members(launch, "students", "--student")
     show = _command(

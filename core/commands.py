@@ -6,6 +6,7 @@ import json
 import os
 from argparse import Namespace
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +24,9 @@ from core.actions import (
     results,
     train,
 )
-from core.budget import Prices
 from core.errors import Problem
 from core.options import refuse_unused, settings_of
-from core.records import Job, Price, Project
+from core.records import SOURCE_WORDS, Job, Price, Project
 from core.registry import member
 
 Say = door.Say
@@ -162,7 +162,8 @@ def study_run(arguments: Namespace, say: Say) -> int:
     study, job_id = _launched(arguments, project, request)
     found = train.status(project.id, study)
     for cell in found.study["left_out"]:
-        say(f"Left out at {cell['asked_share']:.0%} synthetic: {cell['reason']}", True)
+        words = SOURCE_WORDS[train.mixed_in(found.study["spec"]["study"])]
+        say(f"Left out at {cell['asked_share']:.0%} {words}: {cell['reason']}", True)
     job = train.wait(job_id, _teller(say, "trials"))
     say(f"Study {found.study['name']!r} ({study}):", False)
     _show_table(results.summary(project.id, study), say)
@@ -256,16 +257,16 @@ def _launched(
     arguments: Namespace, project: Project, request: train.StudyRequest
 ) -> tuple[str, str]:
     """Start a study with the prices that were given, which stay if it starts."""
-    human, synthetic = arguments.human_usd, arguments.synthetic_usd
-    if human is None and synthetic is None:
+    typed = {
+        name: price
+        for name in ("human_usd", "synthetic_usd", "llm_labelled_usd")
+        if (price := getattr(arguments, name)) is not None
+    }
+    if not typed:
         return train.launch(project.id, request, arguments.workers)
     train.pool_rows(project.id)  # says what is missing before any price is set
     before = budget.prices(project.id)
-    chosen = Prices(
-        before.human_usd if human is None else human,
-        before.synthetic_usd if synthetic is None else synthetic,
-    )
-    budget.set_prices(project.id, chosen)
+    budget.set_prices(project.id, replace(before, **typed))
     try:
         return train.launch(project.id, request, arguments.workers)
     except Problem:

@@ -274,3 +274,19 @@ def _weighted_f1(by_name: Mapping[str, Mapping[str, float]]) -> float:
     total = sum(each["support"] for each in by_name.values())
     summed = sum(each["f1"] * each["support"] for each in by_name.values())
     return float(summed / total) if total else 0.0
+
+
+def mean_scores(scores: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the mean of every figure over the scores that have it; None where none has.
+
+    >>> mean_scores([{"a": 1, "b": {"c": None}}, {"a": 2, "b": {"c": 4}}])
+    {'a': 1.5, 'b': {'c': 4.0}}
+    """
+    made: dict[str, Any] = {}
+    for name in dict.fromkeys(name for score in scores for name in score):
+        found = [score[name] for score in scores if score.get(name) is not None]
+        if found and isinstance(found[0], Mapping):
+            made[name] = mean_scores(found)
+        else:
+            made[name] = mean(found) if found else None
+    return made

@@ -90,7 +90,11 @@ UPDATE sample_now SET stratum = label;
 """
 """Labels that are no classes, such as a score or spans, are counted and drawn by a stratum."""
 
-STEPS: tuple[str, ...] = (M001_FIRST, M002_STRATA)
+M003_LLM_LABELLED = """
+ALTER TABLE trial ADD COLUMN n_llm_labelled BIGINT DEFAULT 0;
+"""
+
+STEPS: tuple[str, ...] = (M001_FIRST, M002_STRATA, M003_LLM_LABELLED)
 
 
 def migrate(connection: duckdb.DuckDBPyConnection) -> None:

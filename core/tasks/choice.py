@@ -168,6 +168,14 @@ class Choice(Task):
             return f"{len(inputs['options'])} options, not {n}"
         return None
 
+    def guess(
+        self, gold: Sequence[str], inputs: Sequence[Mapping[str, Any]],
+        generator: np.random.Generator,
+    ) -> list[str]:  # fmt: skip
+        """Return a random option for every item, all of its options alike."""
+        del gold
+        return [LETTERS[generator.integers(len(given["options"]))] for given in inputs]
+
     def score(
         self, gold: Sequence[str], predicted: Sequence[str], chances: np.ndarray | None = None
     ) -> dict[str, Any]:

@@ -176,10 +176,15 @@ class Similarity(Task):
     def score(
         self, gold: Sequence[str], predicted: Sequence[str], chances: np.ndarray | None = None
     ) -> dict[str, Any]:
-        """Return Pearson and Spearman correlation and mean squared error, with intervals."""
+        """Return Pearson and Spearman correlation and mean squared error."""
         del chances
-        a, b = [float(one) for one in gold], [float(one) for one in predicted]
-        return {**metrics.agreement(a, b), **metrics.agreement_intervals(a, b)}
+        return metrics.agreement([float(one) for one in gold], [float(one) for one in predicted])
+
+    def intervals(self, gold: Sequence[str], predicted: Sequence[str]) -> dict[str, Any]:
+        """Return the intervals of each figure over the test items, by resampling them."""
+        return metrics.agreement_intervals(
+            [float(one) for one in gold], [float(one) for one in predicted]
+        )
 
     def constant_score(self, gold: Sequence[str]) -> dict[str, Any]:
         """Return the scores of answering the mean gold score to everything."""

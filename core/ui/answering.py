@@ -48,8 +48,8 @@ def _marks(at: Desk, shown: Shown, card: Card, asked: Asked) -> None:
 
     def save() -> None:
         # As the browser last sent them: the press may be newer than this drawing of the page.
-        found = marker.current(name, before)
-        at.decide(shown, review.answer, json.dumps(found))
+        found = marker.latest(name)
+        at.decide(shown, review.answer, json.dumps(before if found is None else found))
 
     st.button("Save the marks", key=at.key("save_marks"), type="primary", on_click=save,
               shortcut=review.COMMAND_KEYS["accept"], icon=":material/check:",

@@ -76,7 +76,17 @@ def mark(  # noqa: PLR0913  what a card holds, each by its name
         },
         on_value_change=lambda: None,
     )
+    st.session_state[f"{key}_shown"] = (card, edges, bool(roles))
     return _read(found.get("value"), card, edges, bool(roles))
+
+
+def latest(key: str) -> list[Span] | None:
+    """Return the marks as the browser last sent them, for a callback that runs before `mark`.
+
+    None before the first change.
+    """
+    kept = st.session_state.get(key) or {}
+    return _read(kept.get("value"), *st.session_state[f"{key}_shown"])
 
 
 @cache
