@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+import random
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 MIN_SEEDS = 3
 """Fewest seeds from which an interval is claimed."""
+N_RESAMPLES = 500
+"""Resamples of a bootstrap."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,26 @@ def paired(
     """Return the mean difference to a baseline over the seeds that both have."""
     seeds = sorted(values.keys() & baseline.keys())
     return over_seeds([values[seed] - baseline[seed] for seed in seeds], level)
+
+
+def over_items(
+    score: Callable[[Sequence[int]], float | None], n: int, level: float = 0.95,
+    n_resamples: int = N_RESAMPLES,
+) -> tuple[float, float] | None:  # fmt: skip
+    """Return the percentile bootstrap limits of a score over `n` items, drawn with replacement.
+
+    `score` takes the numbers of the items drawn. None where fewer than two items, or no resample,
+    have a score. The same items give the same limits. About other items, not about other answers.
+    """
+    if n < 2:
+        return None
+    generator = random.Random(n)
+    drawn = (score(generator.choices(range(n), k=n)) for _ in range(n_resamples))
+    found = sorted(value for value in drawn if value is not None)
+    if not found:
+        return None
+    tail = (1 - level) / 2 * (len(found) - 1)
+    return found[math.floor(tail)], found[math.ceil(len(found) - 1 - tail)]
 
 
 def _t_quantile(degrees: int, level: float) -> float:

@@ -135,7 +135,7 @@ def curve(
         human_only=human_only,
         n_test=report["n_test"],
         notes=tuple(_notes(found, rows, points, report)),
-        constant=_value(_constant(here().home, found["pool"], task), metric, label),
+        constant=figure(_constant(here().home, found["pool"], task), metric, label),
         is_lower_better=metric != CLASS_F1 and task.metrics[metric].is_lower_better,
     )
 
@@ -215,6 +215,12 @@ def summary_csv(project: str, study: str, metric: str, label: str | None = None)
 def labels(project: str, study: str) -> tuple[str, ...]:
     """Return the labels of a study as they were at its launch, in their order."""
     return _task_of(project, study).label_names
+
+
+def gold(project: str, study: str) -> tuple[Task, dict[str, str]]:
+    """Return a study's task and the labels of its test rows by id, as they were at its launch."""
+    rows = _test_rows(project, study)
+    return _task_of(project, study), {row["id"]: row["label"] for row in rows}
 
 
 def confusion(
@@ -305,15 +311,15 @@ def _test_rows(project: str, study: str) -> list[dict[str, Any]]:
 
 def _by_seed(cell: Sequence[Mapping[str, Any]], metric: str, label: str) -> dict[int, float]:
     figures = {
-        row["seed"]: _value(row["scores"], metric, label) for row in cell if row["status"] == "done"
+        row["seed"]: figure(row["scores"], metric, label) for row in cell if row["status"] == "done"
     }
     return {seed: value for seed, value in figures.items() if value is not None}
 
 
-def _value(scores: Mapping[str, Any], metric: str, label: str) -> float | None:
+def figure(scores: Mapping[str, Any], metric: str, label: str | None) -> float | None:
     """Return one figure of a score; None where it is not defined, or was not measured then."""
     if metric == CLASS_F1:
-        return (scores.get("per_class") or {}).get(label, {}).get("f1")
+        return (scores.get("per_class") or {}).get(label or "", {}).get("f1")
     return scores.get(metric)
 
 

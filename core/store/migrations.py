@@ -79,7 +79,14 @@ CREATE TABLE allocation (
 );
 """
 
-STEPS: tuple[str, ...] = (M001_FIRST,)
+M_ANSWERS = """
+CREATE TABLE answer (
+    project VARCHAR, run VARCHAR, item VARCHAR, key VARCHAR, label VARCHAR, outcome VARCHAR,
+    problem VARCHAR, was_cached BOOLEAN
+);
+"""
+
+STEPS: tuple[str, ...] = (M001_FIRST, M_ANSWERS)
 
 
 def migrate(connection: duckdb.DuckDBPyConnection) -> None:

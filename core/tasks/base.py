@@ -17,6 +17,8 @@ from core.records import Draft, Label
 from core.registry import Member
 
 Head = Literal["class", "number", "tags", "choice"]
+NO_ANSWER = ""
+"""Stands for an answer that could not be read; no label is empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,8 @@ class Task(Member):
         called=("labels", "class", "category", "target", "intent", "sentiment", "value", "y"),
     )  # fmt: skip
     """The column that the label is read from."""
+    answer_rule: ClassVar[str] = "one of the names under `answers`, exactly as it stands there"
+    """What a language model is told about the form of its answer."""
     metrics: ClassVar[Mapping[str, Metric]] = {
         "accuracy": Metric("Accuracy"),
         "macro_f1": Metric("Macro-F1"),
@@ -212,8 +216,7 @@ class Task(Member):
 
     def item_json(self, inputs: Mapping[str, Any], label: str) -> dict[str, Any]:
         """Return a sample as a language model is shown it."""
-        given = {name: inputs[name] for name in self.field_names() if name in inputs}
-        return {**given, self.answer.name: label}
+        return {**self.question_json(inputs), self.answer.name: label}
 
     def read_item(self, item: Any, label: str) -> Draft:
         """Read one item of a reply that was asked for `label`.
@@ -237,6 +240,56 @@ class Task(Member):
         if fault := self.check(label, inputs):
             raise Unreadable(f"an item is unreadable: {fault}")
         return Draft(inputs, self.text_of(inputs), label)
+
+    def question_json(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a sample as a language model is shown it that has to say the label."""
+        return {name: inputs[name] for name in self.field_names() if name in inputs}
+
+    def about_answers(self, inputs: Mapping[str, Any]) -> dict[str, str]:
+        """Return the answers that a question may have, each with what it means."""
+        definitions = {label.name: label.definition for label in self.labels}
+        return {name: definitions.get(name, "") for name in self.choices(inputs)}
+
+    def answer_schema(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the JSON schema of an answer to a question."""
+        return {
+            "type": "object",
+            "properties": {
+                self.answer.name: {"type": "string", "enum": list(self.choices(inputs))}
+            },
+            "required": [self.answer.name],
+            "additionalProperties": False,
+        }
+
+    def read_answer(self, reply: Any, inputs: Mapping[str, Any]) -> str:
+        """Return the label that a language model answered with.
+
+        Raises:
+            Unreadable: the reply is not an object, or names none of the answers.
+        """
+        found = self.answered(reply)
+        label = self.read_label(found, inputs)
+        if label not in self.choices(inputs):
+            raise Unreadable(f"an answer that is none of those asked for ({found!r})")
+        return label
+
+    def answered(self, reply: Any) -> str:
+        """Return the text that a reply gives for the answer.
+
+        Raises:
+            Unreadable: there is none.
+        """
+        if not isinstance(reply, Mapping):
+            raise Unreadable("the reply is not an object that names each thing once")
+        found = reply.get(self.answer.name)
+        if not isinstance(found, str):
+            raise Unreadable(f"the reply has no text for the {self.answer.name}")
+        return found
+
+    def wrong_answer(self, gold: str) -> str:
+        """Return what counts where no answer could be read: one that is never right."""
+        del gold
+        return NO_ANSWER
 
     @abstractmethod
     def score(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from core.actions import generate
+from core.actions.asking import Asked, known_price
 from core.actions.generate import Estimated, Previewed, ProviderInfo
 from core.records import Price
 from core.ui import look
@@ -38,9 +38,9 @@ def can_ask(provider: ProviderInfo) -> bool:
     return False
 
 
-def price_of(request: generate.Request) -> Price | None:
+def price_of(request: Asked) -> Price | None:
     """Show what tokens cost and where the figure comes from; ask for it where it is not known."""
-    known = generate.known_price(request)
+    known = known_price(request)
     if known is not None:
         st.caption(
             f"Price: {look.plain(look.usd(known.input_per_mtok))} in,"
