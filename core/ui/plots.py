@@ -8,7 +8,8 @@ from typing import Any
 import plotly.graph_objects as go
 
 from core.actions.results import AXES, Curve, Point
-from core.ui.canvas import GREY, HUMAN, SYNTHETIC, dressed, safe
+from core.actions.solvers import Solved
+from core.ui.canvas import GREY, HUMAN, SOLVER, SYNTHETIC, dressed, safe
 
 _INTERVAL = (
     "Bars: 95% interval of the mean (Student's t over seeds), for new draws from this pool and the"
@@ -18,11 +19,14 @@ DIFFERENCE_CAPTION = (
     "Each seed's cell minus the same seed's human-only cell; bars: 95% interval of the mean"
     " (Student's t), for new draws from this pool; the same test items."
 )
+_DASHES = ("longdash", "dashdot", "longdashdot", "solid")
 _SHARES = (AXES["synthetic_share"], AXES["money_share"])
 
 
-def curve_figure(curve: Curve) -> go.Figure:
+def curve_figure(curve: Curve, solved: Sequence[Solved] = ()) -> go.Figure:
     """Return a metric over the share of synthetic data: means, limits where given, and seeds.
+
+    A language model that solved the test items is a horizontal line with its limits.
 
     `customdata` of every dot is its trial's key, that of a mean the key of its first seed.
     """
@@ -39,11 +43,14 @@ def curve_figure(curve: Curve) -> go.Figure:
     if mixed:
         figure.add_trace(_seeds(mixed, curve, "Single seeds", SYNTHETIC))
         figure.add_trace(_means(mixed, curve, "Mean with synthetic data", SYNTHETIC, "circle"))
+    for place, each in enumerate(solved):
+        _solver_line(figure, each, _DASHES[place % len(_DASHES)])
     end = _over(figure, curve)
     if mixed and mixed[-1].n_human == 0:
         _mark_all_synthetic(figure, mixed[-1], end)
     figure.update_yaxes(
-        title_text=f"{safe(curve.metric)} on {curve.n_test:,} test items", range=_height(curve)
+        title_text=f"{safe(curve.metric)} on {curve.n_test:,} test items",
+        range=_height(curve, solved),
     )
     return dressed(figure)
 
@@ -132,7 +139,7 @@ def _over(figure: go.Figure, curve: Curve) -> float | None:
     return end
 
 
-def _height(curve: Curve) -> list[float] | None:
+def _height(curve: Curve, solved: Sequence[Solved]) -> list[float] | None:
     """Return the part of the scale that holds every dot and limit, with some air.
 
     Where all lie between 0 and 1, as most metrics do, it does not go much beyond.
@@ -147,6 +154,7 @@ def _height(curve: Curve) -> list[float] | None:
     ]
     if not values:
         return None
+    ends += [end for each in solved for end in (each.value, each.low, each.high) if end is not None]
     low, high = min(values + ends), max(values + ends)
     air = max(0.1 * (high - low), 0.02)
     bottom = low - air if low < 0 else max(-0.01, low - air)
@@ -183,6 +191,37 @@ def _constant_line(figure: go.Figure, value: float) -> None:
                     "xanchor": "left", "x": 0.02},
         annotation_position="top left",
     )  # fmt: skip
+
+
+def _solver_line(figure: go.Figure, solved: Solved, dash: str) -> None:
+    if solved.low is not None:
+        figure.add_hrect(y0=solved.low, y1=solved.high, fillcolor=SOLVER, opacity=0.08,
+                         line_width=0, layer="below")  # fmt: skip
+    line = {"color": SOLVER, "dash": dash, "width": 2}
+    name = f"{safe(solved.model)}, {examples_shown(solved)}"
+    figure.add_hline(
+        y=solved.value, line=line,
+        annotation={"text": name, "font": {"size": 14, "color": SOLVER}, "xanchor": "left",
+                    "x": 0.3},
+        annotation_position="top left",
+    )  # fmt: skip
+    # A line across the plot has no place in the legend, so this one stands there for it.
+    figure.add_scatter(x=[None], y=[None], mode="lines", line=line, name=f"{name}: {_said(solved)}")
+
+
+def examples_shown(solved: Solved) -> str:
+    """Return how many examples a language model was shown, in words."""
+    return f"{solved.n_examples} example{'' if solved.n_examples == 1 else 's'}"
+
+
+def _said(solved: Solved) -> str:
+    limits = ""
+    if solved.low is not None:
+        limits = f" (95% over items {solved.low:.3f} to {solved.high:.3f})"
+    return (
+        f"{solved.value:.3f}{limits}, n = {solved.n:,} test items,"
+        f" {solved.failures:.1%} parse failures"
+    )
 
 
 def _mark_all_synthetic(figure: go.Figure, point: Point, end: float | None) -> None:
