@@ -84,23 +84,24 @@ def _offer(project: str, purpose: Purpose, title: str, about: str) -> None:
 def _ask(project: str, purpose: Purpose) -> None:
     known = {info.id: info for info in generate.providers() if not info.is_replay}
     key = f"{purpose}_{project}"
-    chosen = st.selectbox(
-        "Provider", list(known), format_func=lambda name: known[name].title,
-        key=f"{purpose}_provider",
-    )  # fmt: skip
-    settings = forms.settings("providers", chosen, key, defaults={"temperature": 0.0})
-    with st.container(horizontal=True):
+    who, how = st.columns(2, gap="large")
+    with who:
+        chosen = st.selectbox(
+            "Provider", list(known), format_func=lambda name: known[name].title,
+            key=f"{purpose}_provider",
+        )  # fmt: skip
+        settings = forms.settings("providers", chosen, key, defaults={"temperature": 0.0})
+    with how:
         n_examples = st.number_input(
-            "Examples in a prompt", 0, answers.MOST_EXAMPLES, 0, key=f"{key}_examples", width=200
+            "Examples in a prompt", 0, answers.MOST_EXAMPLES, 0, key=f"{key}_examples"
         )
         limit = st.number_input(
-            "At most so many items", 1, value=None, key=f"{key}_limit", width=200,
-            placeholder="all",
-        )  # fmt: skip
-    if not preview.can_ask(known[chosen]):
-        return
-    asked = answers.Request(purpose, chosen, settings, int(n_examples), limit)
-    asked = replace(asked, price=preview.price_of(asked, purpose))
+            "At most so many items", 1, value=None, key=f"{key}_limit", placeholder="all"
+        )
+        if not preview.can_ask(known[chosen]):
+            return
+        asked = answers.Request(purpose, chosen, settings, int(n_examples), limit)
+        asked = replace(asked, price=preview.price_of(asked, purpose))
     found = answers.estimate(project, asked)
     preview.estimate(found, known[chosen].title, False, True)
     asked = replace(asked, cap_usd=run.cap(found.price is not None, purpose))

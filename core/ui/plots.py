@@ -44,7 +44,7 @@ def curve_figure(curve: Curve, solved: Sequence[Solved] = ()) -> go.Figure:
         figure.add_trace(_seeds(mixed, curve, "Single seeds", SYNTHETIC))
         figure.add_trace(_means(mixed, curve, "Mean with synthetic data", SYNTHETIC, "circle"))
     for place, each in enumerate(solved):
-        _solver_line(figure, each, _DASHES[place % len(_DASHES)])
+        _solver_line(figure, each, place)
     end = _over(figure, curve)
     if mixed and mixed[-1].n_human == 0:
         _mark_all_synthetic(figure, mixed[-1], end)
@@ -193,16 +193,16 @@ def _constant_line(figure: go.Figure, value: float) -> None:
     )  # fmt: skip
 
 
-def _solver_line(figure: go.Figure, solved: Solved, dash: str) -> None:
+def _solver_line(figure: go.Figure, solved: Solved, place: int) -> None:
     if solved.low is not None:
         figure.add_hrect(y0=solved.low, y1=solved.high, fillcolor=SOLVER, opacity=0.08,
                          line_width=0, layer="below")  # fmt: skip
-    line = {"color": SOLVER, "dash": dash, "width": 2}
+    line = {"color": SOLVER, "dash": _DASHES[place % len(_DASHES)], "width": 2}
     name = f"{safe(solved.model)}, {examples_shown(solved)}"
     figure.add_hline(
         y=solved.value, line=line,
         annotation={"text": name, "font": {"size": 14, "color": SOLVER}, "xanchor": "left",
-                    "x": 0.3},
+                    "x": 0.05 + 0.2 * (place % 4)},
         annotation_position="top left",
     )  # fmt: skip
     # A line across the plot has no place in the legend, so this one stands there for it.
