@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 MIN_SEEDS = 3
@@ -48,20 +48,20 @@ def paired(
     return over_seeds([values[seed] - baseline[seed] for seed in seeds], level)
 
 
-def over_items(
-    score: Callable[[Sequence[int]], float | None], n: int, level: float = 0.95,
-    n_resamples: int = N_RESAMPLES,
-) -> tuple[float, float] | None:  # fmt: skip
-    """Return the percentile bootstrap limits of a score over `n` items, drawn with replacement.
-
-    `score` takes the numbers of the items drawn. None where fewer than two items, or no resample,
-    have a score. The same items give the same limits. About other items, not about other answers.
-    """
-    if n < 2:
-        return None
+def resamples(n: int, times: int = N_RESAMPLES) -> list[list[int]]:
+    """Return the numbers of `n` items drawn with replacement, so many times; always the same."""
     generator = random.Random(n)
-    drawn = (score(generator.choices(range(n), k=n)) for _ in range(n_resamples))
-    found = sorted(value for value in drawn if value is not None)
+    return [generator.choices(range(n), k=n) for _ in range(times)]
+
+
+def bootstrap_limits(
+    values: Sequence[float | None], level: float = 0.95
+) -> tuple[float, float] | None:
+    """Return the percentile limits of a figure over resamples; None where none has it.
+
+    They are about other items, not about other answers to the same ones.
+    """
+    found = sorted(value for value in values if value is not None)
     if not found:
         return None
     tail = (1 - level) / 2 * (len(found) - 1)

@@ -10,7 +10,7 @@ import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
 import pytest
@@ -69,6 +69,25 @@ def bare(humans: str) -> str:
 def asked_of(llm: FakeLLM, purpose: str = "solve", **more: object) -> answers.Request:
     settings = {"base_url": llm.url, "model": "fake", "timeout_seconds": 60}
     return answers.Request(purpose, "openai_compatible", settings, price=PRICE, **more)  # type: ignore[arg-type]
+
+
+def held(llm: FakeLLM) -> threading.Event:
+    """Let the vendor keep every answer back until the event is set."""
+    goes = threading.Event()
+
+    def answer(item: Mapping[str, str], answers: list[str]) -> str:
+        assert goes.wait(60)
+        return right(item, answers)
+
+    llm.answer = answer
+    return goes
+
+
+def until(is_so: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def done(run: str) -> str:
@@ -372,16 +391,14 @@ def test_a_killed_run_resumed_pays_nothing_twice_and_answers_all(
         bring(project, [{**row, "label": ""} for row in rows], "train", "human")
     llm.delay = 0.3
     run = answers.launch(project, asked_of(llm, purpose))
-    deadline = time.monotonic() + 60
-    while sum(llm.answered.values()) < 10:
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    until(lambda: sum(llm.answered.values()) >= 10)
     job = answers.status(project, run).job
     assert job is not None
     os.kill(session.runner._running[job.id].parts[0].pid, signal.SIGKILL)
     assert generate.wait(run).state == "interrupted"
     kept = runs.usage(session.database, project)["n"]
     assert 0 < kept < 60
+    until(lambda: llm.at_once == 0)
     n_asked = len(llm.received)
     llm.delay = 0.0
     answers.resume(job.id)
@@ -394,16 +411,16 @@ def test_a_killed_run_resumed_pays_nothing_twice_and_answers_all(
 
 
 def test_a_run_that_is_stopped_goes_on_where_it_was(humans: str, llm: FakeLLM) -> None:
-    llm.delay = 0.3
+    goes = held(llm)
     run = answers.launch(humans, asked_of(llm))
     with pytest.raises(Problem, match="at work already"):
         answers.launch(humans, asked_of(llm))
     job = answers.at_work(humans, "solve")
     assert job is not None and generate.at_work(humans) is None
+    until(lambda: bool(llm.received))
     generate.stop(job.id)
-    ended = generate.wait(run)
-    llm.delay = 0.0
-    if ended.state != "done":
+    goes.set()
+    if generate.wait(run).state != "done":
         answers.resume(job.id)
     done(run)
     assert len(llm.received) == 15
@@ -526,15 +543,17 @@ def test_texts_that_are_close_to_a_test_text_are_not_labelled(
 def test_a_row_that_a_person_labels_meanwhile_gets_no_second_label(
     bare: str, llm: FakeLLM, session: Session
 ) -> None:
-    llm.delay = 0.5
+    goes = held(llm)
     run = answers.launch(bare, asked_of(llm, "label"))
-    for row in of_split(session, bare, unlabelled=True):
-        _relabel(session, bare, row.id, "sea")
-    generate.wait(run)
-    assert len(of_split(session, bare, source="llm-labelled")) < 12
+    mine = {row.id for row in of_split(session, bare, unlabelled=True)[:7]}
+    for sample in mine:
+        _relabel(session, bare, sample, "sea")
+    goes.set()
+    done(run)
+    assert answers.status(bare, run).n_read == 12
     of = [samples.get(session.database, bare, row.id).provenance["of"]
           for row in of_split(session, bare, source="llm-labelled")]  # fmt: skip
-    assert len(of) == len(set(of))
+    assert len(of) == 5 and not mine & set(of)
 
 
 def test_a_resumed_run_leaves_out_what_has_become_a_test_text(

@@ -94,9 +94,14 @@ def _solved(
         task.wrong_answer(right) if row["label"] is None else str(row["label"])
         for row, right in zip(found, truth, strict=True)
     )
-    value, limits = _score(task, truth, said, metric or next(iter(task.metrics)), label)
+    metric = metric or next(iter(task.metrics))
+    scores, resampled = _scores(task, truth, said)
+    value = results.figure(scores, metric, label)
     if value is None:
         return None
+    limits = statistics.bootstrap_limits(
+        [results.figure(each, metric, label) for each in resampled]
+    )
     n = {name: sum(row["outcome"] == name for row in found) for name in _FAILURES}
     return Solved(
         run=run["id"],
@@ -116,14 +121,16 @@ def _solved(
 _FAILURES = ("invalid", "refused", "failed")
 
 
-@lru_cache(maxsize=64)
-def _score(
-    task: Task, truth: Sequence[str], said: Sequence[str], metric: str, label: str | None
-) -> tuple[float | None, tuple[float, float] | None]:
-    # A bootstrap takes a second, and a page asks again at every change on it.
-    def score(numbers: Sequence[int]) -> float | None:
-        scores = task.score([truth[i] for i in numbers], [said[i] for i in numbers])
-        return results.figure(scores, metric, label)
+@lru_cache(maxsize=16)
+def _scores(
+    task: Task, truth: tuple[str, ...], said: tuple[str, ...]
+) -> tuple[Mapping[str, Any], list[Mapping[str, Any]]]:
+    """Return the scores of answers, and those of resampled items; of one item there are none."""
 
-    value = score(range(len(truth)))
-    return value, None if value is None else statistics.over_items(score, len(truth))
+    # A second of work, and a page asks again at every change on it, for every metric.
+    def score(numbers: Sequence[int]) -> Mapping[str, Any]:
+        return task.score([truth[i] for i in numbers], [said[i] for i in numbers])
+
+    n = len(truth)
+    drawn = statistics.resamples(n) if n > 1 else []
+    return score(range(n)), [score(numbers) for numbers in drawn]
