@@ -77,6 +77,7 @@ def parser_for(folder: Path, say: Say) -> argparse.ArgumentParser:
     _add_project(parent, path)
     _add_import(parent, path)
     _add_generate(parent)
+    _add_answers(parent)
     _add_accept(parent)
     _add_study(parent)
     listed = f"{', '.join(WRITABLE)}; of spans or frames also {', '.join(ANNOTATED)} (brat)"
@@ -166,18 +167,45 @@ def _add_generate(parent: Any) -> None:
         "--per-class", type=whole(1, 100_000), default=20, metavar="N", help="per class (20)"
     )
     make.add_argument("--max-usd", type=amount, metavar="X", help="the most to spend")
-    make.add_argument(
+    _add_run(make)
+    _add_members(make, "providers", "--provider")
+    _add_members(make, "strategies", "--strategy")
+
+
+def _add_answers(parent: Any) -> None:
+    for name, act, about in (
+        ("solve", commands.solve, "let a language model answer the test set, as a solver"),
+        ("label", commands.label, "let a language model label human train rows without a label"),
+    ):
+        ask = _command(parent, name, act, about)
+        ask.add_argument("name", metavar="NAME")
+        ask.add_argument("--provider", required=True, choices=member_ids("providers"))
+        ask.add_argument(
+            "--examples", type=whole(0, 20), default=0, metavar="K",
+            help="examples by people in each prompt (0)",
+        )  # fmt: skip
+        ask.add_argument("--limit", type=whole(1, 10_000_000), metavar="N", help="at most N items")
+        ask.add_argument("--cap", type=amount, metavar="USD", help="the most to spend")
+        _add_run(ask)
+        _add_format(ask)
+        _add_members(ask, "providers", "--provider")
+
+
+def _add_run(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
         "--run-seed",
         type=whole(0, 2**31),
         default=0,
         metavar="N",
         help="decides which examples a prompt shows (0)",
     )
-    make.add_argument(
+    parser.add_argument(
         "--usd-per-mtok", metavar="IN,OUT", help="price per million tokens where it is not known"
     )
-    _add_members(make, "providers", "--provider")
-    _add_members(make, "strategies", "--strategy")
+
+
+def _add_format(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--format", default="table", choices=("table", "csv", "json"))
 
 
 def _add_accept(parent: Any) -> None:
@@ -220,7 +248,7 @@ def _add_study(parent: Any) -> None:
     )
     show.add_argument("name", metavar="NAME")
     show.add_argument("study", metavar="STUDY", nargs="?")
-    show.add_argument("--format", default="table", choices=("table", "csv", "json"))
+    _add_format(show)
 
 
 def _add_members(parser: argparse.ArgumentParser, family: str, chosen_by: str) -> None:

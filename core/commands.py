@@ -12,6 +12,7 @@ from typing import Any
 
 from core import formats
 from core.actions import (
+    answers,
     budget,
     curate,
     data,
@@ -22,8 +23,10 @@ from core.actions import (
     home,
     imports,
     results,
+    solvers,
     train,
 )
+from core.answering import Purpose
 from core.errors import Problem
 from core.options import refuse_unused, settings_of
 from core.records import SOURCE_WORDS, Job, Price, Project
@@ -130,6 +133,25 @@ def make(arguments: Namespace, say: Say) -> int:
     return _ended(job, say) or (0 if n_made else 1)
 
 
+def solve(arguments: Namespace, say: Say) -> int:
+    """Let a language model answer the test set, and say how well it did."""
+    project, run, job = _answered(arguments, "solve", "test items", say)
+    rows = answers.table(project.id, [run])
+    metric = next(iter(data.metrics(project.id)))
+    if found := solvers.of_run(project.id, run, metric):
+        rows = [{**rows[0], **solvers.row(metric, found)}]
+    _show(rows, arguments.format, say)
+    return _ended(job, say)
+
+
+def label(arguments: Namespace, say: Say) -> int:
+    """Let a language model label the rows without a label; people curate what it says."""
+    project, run, job = _answered(arguments, "label", "rows", say)
+    rows = answers.table(project.id, [run])
+    _show(rows, arguments.format, say)
+    return _ended(job, say) or (0 if rows[0]["answered"] else 1)
+
+
 def accept(arguments: Namespace, say: Say) -> int:
     """Accept pending pseudo-samples and say which are left."""
     project = home.find_project(arguments.name)
@@ -175,14 +197,11 @@ def study_show(arguments: Namespace, say: Say) -> int:
     project = home.find_project(arguments.name)
     study = _study(project, arguments.study)
     rows = results.table(project.id, study["id"])
-    if arguments.format == "json":
-        say(json.dumps(rows, ensure_ascii=False, indent=1), False)
-    elif arguments.format == "csv":
-        say(formats.write_csv(list(rows[0]), rows).removesuffix("\n"), False)
-    else:
+    if arguments.format == "table":
         say(f"Study {study['name']!r} ({study['id']}):", False)
         hidden = ("study", "trial")
-        _show_table([{k: v for k, v in row.items() if k not in hidden} for row in rows], say)
+        rows = [{k: v for k, v in row.items() if k not in hidden} for row in rows]
+    _show(rows, arguments.format, say)
     return 0
 
 
@@ -214,6 +233,34 @@ def _table_of(file: Path) -> formats.Table:
     formats.ending_of(file.name)  # before a device or a pipe is read to its end
     formats.check_size(file.name, file.stat().st_size)
     return imports.read_table(file.name, file.read_bytes())
+
+
+def _answered(
+    arguments: Namespace, purpose: Purpose, what: str, say: Say
+) -> tuple[Project, str, Job]:
+    """Let a language model answer, wait for the end, and return project, run and job."""
+    project = home.find_project(arguments.name)
+    provider = member("providers", arguments.provider)
+    refuse_unused(arguments, (provider,))
+    request = answers.Request(
+        purpose,
+        arguments.provider,
+        settings_of(arguments, provider),
+        n_examples=arguments.examples,
+        limit=arguments.limit,
+        seed=arguments.run_seed,
+        cap_usd=arguments.cap,
+        price=_typed_price(arguments.usd_per_mtok),
+    )
+    expected = answers.estimate(project.id, request)
+    run = answers.launch(project.id, request)
+    worst = "unknown" if expected.worst_usd is None else f"${expected.worst_usd:,.4f}"
+    say(
+        f"{expected.n_calls:,} calls; at most {worst}; {expected.n_humans_sent:,} human texts are"
+        f" shown to {arguments.provider}.",
+        True,
+    )
+    return project, run, generate.wait(run, _teller(say, what))
 
 
 def _labels(text: str, file: Path) -> list[tuple[str, str]]:
@@ -303,6 +350,15 @@ def _ended(job: Job, say: Say) -> int:
     if job.message:
         say(job.message, True)
     return 0 if job.state == "done" else 1
+
+
+def _show(rows: Sequence[dict[str, Any]], format_: str, say: Say) -> None:
+    if format_ == "json":
+        say(json.dumps(rows, ensure_ascii=False, indent=1), False)
+    elif format_ == "csv":
+        say(formats.write_csv(list(rows[0]), rows).removesuffix("\n"), False)
+    else:
+        _show_table(rows, say)
 
 
 def _show_table(rows: Sequence[dict[str, Any]], say: Say) -> None:

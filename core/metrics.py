@@ -66,7 +66,9 @@ def kappa(
 
     if len({*gold, *predicted}) < 2:
         return None
-    return float(cohen_kappa_score(gold, predicted, labels=list(labels), weights=weights))
+    # Answers that are no label count as one more category; left out, they would raise agreement.
+    others = sorted(set(predicted) - set(labels))
+    return float(cohen_kappa_score(gold, predicted, labels=[*labels, *others], weights=weights))
 
 
 def roc_auc(gold: Sequence[str], chances: np.ndarray, labels: Sequence[str]) -> float | None:

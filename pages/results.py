@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from core.actions import results, train
-from core.ui import answer, frame
+from core.actions import results, solvers, train
+from core.ui import answer, asking, frame
 
 project = frame.open_page(
     "results", "Does LLM data help here, and how sure is that? Every point opens."
@@ -45,8 +45,11 @@ with frame.problems():
         st.page_link("pages/budget.py", label="Set prices on Budget", icon=":material/payments:")
         st.stop()
     answer.headline(curve)
-    clicked = answer.plot(curve)
-    answer.downloads(project.id, curve, metric, label)
+    solved = solvers.of_study(project.id, study, metric, label)
+    clicked = answer.plot(curve, solved)
+    answer.downloads(project.id, curve, metric, label, solved)
+    asking.table(solved, curve.metric)
+    asking.solver(project.id)
     if clicked:
         st.session_state["trial"], st.session_state["view"] = clicked, "samples"
 

@@ -44,7 +44,7 @@ def measured(project: str) -> Measured:
     database = here().database
     labels = decisions.active_seconds(database, project, ["label"])
     curations = decisions.active_seconds(database, project, ["accept", "reject", "edit"])
-    usage = runs.usage(database, project)
+    usage = runs.usage(database, project, purpose="write")
     rows = [
         row
         for row in samples.counts(database, project)

@@ -150,6 +150,11 @@ def roles(project: str) -> tuple[LabelSpec, ...] | None:
     return task.roles if isinstance(task, HasRoles) else None
 
 
+def metrics(project: str) -> dict[str, str]:
+    """Return the metrics of a project's task with their titles, the main one first."""
+    return {name: metric.title for name, metric in task_of(project).metrics.items()}
+
+
 def labels(project: str) -> tuple[LabelSpec, ...]:
     """Return a project's labels with their definitions."""
     return task_of(project).labels

@@ -181,10 +181,10 @@ def curve(
         human_only=human_only,
         n_test=report["n_test"],
         notes=tuple(_notes(found, rows, points, report)),
-        constant=_value(constant, metric, label),
+        constant=figure(constant, metric, label),
         is_lower_better=metric != CLASS_F1 and task.metrics[metric].is_lower_better,
         mixed_in=mixed_in,
-        random=_value(at_random, metric, label),
+        random=figure(at_random, metric, label),
     )
 
 
@@ -288,6 +288,12 @@ def labels(project: str, study: str) -> tuple[str, ...]:
 def has_classes(project: str, study: str) -> bool:
     """Say whether the labels of a study are classes."""
     return _task_of(project, study).has_classes
+
+
+def gold(project: str, study: str) -> tuple[Task, dict[str, str]]:
+    """Return a study's task and the labels of its test rows by id, as they were at its launch."""
+    rows = _test_rows(project, study)
+    return _task_of(project, study), {row["id"]: row["label"] for row in rows}
 
 
 def confusion(
@@ -421,15 +427,15 @@ def _test_rows(project: str, study: str) -> list[dict[str, Any]]:
 
 def _by_seed(cell: Sequence[Mapping[str, Any]], metric: str, label: str) -> dict[int, float]:
     figures = {
-        row["seed"]: _value(row["scores"], metric, label) for row in cell if row["status"] == "done"
+        row["seed"]: figure(row["scores"], metric, label) for row in cell if row["status"] == "done"
     }
     return {seed: value for seed, value in figures.items() if value is not None}
 
 
-def _value(scores: Mapping[str, Any], metric: str, label: str) -> float | None:
+def figure(scores: Mapping[str, Any], metric: str, label: str | None) -> float | None:
     """Return one figure of a score; None where it is not defined, or was not measured then."""
     if metric == CLASS_F1:
-        return (scores.get("per_class") or {}).get(label, {}).get("f1")
+        return (scores.get("per_class") or {}).get(label or "", {}).get("f1")
     return scores.get(metric)
 
 

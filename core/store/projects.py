@@ -107,8 +107,8 @@ def change_settings(database: Database, project_id: str, **items: Any) -> None:
 
 
 TABLES_OF_A_PROJECT = (
-    "sample", "event", "sample_now", "verdict", "run", "completion", "reading", "job", "pool",
-    "study", "result", "allocation",
+    "sample", "event", "sample_now", "verdict", "run", "completion", "reading", "answer", "job",
+    "pool", "study", "result", "allocation",
 )  # fmt: skip
 
 

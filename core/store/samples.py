@@ -171,6 +171,15 @@ def by_ids(database: Database, project: str, ids: Sequence[str]) -> list[Sample]
         return [_sample(row) for row in dicts(cursor)]
 
 
+def is_unlabelled(cursor: Cursor, project: str, sample: str) -> bool:
+    """Say whether a row still waits for its label: nobody has labelled, left out or erased it."""
+    row = cursor.execute(
+        "SELECT label IS NULL AND status = 'pending' FROM sample_now WHERE project = ? AND id = ?",
+        [project, sample],
+    ).fetchone()
+    return bool(row and row[0])
+
+
 def everything(database: Database, project: str) -> list[dict[str, Any]]:
     """Return all samples that are not deleted, with provenance, as dictionaries."""
     with database.read() as cursor:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import math
-import re
 from typing import Any, ClassVar
 
 from pydantic import Field
 
 from core.records import Completion, Prompt, Reading
+from core.replies import to_json
 from core.strategies._items import items_schema, read_items
 from core.strategies.base import ExampleRow, GenerationPlan, Progress, Strategy
 
@@ -85,7 +84,7 @@ class FewShot(Strategy):
         guidelines = plan.guidelines.strip()
         return Prompt(
             system=f"{_INSTRUCTIONS}\n\nGuidelines of the task:\n{guidelines or 'none'}",
-            user=_json(asked),
+            user=to_json(asked),
             schema=items_schema(plan.task, label),
             label=label,
             draw=draw,
@@ -103,9 +102,3 @@ class FewShot(Strategy):
 
 def _rules(plan: GenerationPlan) -> dict[str, Any]:
     return plan.task.rules([row.inputs for row in plan.examples])
-
-
-def _json(data: Any) -> str:
-    """Return JSON, with the halves of characters that UTF-8 has no bytes for escaped."""
-    text = json.dumps(data, ensure_ascii=False)
-    return re.sub("[\ud800-\udfff]", lambda half: f"\\u{ord(half[0]):04x}", text)

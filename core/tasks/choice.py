@@ -147,6 +147,25 @@ class Choice(Task):
             if letter in self.label_names
         }
 
+    def about_answers(self, inputs: Mapping[str, Any]) -> dict[str, str]:
+        """Return the letters of a question's options, each with its option."""
+        options = dict(zip(LETTERS, inputs["options"], strict=False))
+        return {letter: options[letter] for letter in self.choices(inputs)}
+
+    def read_answer(self, reply: Any, inputs: Mapping[str, Any]) -> str:
+        """Return the letter that a language model answered with, or that of an option's text.
+
+        Raises:
+            Unreadable: the reply is not an object, or its answer is neither, or two options.
+        """
+        found = self.answered(reply).strip()
+        # Letters are what was asked for, so they count before an option that is such a letter.
+        if found in self.choices(inputs):
+            return found
+        if inputs["options"].count(found) == 1:
+            return LETTERS[inputs["options"].index(found)]
+        raise Unreadable(f"an answer that names none of its options ({found[:60]!r})")
+
     def about_label(self, label: str) -> str:
         """Return which place the right option stands at."""
         return f"The right option is number {LETTERS.index(label) + 1} of the list."

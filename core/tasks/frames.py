@@ -41,6 +41,11 @@ class Frames(Task):
         "frames", "Frames", "a list of triggers with start, end, type and arguments",
         is_required=False, called=("events", "label", "labels", "annotations"),
     )  # fmt: skip
+    answer_rule: ClassVar[str] = (
+        "a list of every trigger of the types under `answers`, in reading order, each with exactly"
+        " its characters in the text, its type, and its arguments with their characters and roles;"
+        " an empty list where there is none"
+    )
     metrics: ClassVar[Mapping[str, Metric]] = {
         "trigger_f1": Metric("Trigger F1, weighted"),
         "argument_f1": Metric("Argument F1, weighted"),
@@ -203,6 +208,16 @@ class Frames(Task):
         del chances
         read = [[spans.read_frames(label) for label in side] for side in (gold, predicted)]
         return metrics.frames(read[0], read[1], self.label_names, self.role_names)
+
+    def about_answers(self, inputs: Mapping[str, Any]) -> dict[str, str]:
+        """Return the types of trigger and the roles, each with what it means."""
+        roles = {f"role {role.name}": role.definition for role in self.roles}
+        return {**super().about_answers(inputs), **roles}
+
+    def wrong_answer(self, gold: str) -> str:
+        """Return no trigger, or where that would be right, one that is not there."""
+        wrong = [Frame(0, 1, self.label_names[0])]
+        return "[]" if spans.read_frames(gold) else spans.to_label(wrong)
 
     def guess(
         self, gold: Sequence[str], inputs: Sequence[Mapping[str, Any]],

@@ -44,6 +44,9 @@ class Similarity(Task):
         "score", "Score", "how alike the two texts are", is_required=False,
         called=("similarity", "label", "similarity_score", "gold", "rating"),
     )  # fmt: skip
+    answer_rule: ClassVar[str] = (
+        "a number on the scale whose points `answers` explains, also between them"
+    )
     metrics: ClassVar[Mapping[str, Metric]] = {
         "pearson": Metric("Pearson correlation"),
         "spearman": Metric("Spearman correlation"),
@@ -169,6 +172,11 @@ class Similarity(Task):
         if fault := self.check(label, inputs):
             raise Unreadable(fault)
         return label
+
+    def wrong_answer(self, gold: str) -> str:
+        """Return the end of the scale that is farther off."""
+        is_low = float(gold) - self.low > self.high - float(gold)
+        return self.label_names[0 if is_low else -1]
 
     def _write(self, number: float) -> str:
         return _written(min(max(number, self.low), self.high))

@@ -9,6 +9,7 @@ import streamlit as st
 
 from core.actions import results, train
 from core.actions.results import Curve, Point
+from core.actions.solvers import Solved
 from core.formats import write_csv
 from core.records import SOURCE_WORDS, Source
 from core.statistics import Estimate
@@ -67,10 +68,11 @@ def limits(estimate: Estimate) -> str:
     return f"95% interval {estimate.low:.3f} to {estimate.high:.3f}, {estimate.n_seeds} seeds"
 
 
-def plot(curve: Curve) -> str | None:
+def plot(curve: Curve, solved: Sequence[Solved] = ()) -> str | None:
     """Show the curve and return the trial whose dot was clicked, once."""
     event = st.plotly_chart(
-        plots.curve_figure(curve), key=f"curve_{curve.study['id']}_{curve.axis}_{curve.metric}",
+        plots.curve_figure(curve, solved),
+        key=f"curve_{curve.study['id']}_{curve.axis}_{curve.metric}",
         on_select="rerun", selection_mode="points", config=canvas.CONFIG,
         alt=f"{curve.metric} over {curve.axis}",
     )  # fmt: skip
@@ -85,11 +87,13 @@ def plot(curve: Curve) -> str | None:
     return clicked
 
 
-def downloads(project: str, curve: Curve, metric: str, label: str | None) -> None:
+def downloads(
+    project: str, curve: Curve, metric: str, label: str | None, solved: Sequence[Solved] = ()
+) -> None:
     """Show the plot's pictures and data as downloads."""
     study = curve.study["id"]
     pictures.downloads(
-        plots.curve_figure(curve), curve.study["name"],
+        plots.curve_figure(curve, solved), curve.study["name"],
         [plots.subtitle(curve), plots.caption(curve)], "curve_picture",
         {
             "Trials (CSV)": lambda: results.trials_csv(project, study),

@@ -176,7 +176,7 @@ def provenance(project: str, sample: str, key: str) -> None:
 def _origin(about: dict[str, object]) -> None:
     facts = {
         "Model": about["model"],
-        "Strategy": _kind(about["strategy"]),
+        **({"Strategy": _kind(about["strategy"])} if about["strategy"] else {}),
         "Provider": _kind(about["provider"]),
         "Tokens": f"{about['input_tokens'] or 0:,} in, {about['output_tokens'] or 0:,} out",
         "Price of the call": look.usd(about["cost_usd"], 4),  # type: ignore[arg-type]

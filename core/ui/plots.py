@@ -8,8 +8,9 @@ from typing import Any
 import plotly.graph_objects as go
 
 from core.actions.results import Curve, Point
+from core.actions.solvers import Solved
 from core.records import SOURCE_WORDS
-from core.ui.canvas import GREY, HUMAN, dressed, safe
+from core.ui.canvas import GREY, HUMAN, SOLVER, dressed, safe
 from core.ui.look import COLOURS
 
 _INTERVAL = (
@@ -22,10 +23,13 @@ DIFFERENCE_CAPTION = (
 )
 ALIKE = 0.05
 """Part of the plot's height within which two lines share a label."""
+_DASHES = ("longdash", "dashdot", "longdashdot", "solid")
 
 
-def curve_figure(curve: Curve) -> go.Figure:
+def curve_figure(curve: Curve, solved: Sequence[Solved] = ()) -> go.Figure:
     """Return a metric over the share of the LLM data: means, limits where given, and seeds.
+
+    A language model that solved the test items is a horizontal line with its limits.
 
     `customdata` of every dot is its trial's key, that of a mean the key of its first seed.
     """
@@ -33,7 +37,7 @@ def curve_figure(curve: Curve) -> go.Figure:
     mixed = [point for point in curve.points if point.n_mixed_in]
     human = curve.human_only
     colour, words = COLOURS[curve.mixed_in], SOURCE_WORDS[curve.mixed_in]
-    _baselines(figure, curve)
+    _baselines(figure, curve, _height(curve, solved))
     if human is not None:
         _human_line(figure, human)
     if human is not None:
@@ -42,11 +46,14 @@ def curve_figure(curve: Curve) -> go.Figure:
     if mixed:
         figure.add_trace(_seeds(mixed, curve, "Single seeds", colour))
         figure.add_trace(_means(mixed, curve, f"Mean with {words} data", colour, "circle"))
+    for place, each in enumerate(solved):
+        _solver_line(figure, each, place)
     end = _over(figure, curve)
     if mixed and mixed[-1].n_human == 0:
         _mark_all_mixed_in(figure, curve, mixed[-1], end)
     figure.update_yaxes(
-        title_text=f"{safe(curve.metric)} on {curve.n_test:,} test items", range=_height(curve)
+        title_text=f"{safe(curve.metric)} on {curve.n_test:,} test items",
+        range=_height(curve, solved),
     )
     return dressed(figure)
 
@@ -138,7 +145,7 @@ def _over(figure: go.Figure, curve: Curve) -> float | None:
     return end
 
 
-def _height(curve: Curve) -> list[float] | None:
+def _height(curve: Curve, solved: Sequence[Solved]) -> list[float] | None:
     """Return the part of the scale that holds every dot and limit, with some air.
 
     Where all lie between 0 and 1, as most metrics do, it does not go much beyond.
@@ -154,6 +161,7 @@ def _height(curve: Curve) -> list[float] | None:
     ]
     if not values:
         return None
+    ends += [end for each in solved for end in (each.value, each.low, each.high) if end is not None]
     low, high = min(values + ends), max(values + ends)
     air = max(0.1 * (high - low), 0.02)
     bottom = low - air if low < 0 else max(-0.01, low - air)
@@ -183,11 +191,11 @@ def _human_line(figure: go.Figure, human: Point) -> None:
     )  # fmt: skip
 
 
-def _baselines(figure: go.Figure, curve: Curve) -> None:
+def _baselines(figure: go.Figure, curve: Curve, height: list[float] | None) -> None:
     """Draw what answers come to that read no text, with one label where both are nearly alike."""
     named = ((curve.constant, "best constant answer", 2), (curve.random, "random answer", 1))
     lines = sorted(((y, name, width) for y, name, width in named if y is not None), reverse=True)
-    low, high = _height(curve) or (0.0, 1.0)
+    low, high = height or (0.0, 1.0)
     is_one = len(lines) == 2 and lines[0][0] - lines[1][0] < ALIKE * (high - low)
     for place, (value, name, width) in enumerate(lines):
         line = {"color": GREY, "dash": "dot", "width": width}
@@ -200,6 +208,37 @@ def _baselines(figure: go.Figure, curve: Curve) -> None:
                         "font": {"size": 14, "color": GREY}, "xanchor": "left", "x": 0.02},
             annotation_position="bottom left" if place else "top left",
         )  # fmt: skip
+
+
+def _solver_line(figure: go.Figure, solved: Solved, place: int) -> None:
+    if solved.low is not None:
+        figure.add_hrect(y0=solved.low, y1=solved.high, fillcolor=SOLVER, opacity=0.08,
+                         line_width=0, layer="below")  # fmt: skip
+    line = {"color": SOLVER, "dash": _DASHES[place % len(_DASHES)], "width": 2}
+    name = f"{safe(solved.model)}, {examples_shown(solved)}"
+    figure.add_hline(
+        y=solved.value, line=line,
+        annotation={"text": name, "font": {"size": 14, "color": SOLVER}, "xanchor": "left",
+                    "x": 0.05 + 0.2 * (place % 4)},
+        annotation_position="top left",
+    )  # fmt: skip
+    # A line across the plot has no place in the legend, so this one stands there for it.
+    figure.add_scatter(x=[None], y=[None], mode="lines", line=line, name=f"{name}: {_said(solved)}")
+
+
+def examples_shown(solved: Solved) -> str:
+    """Return how many examples a language model was shown, in words."""
+    return f"{solved.n_examples} example{'' if solved.n_examples == 1 else 's'}"
+
+
+def _said(solved: Solved) -> str:
+    limits = ""
+    if solved.low is not None:
+        limits = f" (95% over items {solved.low:.3f} to {solved.high:.3f})"
+    return (
+        f"{solved.value:.3f}{limits}, n = {solved.n:,} test items,"
+        f" {solved.failures:.1%} parse failures"
+    )
 
 
 def _mark_all_mixed_in(figure: go.Figure, curve: Curve, point: Point, end: float | None) -> None:

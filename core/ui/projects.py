@@ -11,7 +11,9 @@ from core.actions.home import Overview
 from core.records import Project
 from core.ui import frame, look, progress
 
-UNITS = {"generate": "pseudo-samples", "train": "trials"}
+UNITS = {
+    "generate": "pseudo-samples", "solve": "answers", "label": "answers", "train": "trials",
+}  # fmt: skip
 
 
 def card(seen: Overview) -> None:
