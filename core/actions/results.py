@@ -386,6 +386,11 @@ def _notes(
         )
     if report.get("behind_unknown"):
         notes.append("Human rows behind imported synthetic samples are unknown.")
+    if n_erased := report.get("n_erased"):
+        notes.append(
+            f"The text of {n_erased:,} rows of its pool was erased since; the figures stay as they"
+            " were, and trials that were not done cannot be run any more."
+        )
     removed = report.get("removed") or {}
     if removed:
         listed = ", ".join(f"{n} {source}" for source, n in sorted(removed.items()))

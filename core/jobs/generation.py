@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict
@@ -23,6 +23,8 @@ from core.store.db import Cursor, Database
 from core.strategies.base import ExampleRow, GenerationPlan, Progress, Strategy
 from core.tasks.base import Task
 
+TEXTS = "texts.jsonl"
+"""File of a job with the texts that there were when its run began."""
 N_AT_ONCE = 8
 """Requests in flight at the same time."""
 MAX_ATTEMPTS = 6
@@ -51,7 +53,8 @@ def plan_of(plan: Mapping[str, Any]) -> GenerationPlan:
 def prepare(database: Database, folder: Path, run: Mapping[str, Any]) -> list[Path]:
     """Write what the worker needs: the plan, the completions there are, and the texts there are.
 
-    The texts are those at the first start: a resumed run must give the same verdicts.
+    The texts are those at the first start: a resumed run must give the same verdicts. Where that
+    list is gone, as in another home folder, it is at least without what the run itself made.
     """
     part = folder / "part0"
     part.mkdir(parents=True, exist_ok=True)
@@ -61,12 +64,17 @@ def prepare(database: Database, folder: Path, run: Mapping[str, Any]) -> list[Pa
     _write_lines(part / "plan.json", [plan])
     provider = run["plan"]["provider"]["kind"]
     _write_lines(part / "known.jsonl", runs.replies(database, run["project"], provider))
-    if not (part / "texts.jsonl").exists():
+    if not (part / TEXTS).exists():
         _write_lines(
-            part / "texts.jsonl",
-            [list(row) for row in samples.texts(database, run["project"])],
+            part / TEXTS,
+            [list(row) for row in samples.texts(database, run["project"], not_of_run=run["id"])],
         )
     return [part]
+
+
+def forget(texts: Path, ids: Set[str]) -> None:
+    """Take samples out of the texts that a run began with."""
+    _write_lines(texts, [row for row in _lines(texts) if row[0] not in ids])
 
 
 def work(folder: Path, plan: Mapping[str, Any], outbox: Outbox, paused: threading.Event) -> None:
@@ -74,7 +82,7 @@ def work(folder: Path, plan: Mapping[str, Any], outbox: Outbox, paused: threadin
     generation = plan_of(plan)
     strategy = from_json(Strategy, plan["strategy"])
     provider = from_json(Provider, plan["provider"])
-    existing = [Item(*row) for row in _lines(folder / "texts.jsonl")]
+    existing = [Item(*row) for row in _lines(folder / TEXTS)]
     judges: list[Judge] = [make(Check, name, {}).start(existing) for name in member_ids("checks")]
     asker = _Asker(plan, provider, outbox, _lines(folder / "known.jsonl"), paused)
     progress = Progress()
