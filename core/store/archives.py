@@ -7,7 +7,7 @@ migration adds travels too, and one that an older archive lacks gets its default
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -25,6 +25,8 @@ from core.store.jobs import LIVE
 from core.store.migrations import STEPS
 from core.store.projects import CHILD_TABLES, TABLES_OF_A_PROJECT
 
+AT_ONCE = 32_000_000
+"""Bytes of rows that one statement inserts, about."""
 DERIVED = ("sample_now",)
 """Tables that are made anew from the others."""
 WHERE: Mapping[str, str] = {
@@ -187,25 +189,36 @@ def _insert(cursor: Cursor, archive: Archive, name: str) -> str:
     project = new_id()
     ids = _free_ids(cursor, archive, project)
     numbers = {table: _Numbers(cursor, archive, table) for table in set(_NUMBERED.values())}
+
+    def renewed(table: str, column: str, values: pa.ChunkedArray) -> Any:
+        if counted := _NUMBERED.get((table, column)):
+            return numbers[counted].new(values)
+        if _is_name(table, column):
+            return pa.array([_renamed(ids, old) for old in values.to_pylist()], pa.string())
+        if (table, column) == ("project", "name"):
+            return pa.array([name] * len(values))
+        if (table, column) == ("project", "is_demo"):
+            # The demo is made anew by erasing it, which must not reach this one.
+            return pa.array([False] * len(values))
+        return values
+
     for table in archive.names("tables"):
-        for batch in archive.batches(_entry(table)):
-            rows = pa.Table.from_batches([batch])
-            for column in rows.column_names:
-                values = rows[column]
-                if counted := _NUMBERED.get((table, column)):
-                    changed = numbers[counted].new(values)
-                elif _is_name(table, column):
-                    changed = pa.array([_renamed(ids, old) for old in values.to_pylist()])
-                elif (table, column) == ("project", "name"):
-                    changed = pa.array([name] * len(rows))
-                elif (table, column) == ("project", "is_demo"):
-                    # The demo is made anew by erasing it, which must not reach this one.
-                    changed = pa.array([False] * len(rows))
-                else:
-                    continue
-                rows = rows.set_column(rows.column_names.index(column), column, changed)
-            append(cursor, table, rows)
+        for rows in _tables(archive.batches(_entry(table))):
+            columns = {column: renewed(table, column, rows[column]) for column in rows.column_names}
+            append(cursor, table, pa.table(columns))
     return project
+
+
+def _tables(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
+    """Yield rows in pieces that are worth a statement each and small in memory."""
+    gathered: list[pa.RecordBatch] = []
+    for batch in batches:
+        gathered.append(batch)
+        if sum(each.nbytes for each in gathered) > AT_ONCE:
+            yield pa.Table.from_batches(gathered)
+            gathered = []
+    if gathered:
+        yield pa.Table.from_batches(gathered)
 
 
 def _is_name(table: str, column: str) -> bool:
@@ -229,7 +242,9 @@ def _free_ids(cursor: Cursor, archive: Archive, project: str) -> dict[str, str]:
 
 def _renamed(ids: dict[str, str], old: str | None) -> str | None:
     # One that names nothing here must not come to name what another project has.
-    return None if old is None else ids.setdefault(old, new_id())
+    if old is not None and old not in ids:
+        ids[old] = new_id()
+    return None if old is None else ids[old]
 
 
 class _Numbers:

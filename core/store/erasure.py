@@ -134,9 +134,8 @@ def _erase_completions(
 
 
 def _repeating(cursor: Cursor, project: str, words: str, needles: Sequence[str]) -> set[str]:
-    where = (
-        f"EXISTS (SELECT 1 FROM (SELECT unnest($wanted) AS needle) WHERE contains({words}, needle))"
-    )
+    needle = "(SELECT unnest($wanted) AS needle)"
+    where = f"EXISTS (SELECT 1 FROM {needle} WHERE contains({words}, needle))"  # noqa: S608
     return _keys(cursor, project, where, needles)
 
 

@@ -6,7 +6,7 @@ import streamlit as st
 
 from core.actions import data
 from core.records import Project
-from core.ui import frame, look
+from core.ui import frame
 
 WORD = "erase"
 
@@ -40,5 +40,5 @@ def show(project: Project, who: str) -> None:
                 st.error(f"Choose samples and type {WORD}; nothing was erased.")
                 return
             done = data.erased_in_words(data.delete_samples(project.id, chosen, who))
-            frame.say(look.plain(done), ":material/delete:")
+            frame.say(done, ":material/delete:")
             st.rerun()
