@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 
 try:
     from core import actions, commands
-    from core.actions import door
+    from core.actions import archives, door
     from core.actions.session import home_folder
     from core.errors import Busy, Problem
     from core.formats import ANNOTATED, EXTENSIONS, WRITABLE, broken
@@ -91,6 +91,12 @@ def parser_for(folder: Path, say: Say) -> argparse.ArgumentParser:
     )
     copy = _command(parent, "backup", commands.backup, "copy the whole database to a new file")
     copy.add_argument("file", metavar="FILE", type=path)
+    gone = _command(
+        parent, "delete-samples", commands.delete_samples, "erase samples and what shows their text"
+    )
+    gone.add_argument("name", metavar="NAME")
+    gone.add_argument("ids", metavar="ID", nargs="+")
+    gone.add_argument("--yes", action="store_true", help="do it without being asked")
     demo = _command(parent, "demo", commands.make_demo, "make the demo project unless it is there")
     demo.add_argument("--reset", action="store_true", help="erase it and make it anew")
     return parser
@@ -121,7 +127,7 @@ def _command(
 
 
 def _add_project(parent: Any, path: Callable[[str], Path]) -> None:
-    about = "start, list and delete projects"
+    about = "start, list, delete, export and open projects"
     projects = parent.add_parser("project", help=about, description=about)
     of_project = projects.add_subparsers(dest="what", required=True, metavar="WHAT")
     new = _command(of_project, "new", commands.project_new, "start a project")
@@ -138,6 +144,18 @@ def _add_project(parent: Any, path: Callable[[str], Path]) -> None:
     gone = _command(of_project, "delete", commands.project_delete, "erase a project and all it has")
     gone.add_argument("name", metavar="NAME")
     gone.add_argument("--yes", action="store_true", help="do it without being asked")
+    out = _command(
+        of_project, "export", commands.project_export, "write a project with all it has to one file"
+    )
+    out.add_argument("name", metavar="NAME")
+    out.add_argument(
+        "file", metavar="FILE", type=path, help=f"a new file, by custom NAME{archives.ENDING}"
+    )
+    brought = _command(of_project, "open", commands.project_open, "open an exported project")
+    brought.add_argument("file", metavar="FILE", type=path)
+    brought.add_argument(
+        "--name", dest="as_name", metavar="NEW", help="its name here (default: as it was)"
+    )
 
 
 def _add_import(parent: Any, path: Callable[[str], Path]) -> None:

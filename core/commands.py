@@ -13,6 +13,7 @@ from typing import Any
 from core import formats
 from core.actions import (
     answers,
+    archives,
     budget,
     curate,
     data,
@@ -68,6 +69,40 @@ def project_delete(arguments: Namespace, say: Say) -> int:
         raise Problem(f"This erases {project.name!r} and all it has.", "Add --yes to do it.")
     home.delete_project(project.id)
     say(f"Erased {project.name!r}.", False)
+    return 0
+
+
+def project_export(arguments: Namespace, say: Say) -> int:
+    """Write a project to one file."""
+    project = home.find_project(arguments.name)
+    n = archives.export_project(project.id, arguments.file)
+    say(f"Exported {project.name!r} with {n:,} samples to {arguments.file}.", False)
+    return 0
+
+
+def project_open(arguments: Namespace, say: Say) -> int:
+    """Bring an exported project in."""
+    with arguments.file.open("rb") as file:
+        project = archives.open_project(file, arguments.file.name, arguments.as_name)
+    seen = home.overview(project.id)
+    say(
+        f"Opened {project.name!r}: {seen.n_human:,} human, {seen.n_synthetic:,} synthetic,"
+        f" {seen.n_test:,} test, {seen.n_studies} studies.",
+        False,
+    )
+    return 0
+
+
+def delete_samples(arguments: Namespace, say: Say) -> int:
+    """Erase samples, if told to."""
+    project = home.find_project(arguments.name)
+    ids = list(dict.fromkeys(arguments.ids))
+    if not arguments.yes:
+        raise Problem(
+            f"This erases {len(ids):,} samples of {project.name!r}; it cannot be undone.",
+            "Add --yes to do it.",
+        )
+    say(data.erased_in_words(data.delete_samples(project.id, ids, WHO)), False)
     return 0
 
 

@@ -102,15 +102,10 @@ def delete_project(project: str) -> None:
     """Erase a project with its jobs and the pools that no other project uses."""
     session = here()
     session.runner.forget([job.id for job in jobs.of_project(session.database, project)])
-    gone = {study["pool"] for study in studies.of_project(session.database, project)}
+    gone = pools.of_project(session.database, project)
+    session.database.note_erasure()
     projects.delete(session.database, project)
-    kept = {
-        study["pool"]
-        for other in projects.all_projects(session.database)
-        for study in studies.of_project(session.database, other.id)
-    }
-    for pool in gone - kept:
-        pools.path(session.home, pool).unlink(missing_ok=True)
+    pools.remove_unused(session.database, gone)
 
 
 def overview(project: str) -> Overview:

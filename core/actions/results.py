@@ -515,6 +515,11 @@ def _notes(
         )
     if _behind_unknown(report, source):
         notes.append(f"Human rows behind imported {words} samples are unknown.")
+    if n_erased := report.get("n_erased"):
+        notes.append(
+            f"The text of {n_erased:,} rows of its pool was erased since; the figures stay as they"
+            " were, and trials that were not done cannot be run any more."
+        )
     removed = report.get("removed") or {}
     if removed:
         listed = ", ".join(f"{n} {SOURCE_WORDS[of]}" for of, n in sorted(removed.items()))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,9 @@ from core.store import runs, samples, verdicts
 from core.store.db import Cursor, Database
 from core.strategies.base import ExampleRow, GenerationPlan, Progress, Strategy
 from core.tasks.base import Task
+
+TEXTS = "texts.jsonl"
+"""File of a job with the texts that there were when its run began."""
 
 
 def plan_of(plan: Mapping[str, Any]) -> GenerationPlan:
@@ -37,15 +40,21 @@ def plan_of(plan: Mapping[str, Any]) -> GenerationPlan:
 def prepare(database: Database, folder: Path, run: Mapping[str, Any]) -> list[Path]:
     """Write what the worker needs: the plan, the completions there are, and the texts there are.
 
-    The texts are those at the first start: a resumed run must give the same verdicts.
+    The texts are those at the first start: a resumed run must give the same verdicts. Where that
+    list is gone, as in another home folder, it is at least without what the run itself made.
     """
     part = asking.prepare(database, folder, run, "generate")
-    if not (part / "texts.jsonl").exists():
+    if not (part / TEXTS).exists():
         write_lines(
-            part / "texts.jsonl",
-            [list(row) for row in samples.texts(database, run["project"])],
+            part / TEXTS,
+            [list(row) for row in samples.texts(database, run["project"], not_of_run=run["id"])],
         )
     return [part]
+
+
+def forget(texts: Path, ids: Set[str]) -> None:
+    """Take samples out of the texts that a run began with."""
+    write_lines(texts, [row for row in read_lines(texts) if row[0] not in ids])
 
 
 def work(folder: Path, plan: Mapping[str, Any], outbox: Outbox, paused: threading.Event) -> None:
@@ -53,7 +62,7 @@ def work(folder: Path, plan: Mapping[str, Any], outbox: Outbox, paused: threadin
     generation = plan_of(plan)
     strategy = from_json(Strategy, plan["strategy"])
     provider = from_json(Provider, plan["provider"])
-    existing = [Item(*row) for row in read_lines(folder / "texts.jsonl")]
+    existing = [Item(*row) for row in read_lines(folder / TEXTS)]
     judges: list[Judge] = [make(Check, name, {}).start(existing) for name in member_ids("checks")]
     asker = Asker(plan, provider, outbox, read_lines(folder / "known.jsonl"), paused)
     progress = Progress()

@@ -12,8 +12,8 @@ import shutil
 import threading
 import time
 import traceback
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -173,6 +173,30 @@ class Runner:
             jobs.append(self._database, job.id, state, message=message)
             found.append(job.id)
         return found
+
+    @contextmanager
+    def at_rest(self, project: str, erased: Set[str] = frozenset()) -> Iterator[None]:
+        """Let nothing of a project start, and leave no words of erased samples in its folders.
+
+        What a worker reported is in the database; of the rest a job needs only the texts that its
+        run began with, which are kept without those of the samples named.
+
+        Raises:
+            Problem: a job of the project is at work.
+        """
+        with self._lock:
+            if any(running.job.project == project for running in self._running.values()):
+                raise Problem("A job of this project is at work.", "Stop it first.")
+            for job in jobs.of_project(self._database, project):
+                folder = self._folder(job.id)
+                if job.state != "done":
+                    self._take_in_left_overs(job, folder)
+                for file in (*folder.glob("*.txt"), *folder.glob("part*/*")):
+                    if file.name == generation.TEXTS and job.state != "done":
+                        generation.forget(file, erased)
+                    elif file.name != "lock":
+                        file.unlink(missing_ok=True)
+            yield
 
     def forget(self, job_ids: Sequence[str]) -> None:
         """Stop jobs and remove their folders."""
