@@ -23,7 +23,7 @@ pytestmark = pytest.mark.browser
 LABELS = [("good", "It pleases."), ("bad", "It does not."), ("plain", "Neither.")]
 N_HUMAN = 120
 WORDS = ("amber", "basil", "cedar", "delta", "ember", "fjord", "grove", "haven")
-PATIENCE_MS = 20_000
+PATIENCE_MS = 60_000
 WATCH_KEYS = """() => {
   window.keys = [];
   const card = () => document.querySelector('.st-key-admix-card .admix-text').innerText;

@@ -16,7 +16,7 @@ from core.errors import Problem
 from core.ui import marker, marks
 from tests.serving import Server, chromium_browser, serve, settled
 
-PATIENCE_MS = 20_000
+PATIENCE_MS = 60_000
 ANN, BO = {"start": 0, "end": 3, "type": "person"}, {"start": 8, "end": 10, "type": "person"}
 NEW_YORK = {"start": 14, "end": 22, "type": "place"}
 SALE = {"start": 4, "end": 8, "type": "sale"}

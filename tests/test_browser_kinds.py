@@ -1,0 +1,153 @@
+"""Scores on a scale and marks in a text, given on the Review page of a real browser."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from core import actions
+from core.actions import home, imports
+from core.formats import write_jsonl
+from core.store import samples
+from core.store.samples import Filter
+from tests.serving import Server, chromium_browser, serve, settled, until
+
+pytestmark = pytest.mark.browser
+
+PATIENCE_MS = 60_000
+ROWS = {
+    "pairs": ("similarity", [
+        {"text_a": f"a cat sat {n}", "text_b": f"a dog ran {n}", "score": n % 6} for n in range(12)
+    ]),
+    "names": ("spans", [
+        {"text": "Ann met Bo in Riga", "spans": [{"start": 0, "end": 3, "type": "person"},
+                                                 {"start": 14, "end": 18, "type": "place"}]},
+        {"text": "Nobody came", "spans": []},
+    ]),
+    "cooking": ("frames", [
+        {"text": "Then chop the onion with a knife", "context": "And then?",
+         "frames": [{"start": 5, "end": 9, "type": "CUT", "arguments": [
+             {"start": 10, "end": 19, "role": "object"}]}]},
+        {"text": "Stir it", "context": "Done?", "frames": [
+            {"start": 0, "end": 4, "type": "MIX",
+             "arguments": [{"start": 5, "end": 7, "role": "tool"}]}]},
+    ]),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("kinds") / "home"
+    actions.start(folder, "a test")
+    for name, (kind, rows) in ROWS.items():
+        project = home.create_project(name, kind).id
+        table = imports.read_table("rows.jsonl", "".join(write_jsonl(rows)).encode())
+        taken = imports.columns_for(project, table)
+        imports.import_rows(project, imports.prepare(project, table, taken, "train", "human"))
+    actions.stop()
+    with serve(folder) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium_browser() as started:
+        yield started
+
+
+@pytest.fixture
+def visit(browser: Browser, app: Server):
+    contexts = []
+
+    def go(project: str) -> Page:
+        contexts.append(browser.new_context(viewport={"width": 1440, "height": 1000}))
+        tab = contexts[-1].new_page()
+        tab.set_default_timeout(PATIENCE_MS)
+        tab.goto(f"{app.url}/review?project={project}&who=Ana")
+        expect(left(tab)).to_be_visible(timeout=PATIENCE_MS)
+        settled(tab)
+        return tab
+
+    yield go
+    for context in contexts:
+        context.close()
+
+
+def left(tab: Page):
+    return tab.get_by_text(re.compile(r"^\d+ left")).first
+
+
+def wait_for_left(tab: Page, n: int) -> None:
+    expect(left(tab)).to_have_text(re.compile(f"^{n} left"), timeout=PATIENCE_MS)
+    settled(tab)
+
+
+def word(tab: Page, text: str):
+    return tab.locator(".marker .text > span").filter(has_text=re.compile(f"^{text}")).first
+
+
+def labels_of(app: Server, project: str) -> list[str | None]:
+    """Return the labels of a project as they are kept, once the server has ended."""
+    app.stop()
+    session = actions.start(app.home, "a test")
+    try:
+        found = home.find_project(project).id
+        return [row.label for row in samples.page(session.database, found, Filter(), 100)]
+    finally:
+        actions.stop()
+
+
+def test_scores_are_given_by_a_key_or_on_the_scale_and_marks_are_kept(visit, app: Server):
+    tab = visit("pairs")
+    wait_for_left(tab, 12)
+    tab.keyboard.press("5")
+    wait_for_left(tab, 11)
+    slider = tab.get_by_role("slider")
+    slider.focus()
+    for _ in range(3):
+        slider.press("ArrowRight")
+    expect(slider).to_have_value("1.3", timeout=PATIENCE_MS)
+    settled(tab)
+    tab.get_by_role("button", name="Save the score").click()
+    wait_for_left(tab, 10)
+
+    names = visit("names")
+    wait_for_left(names, 2)
+    word(names, "Bo").click()
+    names.keyboard.press("1")
+    expect(names.locator(".marker .said")).to_have_text(re.compile("person"), timeout=PATIENCE_MS)
+    names.keyboard.press("Enter")
+    wait_for_left(names, 1)
+    word(names, "Nobody").click()
+    names.keyboard.press("2")
+    # At once: what was pressed last is in what is saved.
+    names.get_by_role("button", name="Save the marks").click()
+    wait_for_left(names, 0)
+    names.get_by_role("button", name="Undo").last.click()
+    wait_for_left(names, 1)
+    expect(names.locator(".marker")).to_contain_text("Nobody", timeout=PATIENCE_MS)
+
+    cooking = visit("cooking")
+    wait_for_left(cooking, 2)
+    word(cooking, "chop").click()
+    word(cooking, "knife").click()
+    cooking.keyboard.press("4")
+    expect(cooking.locator(".marker .said")).to_have_text(re.compile("tool"), timeout=PATIENCE_MS)
+    cooking.get_by_role("button", name="Save the marks").click()
+    wait_for_left(cooking, 1)
+
+    assert labels_of(app, "pairs")[:3] == ["5", "1.3", "2"]
+    kept = [json.loads(label or "") for label in labels_of(app, "names")]
+    assert [(one["start"], one["end"], one["type"]) for one in kept[0]] == [
+        (0, 3, "person"), (8, 10, "person"), (14, 18, "place"),
+    ]  # fmt: skip
+    assert kept[1] == []
+    (frame,) = json.loads(labels_of(app, "cooking")[0] or "")
+    assert [(one["start"], one["end"], one["role"]) for one in frame["arguments"]] == [
+        (10, 19, "object"), (27, 32, "tool"),
+    ]  # fmt: skip
+    until(lambda: app.process.poll() is not None, "the server to end")
