@@ -20,6 +20,7 @@ try:
     from core.actions.session import home_folder
     from core.errors import Busy, Problem
     from core.formats import EXTENSIONS, WRITABLE, broken
+    from core.formats.dataset import HUB
     from core.options import add_fields, amount, whole
     from core.registry import member, member_ids
 except ModuleNotFoundError as missing:
@@ -142,7 +143,13 @@ def _add_project(parent: Any, path: Callable[[str], Path]) -> None:
 def _add_import(parent: Any, path: Callable[[str], Path]) -> None:
     bring = _command(parent, "import", commands.bring, "import a file of texts, all or nothing")
     bring.add_argument("name", metavar="NAME")
-    bring.add_argument("file", metavar="FILE", type=path, help=f"ending in {', '.join(EXTENSIONS)}")
+    bring.add_argument(
+        "file",
+        metavar="FILE",
+        type=lambda text: text if text.startswith(HUB) else path(text),
+        help=f"ending in {', '.join(EXTENSIONS)}; a folder that `datasets` saved; or"
+        f" {HUB}OWNER/NAME of the Hugging Face Hub",
+    )
     bring.add_argument("--split", required=True, help="train, test or ood:NAME")
     bring.add_argument("--source", required=True, choices=("human", "synthetic", "llm-labelled"))
     bring.add_argument(
@@ -151,6 +158,15 @@ def _add_import(parent: Any, path: Callable[[str], Path]) -> None:
     )  # fmt: skip
     bring.add_argument("--text", metavar="COL", help="column of the main text (default: guessed)")
     bring.add_argument("--label", metavar="COL", help="column of the label (default: guessed)")
+    bring.add_argument(
+        "--hf-split", default="", metavar="NAME",
+        help="split of a dataset (default: called like --split, or the only one)",
+    )  # fmt: skip
+    bring.add_argument("--config", default="", metavar="NAME", help="configuration of a dataset")
+    bring.add_argument(
+        "--revision", default="", metavar="COMMIT",
+        help="of the Hub: best a full commit, because a branch moves (default: the newest)",
+    )  # fmt: skip
     bring.add_argument("--skip-bad-rows", action="store_true", help="import the rows without fault")
 
 

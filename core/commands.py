@@ -25,6 +25,8 @@ from core.actions import (
 )
 from core.budget import Prices
 from core.errors import Problem
+from core.formats import Table
+from core.formats.dataset import HUB
 from core.options import refuse_unused, settings_of
 from core.records import Job, Price, Project
 from core.registry import member
@@ -71,9 +73,7 @@ def project_delete(arguments: Namespace, say: Say) -> int:
 def bring(arguments: Namespace, say: Say) -> int:
     """Import a file and report."""
     project = home.find_project(arguments.name)
-    formats.ending_of(arguments.file.name)  # before a device or a pipe is read to its end
-    formats.check_size(arguments.file.name, arguments.file.stat().st_size)
-    table = imports.read_table(arguments.file.name, arguments.file.read_bytes())
+    table = _table(arguments)
     taken = imports.columns_for(project.id, table, arguments.map, arguments.text, arguments.label)
     had_labels = bool(data.label_names(project.id))
     prepared = imports.prepare(
@@ -224,6 +224,23 @@ def _labels(text: str, file: Path) -> list[tuple[str, str]]:
     if not labels:
         raise Problem(f"{file} holds no label.", "Write one label a line: name, or name: why.")
     return labels
+
+
+def _table(arguments: Namespace) -> Table:
+    """Return the rows of a file, of a folder that `datasets` saved, or of a dataset of the Hub."""
+    file, into = arguments.file, arguments.split
+    config, revision, split = arguments.config, arguments.revision, arguments.hf_split
+    if isinstance(file, str):
+        return imports.read_hub(file.removeprefix(HUB), into, config, revision, split)
+    if revision:
+        raise Problem("--revision is for a dataset of the Hub.", f"Say {HUB}OWNER/NAME.")
+    if file.is_dir():
+        return imports.read_folder(file, into, config, split)
+    if config or split:
+        raise Problem("--config and --hf-split are for datasets.", "A file has neither.")
+    formats.ending_of(file.name)  # before a device or a pipe is read to its end
+    formats.check_size(file.name, file.stat().st_size)
+    return imports.read_table(file.name, file.read_bytes())
 
 
 def _is_file(path: Path) -> bool:

@@ -14,13 +14,13 @@ from core.actions.columns import Columns
 from core.actions.session import here, project_of, task_of
 from core.checks.base import Check, Item
 from core.errors import BadFile, Problem, RowFault, Unreadable
-from core.formats import Table
+from core.formats import Table, dataset
 from core.records import SOURCES, NewSample, Source
 from core.registry import content_hash, make, member_ids
 from core.store import projects, samples, verdicts
 from core.store.db import now
 from core.store.samples import Filter
-from core.tasks.base import InputField, Task
+from core.tasks.base import InputField, LabelSpec, Task
 from core.text import normalise
 
 MAX_LABEL = 200
@@ -76,6 +76,16 @@ class Imported:
 def read_table(name: str, data: bytes) -> Table:
     """Return the rows of a file, whose name says its format."""
     return formats.read_table(name, data)
+
+
+def read_folder(folder: Path, into: str, config: str = "", split: str = "") -> Table:
+    """Return the rows of one split of a dataset in a local folder, as `datasets` saved it."""
+    return dataset.read_folder(folder, check_split(into), config, split)
+
+
+def read_hub(repo: str, into: str, config: str = "", revision: str = "", split: str = "") -> Table:
+    """Return the rows of one split of a dataset of the Hugging Face Hub."""
+    return dataset.read_hub(repo, check_split(into), config, revision, split)
 
 
 def fields(project: str) -> tuple[InputField, ...]:
@@ -160,7 +170,8 @@ def prepare(
     if not rows and not stopping:
         stopping.append(RowFault("no rows" if not leaked else "every row is in a test split"))
     found = [row.label for row in rows if row.label is not None]
-    labels = known or task.labels_from(found, [row.inputs for row in rows])
+    inputs = [row.inputs for row in rows]
+    labels = known or _in_order(task, table, taken, rows) or task.labels_from(found, inputs)
     counts = Counter(row.label for row in rows if row.label is not None)
     warnings += _class_warnings(project, labels, counts, split)
     warnings += [RowFault(note, fatal=False) for note in table.notes]
@@ -168,7 +179,7 @@ def prepare(
     left_out = sorted({n for fault in stopping for n in fault.rows} | set(leaked))
     return Prepared(
         table=table,
-        rows=tuple(_new_sample(table.name, row, split, source) for row in rows),
+        rows=tuple(_new_sample(table, row, split, source) for row in rows),
         labels=labels,
         new_labels=labels if may_add else (),
         label_counts={label: counts.get(label, 0) for label in labels},
@@ -225,6 +236,7 @@ def import_rows(project: str, prepared: Prepared, again: bool = True) -> Importe
             "source": rows[0].source,
             "content": content,
             "at": now().isoformat(" ", "seconds"),
+            **({"origin": dict(origin)} if (origin := prepared.table.origin) else {}),
         }
         settings = {**project_of(project).settings, "imports": [*earlier, about]}
         projects.update_in(cursor, project, settings=settings)
@@ -320,6 +332,20 @@ def _read_rows(task: Task, table: Table, taken: Columns, split: str, source: str
     return _Read(good, [*found, *_outside(outside)])
 
 
+def _in_order(task: Task, table: Table, taken: Columns, rows: Sequence[Row]) -> tuple[str, ...]:
+    """Return the labels in the order that the file itself gives, where they can be the task's."""
+    column = next(iter(taken.get(task.answer.name, ())), "")
+    names = tuple(name.strip() for name in table.orders.get(column, ()))
+    is_whole = {row.label for row in rows} - {None} <= set(names) and len(set(names)) == len(names)
+    if not names or not is_whole or task.refused(names):
+        return ()
+    if any(not name or len(name) > MAX_LABEL or formats.broken(name) for name in names):
+        return ()
+    labels = task.in_order(names)
+    made = task.model_copy(update={"labels": tuple(LabelSpec(name=name) for name in labels)})
+    return () if any(made.misfit(row.inputs) for row in rows) else labels
+
+
 def _outside(labels: Mapping[str, Sequence[int]]) -> Iterator[RowFault]:
     """Yield the labels outside the set, the first by name: a wrong column has thousands."""
     for label in list(labels)[:N_NAMED]:
@@ -411,12 +437,12 @@ def _listed(labels: Sequence[str]) -> str:
     return ", ".join(map(repr, labels[:N_NAMED])) + more
 
 
-def _new_sample(file: str, row: Row, split: str, source: Source) -> NewSample:
+def _new_sample(table: Table, row: Row, split: str, source: Source) -> NewSample:
     return NewSample(
         inputs=dict(row.inputs),
         text=row.text,
         label=row.label,
         source=source,
         split=split,
-        provenance={"file": Path(file).name, "row": row.number},
+        provenance={"file": Path(table.name).name, "row": row.number, **table.origin},
     )
