@@ -111,8 +111,7 @@ def read(
             return _table(_saved(where, config, split, choose))
         return _table(_of_files(where, config, choose))
     except _STUMBLES as error:
-        why = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
-        raise BadFile(f"{name} cannot be read: {why.rstrip('.')}.", _SAVE_ANEW) from error
+        raise BadFile(f"{name} cannot be read: {_why(error)}.", _SAVE_ANEW) from error
 
 
 def _saved(folder: Path, config: str, split: str, choose: Callable[[Iterable[str]], str]) -> Part:
@@ -164,10 +163,9 @@ def _of_hub(repo: str, config: str, revision: str, choose: Callable[[Iterable[st
             "Check the id; for a private one, log in with `hf auth login`.",
         ) from error
     except (HTTPError, OSError) as error:
-        why = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
         raise BadFile(
-            f"The Hub cannot be reached for {repo}: {why.rstrip('.')}.", _GO_ONLINE
-        ) from (error)
+            f"The Hub cannot be reached for {repo}: {_why(error)}.", _GO_ONLINE
+        ) from error
     commit = str(about.sha)
     home = f"hf://datasets/{repo}@{commit}/"
     # With the whole address, a folder of this name is never taken instead.
@@ -345,6 +343,11 @@ def _inside(folder: Path, file: Path) -> Path:
     if not file.resolve().is_relative_to(folder.resolve()):
         raise BadFile(f"{folder.name} names a file outside it: {file.name}.", "It is not read.")
     return file
+
+
+def _why(error: Exception) -> str:
+    first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return first[:300].rstrip(".")
 
 
 def _listed(names: Iterable[str]) -> str:
