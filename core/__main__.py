@@ -83,7 +83,11 @@ def parser_for(folder: Path, say: Say) -> argparse.ArgumentParser:
     listed = f"{', '.join(WRITABLE[:-1])} or {WRITABLE[-1]}"
     out = _command(parent, "export", commands.export, "export every sample with its provenance")
     out.add_argument("name", metavar="NAME")
-    out.add_argument("file", metavar="FILE", type=path, help=f"ending in {listed}")
+    out.add_argument("file", metavar="FILE", type=path, help=f"ending in {listed}; or a new folder")
+    out.add_argument(
+        "--as", dest="form", choices=("file", "dataset"), default="file",
+        help="dataset: a folder of the accepted rows with a card, for `datasets` and the Hub",
+    )  # fmt: skip
     out.add_argument(
         "--raw",
         action="store_true",

@@ -14,6 +14,7 @@ from core.actions import (
     budget,
     curate,
     data,
+    dataset,
     demo,
     door,
     exports,
@@ -187,8 +188,13 @@ def study_show(arguments: Namespace, say: Say) -> int:
 
 
 def export(arguments: Namespace, say: Say) -> int:
-    """Export every sample."""
+    """Export every sample, or the accepted ones as a dataset."""
     project = home.find_project(arguments.name)
+    if arguments.form == "dataset":
+        n_files = dataset.export_folder(project.id, arguments.file)
+        say(f"Exported the accepted rows to {arguments.file}: {n_files:,} files.", False)
+        say(f"Fill in the licence in {arguments.file / dataset.CARD} before you share it.", True)
+        return 0
     n = exports.export_file(project.id, arguments.file, safe=not arguments.raw)
     say(f"Exported {n:,} samples to {arguments.file}.", False)
     return 0

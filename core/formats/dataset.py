@@ -1,19 +1,23 @@
-"""How does a dataset of the Hugging Face library come in: a folder, or one of the Hub?
+"""How does a dataset of the Hugging Face library come in, a folder or one of the Hub, and go out?
 
-Both are read by a process of its own, in which alone `datasets` is loaded: it may reach the network
+It is read by a process of its own, in which alone `datasets` is loaded: it may reach the network
 and load what strangers wrote, and a damaged Arrow file can end its reader.
 """
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Literal
 
 from core.errors import BadFile, Problem
 from core.formats.apart import read_apart
-from core.formats.table import Table
+from core.formats.table import Table, as_text
 
 HUB = "hub:"
 """What an id of the Hub begins with, where a file could stand as well."""
@@ -28,8 +32,29 @@ _QUIET = {
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "HF_UPDATE_DOWNLOAD_COUNTS": "0",
+    "USE_TORCH": "NO",  # it is only looked for, which takes seconds
     "MALLOC_ARENA_MAX": "2",  # many threads must not use up the bound on memory by waiting
 }
+
+
+Column = Literal["text", "texts", "class"]
+"""What a column of a dataset holds: texts, lists of texts, or labels from a set of names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One Parquet file of a dataset: the rows of one split and one source."""
+
+    split: str
+    source: str
+    data: bytes
+    n_rows: int
+    n_bytes: int
+
+    @property
+    def path(self) -> str:
+        """Return where the file lies in the folder."""
+        return f"data/{self.split}-{self.source}.parquet"
 
 
 def read_folder(folder: Path, into: str, config: str = "", split: str = "") -> Table:
@@ -80,6 +105,42 @@ def split_name(split: str) -> str:
     ('test', 'ood_other_town')
     """
     return re.sub(r"\W+", "_", split)
+
+
+def write_part(
+    split: str,
+    source: str,
+    columns: Mapping[str, Column],
+    names: Sequence[str],
+    rows: Sequence[Mapping[str, Any]],
+) -> Part:
+    """Return rows as a file of a dataset; a label becomes its place among the names of labels."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    place = {name: number for number, name in enumerate(names)}
+    arrays = []
+    for column, kind in columns.items():
+        cells = [row.get(column) for row in rows]
+        if kind == "class":
+            arrays.append(pa.array([None if c is None else place[c] for c in cells], pa.int64()))
+        elif kind == "texts":
+            arrays.append(pa.array(cells, pa.list_(pa.string())))
+        else:
+            arrays.append(pa.array([as_text(cell) for cell in cells], pa.string()))
+    table = pa.table(arrays, names=list(columns))
+    out = io.BytesIO()
+    pq.write_table(table, out, compression="zstd")
+    return Part(split, source, out.getvalue(), len(rows), table.nbytes)
+
+
+def features_of(columns: Mapping[str, Column], names: Sequence[str]) -> list[dict[str, Any]]:
+    """Return what the columns hold, as the card of a dataset says it to the library."""
+    classes = {"class_label": {"names": {str(i): name for i, name in enumerate(names)}}}
+    said: dict[Column, dict[str, Any]] = {
+        "text": {"dtype": "string"}, "texts": {"sequence": "string"}, "class": {"dtype": classes}
+    }  # fmt: skip
+    return [{"name": column, **said[kind]} for column, kind in columns.items()]
 
 
 def _read(

@@ -130,9 +130,16 @@ def _saved(folder: Path, config: str, split: str, choose: Callable[[Iterable[str
     files = [_inside(folder, where / str(file["filename"])) for file in state["_data_files"]]
     check_size(folder.name, sum(file.stat().st_size for file in files))
     _about(where / "dataset_info.json")
-    found = datasets.load_from_disk(str(where), keep_in_memory=False)
-    batches = found.with_format("arrow").iter(batch_size=_ROWS_AT_ONCE)
-    return Part(folder.name, found.features, batches, note, {})
+    info = datasets.DatasetInfo.from_directory(str(where))
+    # Not `load_from_disk`: it puts the view back that someone had on the data, tensors of some
+    # columns only, say.
+    saved = (datasets.Dataset.from_file(str(file), info=info) for file in files)
+    batches = (
+        batch
+        for part in saved
+        for batch in part.with_format("arrow").iter(batch_size=_ROWS_AT_ONCE)
+    )
+    return Part(folder.name, info.features, batches, note, {})
 
 
 def _of_files(folder: Path, config: str, choose: Callable[[Iterable[str]], str]) -> Part:
@@ -163,9 +170,8 @@ def _of_hub(repo: str, config: str, revision: str, choose: Callable[[Iterable[st
             "Check the id; for a private one, log in with `hf auth login`.",
         ) from error
     except (HTTPError, OSError) as error:
-        raise BadFile(
-            f"The Hub cannot be reached for {repo}: {_why(error)}.", _GO_ONLINE
-        ) from error
+        message = f"The Hub cannot be reached for {repo}: {_why(error)}."
+        raise BadFile(message, _GO_ONLINE) from error
     commit = str(about.sha)
     home = f"hf://datasets/{repo}@{commit}/"
     # With the whole address, a folder of this name is never taken instead.
