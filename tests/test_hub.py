@@ -29,7 +29,7 @@ from core.store.samples import Filter
 from core.tasks.base import Task
 from tests.conftest import bring
 from tests.fake_hub import COMMIT, REPO, served
-from tests.test_cli import told
+from tests.test_cli import ROOT, told
 from tests.test_export import HARD as HARD_TEXTS
 from tests.test_export import TEXTS
 
@@ -432,6 +432,22 @@ def test_the_zip_holds_the_folder(project: str, tmp_path: Path) -> None:
             assert (tmp_path / "out" / name).read_bytes() == archive.read(name)
 
 
+def test_the_data_page_offers_the_folder(project: str) -> None:
+    import streamlit as st
+    from streamlit.testing.v1 import AppTest
+
+    st.cache_resource.clear()
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    app.query_params["project"] = "planted"
+    app.session_state[f"data_tabs_{project}"] = "Export"
+    app.run()
+    app.switch_page("pages/data.py").run()
+    assert not app.exception
+    offered = [one.proto.label for one in app.get("download_button")]
+    assert offered[-2:] == ["Download JSONL", "Download dataset (ZIP)"]
+    st.cache_resource.clear()
+
+
 def front_and_body(files: Mapping[str, bytes]) -> tuple[dict[str, Any], str]:
     _, front, body = files["README.md"].decode().split("---\n", 2)
     return yaml.safe_load(front), body
@@ -506,13 +522,35 @@ def labelled(draw: st.DrawFn, kind: str) -> tuple[tuple[str, ...], list[dict[str
         row: dict[str, Any] = {}
         for field in task.fields:
             if field.is_list:
-                row[field.name] = draw(st.lists(TEXTS.map(str.strip), min_size=2, max_size=4))
+                texts = draw(st.lists(TEXTS.map(str.strip), min_size=2, max_size=4))
+                row[field.name] = [f"{text} ·" for text in texts]  # none reads as a letter
             elif field.is_required or draw(st.booleans()):
                 row[field.name] = f"{draw(TEXTS)} {number} {draw(st.sampled_from(HARD))}"
         allowed = [name for name in task.choices(row) if task.check(name, row) is None]
         row[task.answer.name] = draw(st.sampled_from(allowed))
         rows.append(row)
     return names, rows
+
+
+def test_letters_stay_letters_where_options_are_letters_too(
+    session: Session, tmp_path: Path
+) -> None:
+    features = Features(
+        {
+            "question": Value("string"),
+            "options": List(Value("string")),
+            "answer": ClassLabel(names=["A", "B", "C"]),
+        }
+    )
+    options = [["B", "A"], ["B", "B", "A"], ["C", "x", "y"]]
+    rows = {"question": HARD[:3], "options": options, "answer": [0, 1, 2]}
+    Dataset.from_dict(rows, features=features).save_to_disk(tmp_path / "saved")
+    made, copy = fresh("choice"), fresh("choice", "ABC")
+    come_in(made, read(tmp_path / "saved"))
+    dataset.export_folder(made, tmp_path / "out")
+    come_in(copy, read(tmp_path / "out"))
+    assert [label for _, label in kept(made)] == ["A", "B", "C"]
+    assert kept(copy) == kept(made)
 
 
 def test_names_of_labels_come_back_whatever_they_hold(session: Session, tmp_path: Path) -> None:
@@ -557,11 +595,15 @@ def test_splits_and_sources_come_back_one_by_one(
     bring(project, [{"text": "shifted", "label": "sea"}], "ood:other town", "human")
     dataset.export_folder(project, tmp_path / "out")
     made = fresh()
-    where = ["import", "p1", tmp_path / "out", "--source"]
-    assert told(*where, "human", "--split", "train", "--config", "human").code == 0
-    assert told(*where, "human", "--split", "test").code == 0
-    assert told(*where, "human", "--split", "ood:other town").code == 0
-    assert told(*where, "synthetic", "--split", "train", "--config", "synthetic").code == 0
+    for split, source, more in [
+        ("train", "human", ["--config", "human"]),
+        ("test", "human", []),
+        ("ood:other town", "human", []),
+        ("train", "synthetic", ["--config", "synthetic"]),
+    ]:
+        words = ["--split", split, "--source", source, *more]
+        done = told("import", "p1", tmp_path / "out", *words)
+        assert done.code == 0, done.err
 
     def counts(of: str) -> dict[tuple[str, str, str], int]:
         found = data.balance(of)

@@ -318,7 +318,8 @@ def _read_rows(task: Task, table: Table, taken: Columns, split: str, source: str
         else:
             read.append((number, inputs, answer))
     good, outside = [], defaultdict(list)
-    labels = task.read_labels([answer for *_, answer in read], [inputs for _, inputs, _ in read])
+    names = table.orders.get(answer_column, ()) if answer_column else ()
+    labels = _read_labels(task, [row[2] for row in read], [row[1] for row in read], names)
     for (number, inputs, _), label in zip(read, labels, strict=True):
         if isinstance(label, Unreadable):
             faults[str(label)].append(number)
@@ -332,6 +333,32 @@ def _read_rows(task: Task, table: Table, taken: Columns, split: str, source: str
     return _Read(good, [*found, *_outside(outside)])
 
 
+def _read_labels(
+    task: Task,
+    answers: Sequence[str | None],
+    inputs: Sequence[Mapping[str, Any]],
+    names: Sequence[str],
+) -> list[str | Unreadable | None]:
+    """Return what the answers of a file mean; a label that the file itself names is just that.
+
+    Otherwise the letter of an option would be read as another option's text where that is a letter.
+    """
+    read = task.read_labels(answers, inputs)
+    if not names or task.refused(names):
+        return read
+    made = _with_labels(task, names)
+    for place, (answer, given) in enumerate(zip(answers, inputs, strict=True)):
+        label = read[place]
+        is_other = label != answer and (label in names or isinstance(label, Unreadable))
+        if is_other and answer in names and made.check(str(answer), given) is None:
+            read[place] = answer
+    return read
+
+
+def _with_labels(task: Task, names: Sequence[str]) -> Task:
+    return task.model_copy(update={"labels": tuple(LabelSpec(name=name) for name in names)})
+
+
 def _in_order(task: Task, table: Table, taken: Columns, rows: Sequence[Row]) -> tuple[str, ...]:
     """Return the labels in the order that the file itself gives, where they can be the task's."""
     column = next(iter(taken.get(task.answer.name, ())), "")
@@ -342,7 +369,7 @@ def _in_order(task: Task, table: Table, taken: Columns, rows: Sequence[Row]) -> 
     if any(not name or len(name) > MAX_LABEL or formats.broken(name) for name in names):
         return ()
     labels = task.in_order(names)
-    made = task.model_copy(update={"labels": tuple(LabelSpec(name=name) for name in labels)})
+    made = _with_labels(task, labels)
     return () if any(made.misfit(row.inputs) for row in rows) else labels
 
 

@@ -363,4 +363,5 @@ def _listed(names: Iterable[str]) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    # Not sys.exit: what is left of pyarrow's threads aborts a process that tidies up, now and then.
+    os._exit(main())
