@@ -33,6 +33,7 @@ def fill(database: Database, n: int) -> str:
                 {"text": f"sample {i} of the project"},
                 f"sample {i} of the project",
                 LABELS[i % 10],
+                LABELS[i % 10],
                 "human" if i % 2 else "synthetic",
                 "train",
             )

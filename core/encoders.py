@@ -1,7 +1,8 @@
 """What is the vector of a text? Computed once per distinct text and kept on disk by content.
 
 A vector is the mean of the encoder's last hidden states over the text's tokens, scaled to unit
-length (Reimers and Gurevych, 2019, arXiv 1908.10084).
+length (Reimers and Gurevych, 2019, arXiv 1908.10084). A word's vector is the mean over its own. A
+text longer than the encoder reads at once is read in windows.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ EMBEDDED_SHA256 = {
     "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
 }
 """The upstream files, sentence-transformers/all-MiniLM-L6-v2 at revision 1110a243."""
-POOLING = "mean over the mask, unit length"
+POOLING = "mean over the tokens of all windows, unit length"
 """Named in every fingerprint, so that vectors pooled otherwise are not taken for these."""
 BATCH = {"cpu": 32, "cuda": 256}
 
@@ -41,7 +42,7 @@ _HUB_FILES = ("config.json", "tokenizer.json", "*.safetensors", "*.safetensors.i
 
 @dataclass(frozen=True, slots=True)
 class Encoder:
-    """Where an encoder comes from and how much of a text it reads.
+    """Where an encoder comes from and how much of a text it reads at once.
 
     `source` is `EMBEDDED`, a local folder, or, where there is a `revision`, a model id of the
     Hugging Face Hub; `max_length` is in tokens.
@@ -101,6 +102,45 @@ def encode(
     if progress is not None:
         progress(len(distinct), len(distinct))
     return vectors[rows]
+
+
+def encode_words(
+    encoder: Encoder,
+    texts: Sequence[str],
+    words: Sequence[Sequence[tuple[int, int]]],
+    cache: Path | None = None,
+    *,
+    threads: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> np.ndarray:
+    """Return the vectors of words of texts, float32 of shape (words, d) with rows of unit length.
+
+    `words` are the start and the end of each word of each text, in order. A word that the
+    encoder has no token for has the zero vector. For the rest see `encode`.
+
+    Raises:
+        Problem: as for `encode`, or the tokenizer does not say where its tokens stand.
+    """
+
+    def compute() -> np.ndarray:
+        reader = _Reader(encoder, threads or _default_threads(), progress)
+        return _checked(encoder, reader.word_vectors(texts, words))
+
+    if cache is None:
+        return compute()
+    key = content_hash("words", list(texts), [list(map(list, some)) for some in words])
+    return _kept(cache / fingerprint(encoder), key, compute)
+
+
+def n_over_length(encoder: Encoder, texts: Sequence[str]) -> int:
+    """Return how many distinct texts are longer than the encoder reads at once.
+
+    Raises:
+        Problem: as for `encode`.
+    """
+    tokenizer = _tokenizer(folder_of(encoder))
+    distinct = sorted({text.encode("utf-8", "replace").decode() for text in texts})
+    return sum(len(found.ids) > encoder.max_length for found in tokenizer.encode_batch(distinct))
 
 
 def fingerprint(encoder: Encoder) -> str:
@@ -282,17 +322,23 @@ def _threads(n: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _load(folder: Path, max_length: int) -> tuple[Any, Any]:
-    """Return the tokenizer and the model, on the CPU in float32, of a folder.
-
-    The tokenizer is read from tokenizer.json alone, which is the file that the hash is of.
-    """
-    import torch
-    import transformers
-    from safetensors import SafetensorError
+def _tokenizer(folder: Path) -> Any:
+    """Return a folder's tokenizer, from tokenizer.json alone, which is what the hash is of."""
     from tokenizers import Tokenizer
 
     _files(folder)
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    return tokenizer
+
+
+def _load(folder: Path) -> Any:
+    """Return the model of a folder, on the CPU in float32."""
+    import torch
+    import transformers
+    from safetensors import SafetensorError
+
     transformers.utils.logging.disable_progress_bar()
     try:
         model, loading = transformers.AutoModel.from_pretrained(
@@ -316,11 +362,7 @@ def _load(folder: Path, max_length: int) -> tuple[Any, Any]:
             f"The model in {folder} is no sentence encoder{why}.",
             "Choose an encoder such as BERT, MiniLM, MPNet or RoBERTa.",
         )
-    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    tokenizer.no_padding()
-    limit = getattr(model.config, "max_position_embeddings", max_length)
-    tokenizer.enable_truncation(min(max_length, limit))
-    return tokenizer, model.eval()
+    return model.eval()
 
 
 def _vectors(
@@ -329,25 +371,10 @@ def _vectors(
     threads: int,
     progress: Callable[[int, int], None] | None,
 ) -> np.ndarray:
-    """Return the vectors of distinct texts; float32 of shape (n, d), rows of unit length."""
-    import torch
+    return _checked(encoder, _Reader(encoder, threads, progress).vectors(texts))
 
-    tokenizer, model = _load(folder_of(encoder), encoder.max_length)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    model.to(device)
-    tokens = [encoding.ids for encoding in tokenizer.encode_batch(list(texts))]
-    # Longest first: batches of like lengths pad least, and the first one needs the most memory.
-    order = sorted(range(len(texts)), key=lambda row: (-len(tokens[row]), texts[row]))
-    vectors = np.zeros((len(texts), model.config.hidden_size), dtype=np.float32)
-    with _threads(threads), torch.inference_mode():
-        for start in range(0, len(order), BATCH[device]):
-            rows = order[start : start + BATCH[device]]
-            # A text without tokens keeps the zero vector: there is nothing to take the mean of.
-            full = [row for row in rows if tokens[row]]
-            if full:
-                vectors[full] = _pooled(model, [tokens[row] for row in full])
-            if progress is not None:
-                progress(start + len(rows), len(order))
+
+def _checked(encoder: Encoder, vectors: np.ndarray) -> np.ndarray:
     if not np.isfinite(vectors).all():
         raise Problem(
             f"The encoder {encoder.source!r} gives values that are not numbers.",
@@ -356,19 +383,99 @@ def _vectors(
     return vectors
 
 
-def _pooled(model: Any, tokens: Sequence[Sequence[int]]) -> np.ndarray:
-    """Return the mean hidden state of each run of tokens, at unit length, of shape (n, d)."""
-    import torch
+class _Reader:
+    """An encoder at work: texts cut into windows, and the states of their tokens added up."""
 
-    shape = (len(tokens), max(map(len, tokens)))
-    ids = torch.full(shape, model.config.pad_token_id or 0, dtype=torch.long)
-    mask = torch.zeros(shape, dtype=torch.long)
-    for row, run in enumerate(tokens):
-        ids[row, : len(run)] = torch.tensor(run)
-        mask[row, : len(run)] = 1
-    mask = mask.to(model.device)
-    states = model(input_ids=ids.to(model.device), attention_mask=mask).last_hidden_state
-    weights = mask.unsqueeze(-1).to(states.dtype)
-    means = (states * weights).sum(dim=1) / weights.sum(dim=1)
-    pooled: np.ndarray = torch.nn.functional.normalize(means, dim=1).cpu().numpy()
-    return pooled
+    def __init__(
+        self, encoder: Encoder, threads: int, progress: Callable[[int, int], None] | None
+    ) -> None:
+        import torch
+
+        folder = folder_of(encoder)
+        self._tokenizer = _tokenizer(folder)
+        self._model = _load(folder)
+        limit = getattr(self._model.config, "max_position_embeddings", encoder.max_length)
+        self._max_length = min(encoder.max_length, limit)
+        self._device = "cuda" if torch.cuda.is_available() else "cpu"
+        self._model.to(self._device)
+        self._threads, self._progress = threads, progress
+
+    def vectors(self, texts: Sequence[str]) -> np.ndarray:
+        """Return the vectors of distinct texts; float32 of shape (n, d), rows of unit length."""
+        sums = np.zeros((len(texts), self._model.config.hidden_size), dtype=np.float32)
+        for text, _, states in self._states(texts, overlap=0):
+            # Scaled in the end, so that a sum does for a mean.
+            sums[text] += states.sum(axis=0)
+        return _unit(sums)
+
+    def word_vectors(
+        self, texts: Sequence[str], words: Sequence[Sequence[tuple[int, int]]]
+    ) -> np.ndarray:
+        """Return the vectors of words of texts; float32 of shape (words, d), of unit length."""
+        before = np.concatenate([[0], np.cumsum([len(some) for some in words], dtype=np.int64)])
+        sums = np.zeros((int(before[-1]), self._model.config.hidden_size), dtype=np.float32)
+        clean = [text.encode("utf-8", "replace").decode() for text in texts]
+        has_places = False
+        for text, places, states in self._states(clean, overlap=self._max_length // 4):
+            word_at = np.full(len(clean[text]) + 1, -1)
+            for number, (start, end) in enumerate(words[text]):
+                word_at[start:end] = number
+            for place, (start, end) in enumerate(places):
+                for number in {*word_at[start:end].tolist()} - {-1}:
+                    has_places = True
+                    sums[before[text] + number] += states[place]
+        if len(sums) and not has_places:
+            raise Problem(
+                "This encoder's tokenizer does not say where its tokens stand in a text.",
+                "Words need that: choose another encoder, such as the embedded one.",
+            )
+        return _unit(sums)
+
+    def _states(
+        self, texts: Sequence[str], overlap: int
+    ) -> Iterator[tuple[int, Sequence[tuple[int, int]], np.ndarray]]:
+        """Yield text, places of its tokens and their states (tokens, d), window after window."""
+        import torch
+
+        self._tokenizer.enable_truncation(self._max_length, stride=overlap)
+        windows = [
+            (text, window)
+            for text, found in enumerate(self._tokenizer.encode_batch(list(texts)))
+            for window in (found, *found.overflowing)
+            # A text without tokens keeps the zero vector: there is nothing to take the mean of.
+            if window.ids
+        ]
+        # Longest first: batches of like lengths pad least, and the first one needs the most memory.
+        windows.sort(key=lambda pair: (-len(pair[1].ids), texts[pair[0]], pair[1].offsets))
+        size = BATCH[self._device]
+        with _threads(self._threads), torch.inference_mode():
+            for start in range(0, len(windows), size):
+                some = windows[start : start + size]
+                states = self._read([window.ids for _, window in some])
+                for (text, window), found in zip(some, states, strict=True):
+                    yield text, window.offsets, found[: len(window.ids)]
+                if self._progress is not None:
+                    done = (start + len(some)) * len(texts) // len(windows)
+                    self._progress(done, len(texts))
+
+    def _read(self, runs: Sequence[Sequence[int]]) -> np.ndarray:
+        """Return the last hidden states of runs of tokens, padded; float32 of shape (n, t, d)."""
+        import torch
+
+        shape = (len(runs), max(map(len, runs)))
+        ids = torch.full(shape, self._model.config.pad_token_id or 0, dtype=torch.long)
+        mask = torch.zeros(shape, dtype=torch.long)
+        for row, run in enumerate(runs):
+            ids[row, : len(run)] = torch.tensor(run)
+            mask[row, : len(run)] = 1
+        found = self._model(
+            input_ids=ids.to(self._device), attention_mask=mask.to(self._device)
+        ).last_hidden_state
+        states: np.ndarray = found.float().cpu().numpy()
+        return states
+
+
+def _unit(sums: np.ndarray) -> np.ndarray:
+    """Return rows scaled to unit length; a zero row stays."""
+    lengths = np.linalg.norm(sums, axis=1, keepdims=True)
+    return np.asarray(sums / np.maximum(lengths, 1e-12), dtype=np.float32)

@@ -1,11 +1,15 @@
-"""How good are predicted labels? scikit-learn does the sums; it is imported when asked."""
+"""How good are predicted labels? Libraries of the field do the sums, imported when asked."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
+from core.spans import Frame, Span
 
 
 def classification(
@@ -62,7 +66,9 @@ def kappa(
 
     if len({*gold, *predicted}) < 2:
         return None
-    return float(cohen_kappa_score(gold, predicted, labels=list(labels), weights=weights))
+    # Answers that are no label count as one more category; left out, they would raise agreement.
+    others = sorted(set(predicted) - set(labels))
+    return float(cohen_kappa_score(gold, predicted, labels=[*labels, *others], weights=weights))
 
 
 def roc_auc(gold: Sequence[str], chances: np.ndarray, labels: Sequence[str]) -> float | None:
@@ -95,3 +101,194 @@ def mean(values: Iterable[float]) -> float:
     """Return the mean, 0 of nothing."""
     found = list(values)
     return float(sum(found) / len(found)) if found else 0.0
+
+
+def agreement(gold: Sequence[float], predicted: Sequence[float]) -> dict[str, float | None]:
+    """Return Pearson and Spearman correlation and the mean squared error of predicted numbers.
+
+    A correlation is None where one side does not vary: it is 0/0 there.
+    """
+    from scipy.stats import pearsonr, spearmanr
+
+    a, b = np.asarray(gold, dtype=float), np.asarray(predicted, dtype=float)
+    varies = len(a) > 1 and np.ptp(a) > 0 and np.ptp(b) > 0
+    return {
+        "pearson": float(pearsonr(a, b).statistic) if varies else None,
+        "spearman": float(spearmanr(a, b).statistic) if varies else None,
+        "mse": float(np.mean((a - b) ** 2)) if len(a) else None,
+    }
+
+
+def agreement_intervals(
+    gold: Sequence[float], predicted: Sequence[float], n: int = 1000
+) -> dict[str, list[float] | None]:
+    """Return 95% intervals of `agreement` over test items: percentiles of `n` resamples.
+
+    The resamples are the same for the same number of items. For new items; the student is as it is.
+    """
+    from scipy.stats import rankdata
+
+    a, b = np.asarray(gold, dtype=float), np.asarray(predicted, dtype=float)
+    if len(a) < 2:
+        return dict.fromkeys(("pearson_interval", "spearman_interval", "mse_interval"))
+    drawn = np.random.default_rng(0).integers(0, len(a), (n, len(a)))
+    x, y = a[drawn], b[drawn]
+    found = {
+        "pearson_interval": _correlations(x, y),
+        "spearman_interval": _correlations(rankdata(x, axis=1), rankdata(y, axis=1)),
+        "mse_interval": np.mean((x - y) ** 2, axis=1),
+    }
+    return {name: _middle(values) for name, values in found.items()}
+
+
+def _correlations(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Return Pearson's correlation row by row; NaN where one side does not vary."""
+    x, y = x - x.mean(axis=1, keepdims=True), y - y.mean(axis=1, keepdims=True)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        found: np.ndarray = (x * y).sum(axis=1) / np.sqrt(
+            (x**2).sum(axis=1) * (y**2).sum(axis=1)
+        )  # fmt: skip
+    return found
+
+
+def _middle(values: np.ndarray) -> list[float] | None:
+    known = values[np.isfinite(values)]
+    if len(known) < len(values):
+        return None
+    return [float(end) for end in np.percentile(known, [2.5, 97.5])]
+
+
+def entities(
+    gold: Sequence[Sequence[Span]], predicted: Sequence[Sequence[Span]], types: Sequence[str]
+) -> dict[str, Any]:
+    """Return entity F1 of typed spans, text by text; nervaluate matches them.
+
+    Strict (same bounds and type) in all, as mean over the types that occur in `gold`, weighted by
+    them, and `per_class`; exact: same bounds; partial: half a point for an overlap; type: same
+    type and some overlap. After SemEval-2013 task 9.1 (Segura-Bedmar et al., 2013).
+    """
+    from nervaluate import Evaluator  # type: ignore[import-untyped]
+
+    sides = [
+        [[{"label": one.type, "start": one.start, "end": one.end - 1} for one in text]
+         for text in side]
+        for side in (gold, predicted)
+    ]  # fmt: skip
+    found = Evaluator(sides[0], sides[1], tags=list(types), loader="dict").evaluate()
+    strict = {name: found["entities"][name]["strict"] for name in found["entities"]}
+    per_class = {
+        name: {
+            "precision": float(strict[name].precision),
+            "recall": float(strict[name].recall),
+            "f1": float(strict[name].f1),
+            "support": int(strict[name].possible),
+        }
+        if name in strict
+        else {"precision": 0.0, "recall": 0.0, "f1": 0.0, "support": 0}
+        for name in types
+    }
+    overall = found["overall"]
+    how = {"micro": "strict", "exact": "exact", "partial": "partial", "type": "ent_type"}
+    return {
+        **{f"{name}_f1": float(overall[kind].f1) if overall else 0.0 for name, kind in how.items()},
+        "macro_f1": mean(each["f1"] for each in per_class.values() if each["support"]),
+        "weighted_f1": _weighted_f1(per_class),
+        "per_class": per_class,
+    }
+
+
+def frames(
+    gold: Sequence[Sequence[Frame]], predicted: Sequence[Sequence[Frame]],
+    types: Sequence[str], roles: Sequence[str],
+) -> dict[str, Any]:  # fmt: skip
+    """Return F1 of triggers by type and of arguments by role, weighted by how often each occurs.
+
+    A trigger is its bounds and type; an argument the trigger, its own bounds and its role. Beside
+    exact tuples those count that overlap, each once and with the same types and roles (Matta et
+    al., 2024, arXiv 2410.06550).
+    """
+    sides = (gold, predicted)
+    triggers = [
+        [[_Part(one.type, ((one.start, one.end),)) for one in text] for text in side]
+        for side in sides
+    ]
+    arguments = [
+        [
+            [_Part(part.role, ((one.start, one.end), (part.start, part.end)), one.type)
+             for one in text for part in one.arguments]
+            for text in side
+        ]
+        for side in sides
+    ]  # fmt: skip
+    made: dict[str, Any] = {}
+    for what, found, names in (("trigger", triggers, types), ("argument", arguments, roles)):
+        exact = _by_name(found[0], found[1], names, _Part.__eq__)
+        loose = _by_name(found[0], found[1], names, _Part.overlaps)
+        made[f"{what}_f1"] = _weighted_f1(exact)
+        made[f"{what}_overlap_f1"] = _weighted_f1(loose)
+        made["per_class" if what == "trigger" else "per_role"] = exact
+    return made
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A trigger or an argument: its name, the places that it is made of, its trigger's type."""
+
+    name: str
+    places: tuple[tuple[int, int], ...]
+    of: str = ""
+
+    def overlaps(self, other: _Part) -> bool:
+        """Say whether names are equal and every place overlaps its counterpart."""
+        return (self.name, self.of) == (other.name, other.of) and all(
+            a[0] < b[1] and b[0] < a[1]
+            for a, b in zip(self.places, other.places, strict=True)
+        )  # fmt: skip
+
+
+def _by_name(
+    gold: Sequence[Sequence[_Part]], predicted: Sequence[Sequence[_Part]], names: Sequence[str],
+    matches: Callable[[_Part, _Part], bool],
+) -> dict[str, dict[str, float]]:  # fmt: skip
+    """Return precision, recall, F1 and support by name; every part is matched once at most."""
+    right, said, there = Counter[str](), Counter[str](), Counter[str]()
+    for wanted, found in zip(gold, predicted, strict=True):
+        there.update(one.name for one in wanted)
+        said.update(one.name for one in found)
+        free = list(wanted)
+        for one in found:
+            hit = next((other for other in free if matches(one, other)), None)
+            if hit is not None:
+                free.remove(hit)
+                right[one.name] += 1
+    return {
+        name: {
+            "precision": right[name] / said[name] if said[name] else 0.0,
+            "recall": right[name] / there[name] if there[name] else 0.0,
+            "f1": 2 * right[name] / (said[name] + there[name]) if right[name] else 0.0,
+            "support": there[name],
+        }
+        for name in names
+    }
+
+
+def _weighted_f1(by_name: Mapping[str, Mapping[str, float]]) -> float:
+    total = sum(each["support"] for each in by_name.values())
+    summed = sum(each["f1"] * each["support"] for each in by_name.values())
+    return float(summed / total) if total else 0.0
+
+
+def mean_scores(scores: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the mean of every figure over the scores that have it; None where none has.
+
+    >>> mean_scores([{"a": 1, "b": {"c": None}}, {"a": 2, "b": {"c": 4}}])
+    {'a': 1.5, 'b': {'c': 4.0}}
+    """
+    made: dict[str, Any] = {}
+    for name in dict.fromkeys(name for score in scores for name in score):
+        found = [score[name] for score in scores if score.get(name) is not None]
+        if found and isinstance(found[0], Mapping):
+            made[name] = mean_scores(found)
+        else:
+            made[name] = mean(found) if found else None
+    return made

@@ -11,6 +11,18 @@ Status = Literal["pending", "accepted", "rejected", "deleted"]
 Kind = Literal["label", "accept", "reject", "edit", "undo", "split", "delete"]
 
 SOURCES: tuple[Source, ...] = ("human", "synthetic", "llm-labelled")
+SOURCE_WORDS: dict[str, str] = {
+    "human": "human",
+    "synthetic": "synthetic",
+    "llm-labelled": "LLM-labelled",
+}
+"""Source -> how sentences and tables say it."""
+SOURCE_TITLES: dict[str, str] = {
+    "human": "Human",
+    "synthetic": "Synthetic",
+    "llm-labelled": "LLM-labelled",
+}
+"""Source -> how legends and titles say it."""
 SOURCE_PARTS: dict[Source, tuple[str, str]] = {
     "human": ("human", "human"),
     "synthetic": ("llm", "llm"),
@@ -42,13 +54,14 @@ class Project:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One item as it is now."""
+    """One item as it is now; `stratum` is the class that its label is counted under."""
 
     id: str
     seq: int
     text: str
     inputs: Mapping[str, Any]
     label: str | None
+    stratum: str | None
     source: Source
     split: str
     status: Status
@@ -68,6 +81,7 @@ class NewSample:
     inputs: Mapping[str, Any]
     text: str
     label: str | None
+    stratum: str | None
     source: Source
     split: str
     provenance: Mapping[str, Any] = field(default_factory=dict)
@@ -83,6 +97,7 @@ class Decision:
     kind: Kind
     annotator: str
     label: str | None = None
+    stratum: str | None = None
     text: str | None = None
     reason: str | None = None
     seconds: float | None = None
@@ -139,6 +154,7 @@ class Draft:
     inputs: Mapping[str, Any]
     text: str
     label: str
+    stratum: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +188,7 @@ class PoolRow:
     inputs: Mapping[str, Any]
     text: str
     label: str
+    stratum: str
     source: Source
     split: str
     behind: tuple[str, ...] | None = ()
@@ -179,7 +196,11 @@ class PoolRow:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One cell of a study under one seed: everything that its numbers depend on."""
+    """One cell of a study under one seed: everything that its numbers depend on.
+
+    `synthetic_share` is by count; `money_share` is what of the cost goes to rows that an LLM wrote
+    or labelled.
+    """
 
     key: str
     pool: str
@@ -192,11 +213,16 @@ class Trial:
     synthetic_share: float
     money_share: float | None
     cost_usd: float | None
+    n_llm_labelled: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a trial came to; `predicted` indexes the task's labels, one per test row of the pool."""
+    """What a trial came to: an answer per test row of the pool.
+
+    `predicted` indexes the task's labels; of a task whose labels are no classes it is empty, and
+    `answers` are the predicted labels themselves.
+    """
 
     key: str
     scores: Mapping[str, Any]
@@ -204,6 +230,7 @@ class Result:
     probabilities: Sequence[float]
     seconds: float
     device: str
+    answers: Sequence[str] = ()
     n_steps: int = 0
     status: Literal["done", "failed"] = "done"
     error: str = ""

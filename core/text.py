@@ -1,4 +1,4 @@
-"""When are two texts the same, or nearly so?"""
+"""What are the words of a text, and when are two texts the same, or nearly so?"""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from array import array
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from functools import cache
+from typing import Literal
 
 import numpy as np
 
@@ -25,6 +27,24 @@ _UNSPACED = re.compile(
     "\U00020000-\U0003ffff]+"
 )
 """Runs of scripts that put no space between words: Thai, Lao, Burmese, Khmer, kana, Han."""
+# Their rarer letters, which `words` has none of or which are made plain before it sees them: signs
+# of repetition, Bopomofo, half-width and old kana, Yi, Tai Le, New Tai Lue, Tai Tham.
+_UNSPACED_TOO = re.compile(
+    "[\u1950-\u19df\u1a20-\u1aaf\u3005-\u3007\u3100-\u312f\u31f0-\u31ff\ua000-\ua4cf"
+    "\uff66-\uff9d\U0001aff0-\U0001b16f]"
+)
+_ASCII_TOKEN = re.compile(r"\w+|[^\w\s]")
+# What follows one of these is drawn into what stands before it: the zero-width joiner of emoji, and
+# the signs that put a letter of Khmer, Burmese or Tai Tham under another.
+_JOINING = "\u200d\u17d2\u1039\u1a60"
+# What is seen only in what stands around it: the zero-width space and the marks of direction.
+_UNSEEN = re.compile("[\u061c\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
+# Parts of what stands before them that are no combining marks by their category: soft hyphen,
+# joiners, Thai and Lao AM, half-width voicing, skin tones and the letters in a flag's tag.
+_PART = re.compile(
+    "[\u00ad\u0e33\u0eb3\u200c\u200d\u2060\uff9e\uff9f\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f]"
+)
+_FLAG_LETTER = re.compile("[\U0001f1e6-\U0001f1ff]")
 
 
 def normalise(text: str) -> str:
@@ -57,6 +77,50 @@ def words(text: str) -> frozenset[str]:
         run[i : i + 2] for run in _UNSPACED.findall(spaced) for i in range(max(1, len(run) - 1))
     }
     return frozenset(pairs.union(_UNSPACED.sub(" ", spaced).split()))
+
+
+def tokens(text: str) -> list[tuple[int, int]]:
+    """Return start and end of every token of a text: words, and what is no letter one by one.
+
+    Where a script puts no space between words, each character is a token. A combining mark stays
+    with its letter and an emoji is whole. White space and marks of direction are in no token.
+
+    >>> [(start, end) for start, end in tokens("It's 東京!")]
+    [(0, 2), (2, 3), (3, 4), (5, 6), (6, 7), (7, 8)]
+    """
+    if text.isascii():
+        return [found.span() for found in _ASCII_TOKEN.finditer(text)]
+    made: list[tuple[int, int]] = []
+    start, base = 0, "gap"
+    for at, character in enumerate(text):
+        kind = _kind(character)
+        is_same = base != "gap" and (
+            kind == "part"
+            or (kind == base == "word")
+            or (kind == base and kind in ("sign", "letter") and text[at - 1] in _JOINING)
+            or (kind == base == "flag" and at == start + 1)
+        )
+        if is_same:
+            continue
+        if base != "gap":
+            made.append((start, at))
+        start, base = at, "sign" if kind == "part" else kind
+    if base != "gap":
+        made.append((start, len(text)))
+    return made
+
+
+@cache
+def _kind(character: str) -> Literal["gap", "part", "word", "letter", "sign", "flag"]:
+    """Return what a character is to tokens; a `letter` is one of a script without spaces."""
+    if character.isspace() or _UNSEEN.match(character):
+        return "gap"
+    if unicodedata.category(character)[0] == "M" or _PART.match(character):
+        return "part"
+    if character.isalnum() or character == "_":
+        is_unspaced = _UNSPACED.match(character) or _UNSPACED_TOO.match(character)
+        return "letter" if is_unspaced and not character.isdecimal() else "word"
+    return "flag" if _FLAG_LETTER.match(character) else "sign"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from core.actions import curate, data
-from core.ui import card, curation, desk, frame
+from core.actions import curate, data, review
+from core.ui import answering, card, curation, desk, frame
 
 ONE, MANY = "One by one", "Grid"
 FLAGS = {"Flagged or not": None, "Flagged only": True, "Not flagged": False}
@@ -33,12 +33,15 @@ def one_by_one(wanted: curate.Filter) -> None:
         if shown is None:
             card.nothing_left(queue, "Choose another class, or accepted or rejected in the grid.")
         else:
-            card.text(queue.card)
+            card.text(queue.card, asked, is_answered=at.correcting == shown.sample)
             card.verdicts(queue.card.verdicts, queue.card.sample.text, queue.card.sample.source)
         if shown and at.editing == shown.sample:
             curation.editor(at, shown, queue.card)
+        elif shown and at.correcting == shown.sample:
+            answering.show(at, shown, queue.card, labels, asked)
+            st.button("Cancel", key=at.key("cancel"), on_click=at.correct, args=(None,))
         else:
-            curation.commands(at, shown)
+            curation.commands(at, shown, asked)
         desk.notices(at)
         if shown:
             card.provenance(project.id, shown.sample, at.key("provenance"))
@@ -46,7 +49,7 @@ def one_by_one(wanted: curate.Filter) -> None:
         card.definitions(labels, project.guidelines)
 
 
-labels = data.labels(project.id)
+labels, asked = data.labels(project.id), review.asked(project.id)
 with st.container(horizontal=True, vertical_alignment="bottom"):
     source = st.selectbox("Source", sources, width=145, key=f"curate_source_{project.id}")
     counts = curate.counts(project.id, source)

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core.actions import data, review
-from core.ui import card, desk, frame, table
+from core.ui import answering, card, desk, frame, table
 
 ONE, MANY = "One by one", "Table"
 
@@ -12,6 +12,7 @@ frame.heard()
 card.style()
 who = frame.who()
 labels = data.labels(project.id)
+asked = review.asked(project.id) if labels else None
 splits = review.splits(project.id)
 if not labels or not splits:
     missing = "no human texts" if labels else "no labels"
@@ -34,8 +35,8 @@ def one_by_one(wanted: review.Filter) -> None:
         if shown is None:
             card.nothing_left(queue, "Choose another status or class, or look at the table.")
         else:
-            card.text(queue.card, has_buttons=True)
-            card.label_choice(at, shown, queue.card, labels)
+            card.text(queue.card, asked, is_answered=True)
+            answering.show(at, shown, queue.card, labels, asked)
         with st.container(key="admix-commands", horizontal=True, gap="small"):
             card.accept_label(at, shown, queue.card)
             desk.button(at, shown, "reject", "Leave out", review.COMMAND_KEYS["reject"],
@@ -50,7 +51,7 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
                           key="review_status", persist_state="session",
                           help="To review: nobody has decided on it. Reviewed: somebody has;"
                           " one by one shows those on which you have not.")  # fmt: skip
-    label = st.selectbox("Class", [label.name for label in labels], index=None, width=170,
+    label = st.selectbox("Class", data.strata(project.id), index=None, width=170,
                          placeholder="any", key=f"review_class_{project.id}")  # fmt: skip
     split = st.selectbox("Split", splits, index=splits.index("train") if "train" in splits else 0,
                          width=110, key=f"review_split_{project.id}")  # fmt: skip
@@ -62,6 +63,7 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
 wanted = review.wanted(status, label, annotator, split, text)
 if mode == MANY:
     with frame.problems():
-        table.show(desk.desk("review", project.id, who), wanted, [label.name for label in labels])
+        names = [label.name for label in labels] if asked.by == "choices" else []
+        table.show(desk.desk("review", project.id, who), wanted, names)
 else:
     one_by_one(wanted)

@@ -1,4 +1,4 @@
-"""Launch a sweep over shares of synthetic data, and follow it."""
+"""Launch a sweep over shares of synthetic or LLM-labelled data, and follow it."""
 
 import streamlit as st
 
@@ -6,7 +6,7 @@ from core.actions import train
 from core.ui import forms, frame, progress, study
 
 project = frame.open_page(
-    "train", "Train a small model at several shares of synthetic data, several seeds each."
+    "train", "Train a small model at several shares of LLM data, several seeds each."
 )
 frame.heard()
 at_work = train.at_work(project.id)
@@ -18,18 +18,22 @@ with frame.problems():
         student = st.selectbox("Student", list(student_titles), key="student",
                                index=list(student_titles).index("frozen"),
                                format_func=student_titles.__getitem__)  # fmt: skip
+        heads = train.heads(project.id)
+        head = heads[0] if len(heads) == 1 else st.selectbox(
+            "Learn labels as", heads, format_func=study.HEADS.__getitem__, key="head"
+        )  # fmt: skip
         with st.expander("Settings of the student", icon=":material/tune:"):
             student_settings = forms.settings("students", student, f"train_{project.id}")
     with right:
         kind = st.selectbox("Study", list(kind_titles), format_func=kind_titles.__getitem__)
         settings = forms.settings(
             "studies", kind, f"train_{project.id}",
-            defaults={"n_total": train.suggested_size(project.id)},
+            defaults=train.suggested(project.id),
         )  # fmt: skip
 
     with left:
         with st.spinner("Counting what the pool can fill"):
-            asked = train.StudyRequest(kind, settings, student, student_settings)
+            asked = train.StudyRequest(kind, settings, student, student_settings, head=head)
             found = study.outline_or_help(project.id, asked)
         if found:
             workers = st.number_input("Workers", 1, train.max_workers(), 1, width=150,
@@ -47,7 +51,7 @@ with frame.problems():
                 disabled=at_work is not None or not found.n_trials,
             )  # fmt: skip
         if launches and not train.at_work(project.id):
-            named = train.StudyRequest(kind, settings, student, student_settings, name)
+            named = train.StudyRequest(kind, settings, student, student_settings, name, head)
             made, _ = train.launch(project.id, named, int(workers))
             st.session_state["followed"] = made
             st.rerun()

@@ -3,6 +3,7 @@
 import importlib.machinery
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 
 from core import encoders
-from core.encoders import Encoder, encode, fingerprint, folder_of
+from core.encoders import Encoder, encode, encode_words, fingerprint, folder_of
 from core.errors import Problem
 
 WORDS = ["the", "a", "film", "was", "is", "and", "good", "great", "bad", "poor", "so", "very"]
@@ -113,15 +114,53 @@ def test_each_distinct_text_is_computed_once(tiny: Encoder, n_computed: list[int
     np.testing.assert_array_equal(vectors[:5], vectors[5:][::-1])
 
 
-def test_a_text_is_cut_at_max_length(tiny_folder: Path) -> None:
+def test_a_longer_text_is_read_in_windows_to_its_end(tiny_folder: Path) -> None:
     short = Encoder(str(tiny_folder), max_length=8)
-    vectors = encode(short, ["good " * 8 + "bad", "good " * 8, "good " * 7 + "bad"])
+    goods, bads = "good " * 8, "bad " * 8
+    texts = [goods + bads, bads + goods, goods, goods + "bad"]
+    vectors = encode(short, texts)
     np.testing.assert_allclose(vectors[0], vectors[1], atol=1e-6)
     assert np.abs(vectors[0] - vectors[2]).max() > 1e-3
+    assert np.abs(vectors[3] - vectors[2]).max() > 1e-3
+    assert encoders.n_over_length(short, [*texts, texts[0]]) == 3
 
 
-def test_texts_longer_than_the_model_reads_are_cut_there(tiny: Encoder) -> None:
+def test_texts_longer_than_the_model_reads_have_vectors(tiny: Encoder) -> None:
     assert np.isfinite(encode(tiny, ["good " * 200])).all()
+
+
+def places(text: str) -> list[tuple[int, int]]:
+    return [found.span() for found in re.finditer(r"\S+", text)]
+
+
+def test_words_have_vectors_wherever_they_stand(tiny_folder: Path, tmp_path: Path) -> None:
+    short = Encoder(str(tiny_folder), max_length=8)
+    texts = ["good bad", "good " * 20 + "bad", "", "\U0001f469\u200d\U0001f4bb good e\u0301 bad"]
+    words = [places(text) for text in texts]
+    vectors = encode_words(short, texts, words, tmp_path)
+    assert vectors.shape == (sum(map(len, words)), 32)
+    starts = np.cumsum([0, *map(len, words)])
+    good, bad = vectors[starts[0]], vectors[starts[1] + 20]
+    np.testing.assert_allclose(np.linalg.norm([good, bad], axis=1), 1, atol=1e-5)
+    # What stands before a word in characters that are not one code unit moves no offset.
+    last = vectors[starts[3] :]
+    assert np.abs(last[1] - last[3]).max() > 1e-3
+    assert last[1] @ good > last[3] @ good
+    np.testing.assert_array_equal(encode_words(short, texts, words, tmp_path), vectors)
+
+
+def test_a_tokenizer_that_says_no_places_is_refused(
+    tiny: Encoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = encoders._Reader._states
+
+    def blind(self, texts, overlap):
+        for text, found, states in real(self, texts, overlap):
+            yield text, [(0, 0)] * len(found), states
+
+    monkeypatch.setattr(encoders._Reader, "_states", blind)
+    with pytest.raises(Problem, match="does not say where"):
+        encode_words(tiny, ["good bad"], [[(0, 4), (5, 8)]])
 
 
 def test_odd_texts_have_vectors(tiny: Encoder) -> None:

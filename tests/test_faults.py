@@ -32,7 +32,7 @@ def test_no_acknowledged_decision_is_lost_when_the_owner_is_killed(tmp_path: Pat
     home = tmp_path / "home"
     database = open_database(home)
     project = projects.create(database, Project("", "p", {"kind": "classify", "labels": []})).id
-    rows = [NewSample({"text": f"t{i}"}, f"t{i}", "a", "human", "train") for i in range(2000)]
+    rows = [NewSample({"text": f"t{i}"}, f"t{i}", "a", "a", "human", "train") for i in range(2000)]
     with database.write() as cursor:
         samples.add(cursor, project, rows)
     database.close()

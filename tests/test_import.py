@@ -301,7 +301,11 @@ def test_the_first_train_file_gives_the_labels(session: Session) -> None:
     with pytest.raises(Problem, match="no labels yet"):
         looked_at(made, "text,label\nx,a\n", split="test")
     prepared = looked_at(made, "text,label\nx, b \ny,a\nz,\n")
-    assert prepared.new_labels == ("a", "b") and data.label_names(made) == ()
+    assert (
+        prepared.brings_labels
+        and prepared.task.label_names == ("a", "b")
+        and data.label_names(made) == ()
+    )
     imports.import_rows(made, prepared)
     assert data.label_names(made) == ("a", "b")
     assert faults(looked_at(made, "text,label\nx,c\n").faults)
@@ -452,7 +456,7 @@ def test_a_drawn_test_split_is_stratified_and_depends_on_the_seed_alone(session:
 def test_a_test_split_is_drawn_from_accepted_rows_only(empty: str, session: Session) -> None:
     rows = [{"text": f"{label} {i}", "label": label} for label in "ab" for i in range(6)]
     bring(empty, rows, "train", "human")
-    gone = [sample.id for sample in samples.page(session.database, empty, Filter(label="a"), 3)]
+    gone = [sample.id for sample in samples.page(session.database, empty, Filter(stratum="a"), 3)]
     review.reject_many(empty, "Ana", gone)
     for n in (0, -1, 9):
         with pytest.raises(Problem, match=r"at least one row|too few"):

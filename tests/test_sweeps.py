@@ -28,6 +28,7 @@ from core.store import pools, samples
 from core.store.samples import Filter
 from core.students.base import Student
 from core.studies.base import Study
+from core.tasks.base import Task
 from tests.conftest import bring, planted
 
 ROOT = Path(__file__).parents[1]
@@ -50,7 +51,7 @@ def ended(job: str) -> str:
 
 def pool_of(human: dict[str, int], synthetic: dict[str, int]) -> list[PoolRow]:
     return [
-        PoolRow(f"{source}-{label}-{i}", "v", {}, f"{label} {i}", label, source, "train",
+        PoolRow(f"{source}-{label}-{i}", "v", {}, f"{label} {i}", label, label, source, "train",
                 ("human-a-0",) if source == "synthetic" else ())
         for source, counts in (("human", human), ("synthetic", synthetic))
         for label, n in counts.items()
@@ -58,6 +59,7 @@ def pool_of(human: dict[str, int], synthetic: dict[str, int]) -> list[PoolRow]:
     ]  # fmt: skip
 
 
+AB = make(Task, "classify", {"labels": [{"name": "a"}, {"name": "b"}]})
 COUNTS = st.fixed_dictionaries({label: st.integers(1, 30) for label in "abc"})
 
 
@@ -116,7 +118,7 @@ def test_a_cell_that_the_pool_cannot_fill_is_left_out_and_said() -> None:
         draws.draw(Mixture(10, 0, "uniform"), 0)
     study = make(Study, "ratio_sweep", {"n_total": 18, "ratios": [0, 0.5, 1], "classes": "uniform"})
     student = make(Student, "tfidf", {})
-    plan = study.plan("p", pool_of({"a": 20, "b": 3}, {"a": 9, "b": 9}), "ab", student, Prices())
+    plan = study.plan("p", pool_of({"a": 20, "b": 3}, {"a": 9, "b": 9}), AB, student, Prices())
     assert [cell.asked_share for cell in plan.left_out] == [0.0, 0.5]
     assert {trial.synthetic_share for trial in plan.trials} == {1.0}
 
@@ -131,7 +133,7 @@ def test_what_is_held_decides_the_sizes() -> None:
             "ratio_sweep",
             {"n_total": 40, "ratios": [0, 0.5], "seeds": 1, "hold": hold},
         )
-        plan = study.plan("p", rows, "ab", student, prices)
+        plan = study.plan("p", rows, AB, student, prices)
         sizes[hold] = [(trial.n_human, trial.n_synthetic) for trial in plan.trials]
     assert sizes == {
         "total": [(40, 0), (20, 20)],
@@ -139,7 +141,7 @@ def test_what_is_held_decides_the_sizes() -> None:
         "money": [(40, 0), (20, 200)],
     }
     with pytest.raises(Problem, match="price"):
-        study.plan("p", rows, "ab", student, Prices())
+        study.plan("p", rows, AB, student, Prices())
 
 
 # Pools

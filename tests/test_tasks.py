@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import random
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from core.strategies.base import ExampleRow, GenerationPlan, Progress
 from core.strategies.few_shot import FewShot
 from core.students.base import Student
 from core.tasks.base import Task
+from core.text import tokens
 from tests.conftest import planted
 
 WORDS = tuple("river stone cloud amber violin ladder candle harbour meadow lantern".split())  # noqa: SIM905
@@ -36,7 +38,9 @@ class Kind:
     rows: Callable[[int, int], list[dict[str, Any]]]
     bad_label: str
     perfect: Mapping[str, float]
+    metric: str
     chance: float
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 def planted_texts(n: int, seed: int) -> list[dict[str, Any]]:
@@ -72,19 +76,81 @@ def planted_choices(n: int, seed: int) -> list[dict[str, Any]]:
     return rows
 
 
+def planted_pairs(n: int, seed: int) -> list[dict[str, Any]]:
+    """The score is how many of four words the texts share."""
+    generator = random.Random(seed)
+    rows = []
+    for number in range(n):
+        shared = generator.randrange(5)
+        drawn = generator.sample(WORDS, 8 - shared)
+        rows.append({"text_a": f"{' '.join(drawn[:4])} note {seed} {number}",
+                     "text_b": f"{' '.join(drawn[4 - shared:])} memo",
+                     "score": str(shared)})  # fmt: skip
+    return rows
+
+
+NAMES = {"person": ("Ana", "Bo", "Cem", "Dilek"), "place": ("Oslo", "Pune", "Quito", "Riga")}
+
+
+def planted_names(n: int, seed: int) -> list[dict[str, Any]]:
+    """Names of two types among other words; some texts have none."""
+    generator = random.Random(seed)
+    rows = []
+    for number in range(n):
+        pieces, marks, at = [], [], 0
+        for word in [*generator.sample(WORDS, 3), f"n{seed}x{number}", *generator.sample(WORDS, 2)]:
+            kind = generator.choice(["", "", "person", "place"])
+            if kind:
+                name = generator.choice(NAMES[kind])
+                marks.append({"start": at, "end": at + len(name), "type": kind})
+                pieces.append(name)
+                at += len(name) + 1
+            pieces.append(word)
+            at += len(word) + 1
+        rows.append({"text": " ".join(pieces), "spans": json.dumps(marks)})
+    return rows
+
+
+def planted_frames(n: int, seed: int) -> list[dict[str, Any]]:
+    """A verb names the type of its frame; what follows it is its object, then perhaps a tool."""
+    generator = random.Random(seed)
+    rows = []
+    for number in range(n):
+        verb = generator.choice(["chop", "stir", "then"])
+        first, second = generator.sample(WORDS, 2)
+        words = [first, verb, "the", second, "with",
+                 generator.choice(["knife", "spoon"]), f"n{seed}x{number}"]  # fmt: skip
+        starts = [sum(len(word) + 1 for word in words[:i]) for i in range(len(words))]
+        parts = [{"start": starts[i], "end": starts[i] + len(words[i]), "role": role}
+                 for i, role in ((3, "object"), (5, "tool"))]  # fmt: skip
+        frame = {"start": starts[1], "end": starts[1] + 4, "type": verb.upper(), "arguments": parts}
+        rows.append({"text": " ".join(words), "context": "And then?",
+                     "frames": json.dumps([] if verb == "then" else [frame])})  # fmt: skip
+    return rows
+
+
 KINDS = {
     "classify": Kind(("sea", "sky", "soil"), planted_texts, "fire",
-                     {"accuracy": 1, "macro_f1": 1, "kappa": 1}, 1 / 3),
+                     {"accuracy": 1, "macro_f1": 1, "kappa": 1}, "accuracy", 1 / 3),
     "grade": Kind(("0", "1", "2"), planted_grades, "7",
-                  {"quadratic_kappa": 1, "adjacent_accuracy": 1, "mae": 0}, 1 / 3),
-    "yes_no": Kind(("yes", "no"), planted_questions, "perhaps", {"accuracy": 1, "kappa": 1}, 1 / 2),
-    "choice": Kind(("A", "B", "C", "D"), planted_choices, "E", {"accuracy": 1}, 1 / 3),
+                  {"quadratic_kappa": 1, "adjacent_accuracy": 1, "mae": 0}, "accuracy", 1 / 3),
+    "yes_no": Kind(("yes", "no"), planted_questions, "perhaps", {"accuracy": 1, "kappa": 1},
+                   "accuracy", 1 / 2),
+    "choice": Kind(("A", "B", "C", "D"), planted_choices, "E", {"accuracy": 1}, "accuracy", 1 / 3),
+    "similarity": Kind(("0", "1", "2", "3", "4"), planted_pairs, "9",
+                       {"pearson": 1, "spearman": 1, "mse": 0}, "pearson", 0.3),
+    "spans": Kind(("person", "place"), planted_names, '[{"start":0,"end":1,"type":"thing"}]',
+                  {"micro_f1": 1, "macro_f1": 1, "exact_f1": 1, "partial_f1": 1, "type_f1": 1},
+                  "micro_f1", 0.3),
+    "frames": Kind(("CHOP", "STIR"), planted_frames, '[{"start":0,"end":1,"type":"thing"}]',
+                   {"trigger_f1": 1, "argument_f1": 1, "trigger_overlap_f1": 1}, "trigger_f1", 0.3,
+                   {"roles": [{"name": "object"}, {"name": "tool"}]}),
 }  # fmt: skip
 
 
 def task_of(kind: str) -> Task:
     labels = [{"name": name} for name in KINDS[kind].labels]
-    return make(Task, kind, {"labels": labels})
+    return make(Task, kind, {"labels": labels, **KINDS[kind].settings})
 
 
 @pytest.fixture(params=member_ids("tasks"))
@@ -123,27 +189,35 @@ def test_a_kind_says_what_it_is_and_comes_back_from_json(task: Task) -> None:
 def test_samples_go_to_a_model_and_come_back(kind: str, task: Task) -> None:
     for inputs, label in read(task, KINDS[kind].rows(12, 1)):
         shown = json.loads(json.dumps(task.item_json(inputs, label)))
-        assert set(shown) <= set(task.item_schema(label)["properties"])
-        draft = task.read_item(shown, label)
+        assert set(shown) <= set(task.item_schema(task.stratum(label))["properties"])
+        draft = task.read_item(shown, task.stratum(label))
         assert (draft.inputs, draft.text, draft.label) == (inputs, task.text_of(inputs), label)
+        assert draft.stratum == task.stratum(label)
 
 
 def test_what_is_not_as_asked_for_is_refused(kind: str, task: Task) -> None:
     inputs, label = read(task, KINDS[kind].rows(12, 1))[0]
+    asked = task.stratum(label)
     good = task.item_json(inputs, label)
-    other = next(name for name in task.label_names if name != label)
     first = task.fields[0].name
+    answer = task.answer.name
     for bad in ([], None, {**good, first: ""}, {**good, first: 3}, {**good, first: None},
-                {**good, task.answer.name: other}):  # fmt: skip
+                {**good, answer: None}, {**good, answer: [3]},
+                {**good, answer: "nonsense"}):  # fmt: skip
         with pytest.raises(Unreadable):
-            task.read_item(bad, label)
+            task.read_item(bad, asked)
+    other = next(name for name in task.strata if not task.is_of(label, name))
+    with pytest.raises(Unreadable):
+        task.read_item(good, other)
 
 
 def test_bad_labels_are_refused(kind: str, task: Task) -> None:
     inputs, label = read(task, KINDS[kind].rows(12, 1))[0]
     assert task.check(label, inputs) is None
     assert task.check(KINDS[kind].bad_label, inputs)
-    assert label in task.choices(inputs)
+    if task.asks_by == "choices":
+        assert label in task.choices(inputs)
+    assert task.in_words(label, inputs)
 
 
 def test_perfect_and_constant_answers_have_the_known_scores(kind: str, task: Task) -> None:
@@ -152,42 +226,68 @@ def test_perfect_and_constant_answers_have_the_known_scores(kind: str, task: Tas
     for name, value in KINDS[kind].perfect.items():
         assert perfect[name] == pytest.approx(value), name
     constant = task.constant_score(gold)
+    assert set(task.metrics) <= set(perfect)
+    if not task.has_classes:
+        # A constant number does not vary with anything, and no span at all is never right.
+        assert not constant[KINDS[kind].metric]
+        return
     share = max(gold.count(name) for name in set(gold)) / len(gold)
     assert constant["accuracy"] == pytest.approx(share)
     assert constant["kappa"] == pytest.approx(0)
-    assert set(task.metrics) <= set(perfect)
+
+
+def test_a_random_answer_scores_what_chance_says(kind: str, task: Task) -> None:
+    rows = read(task, KINDS[kind].rows(60, 1))
+    gold, inputs = [label for _, label in rows], [given for given, _ in rows]
+    expected = task.random_score(gold, inputs)
+    assert expected == task.random_score(gold, inputs)
+    assert set(task.metrics) <= set(expected)
+    if not task.has_classes:
+        assert abs(expected[KINDS[kind].metric]) < KINDS[kind].chance
+        return
+    if task.head == "choice":
+        right = float(np.mean([1 / len(given["options"]) for given in inputs]))
+    else:
+        right = sum((n / len(gold)) ** 2 for n in Counter(gold).values())
+        assert expected["kappa"] == pytest.approx(0, abs=0.03)
+    # Three standard errors of 100 guesses of 60 items.
+    assert expected["accuracy"] == pytest.approx(right, abs=0.02)
+    assert expected["roc_auc"] in (0.5, None)
 
 
 def test_examples_hold_the_inputs_and_never_the_label(kind: str, task: Task) -> None:
     inputs, _ = read(task, KINDS[kind].rows(12, 1))[0]
     examples = task.examples(inputs)
-    assert len(examples) == (len(inputs["options"]) if task.head == "choice" else 1)
-    assert all(task.text_of(inputs) in example.text for example in examples)
+    sizes = {"choice": len(inputs.get("options", ())), "tags": len(tokens(task.text_of(inputs)))}
+    assert len(examples) == sizes.get(task.head, 1)
+    main = inputs[task.fields[0].name]
+    assert all(main in example.text for example in examples)
 
 
 def test_a_few_shot_prompt_asks_for_items_and_reads_them(kind: str, task: Task) -> None:
     rows = read(task, KINDS[kind].rows(30, 1))
     examples = [ExampleRow(str(i), inputs, label) for i, (inputs, label) in enumerate(rows)]
-    plan = GenerationPlan(task, dict.fromkeys(task.label_names, 5), examples)
+    plan = GenerationPlan(task, dict.fromkeys(task.strata, 5), examples)
     strategy = FewShot()
     for prompt in strategy.next_round(plan, Progress()):
         asked = json.loads(prompt.user)
-        own = [inputs for inputs, label in rows if label == prompt.label]
+        own = [(inputs, label) for inputs, label in rows if task.is_of(label, prompt.label)][:5]
         if not own:  # rare letters have no row here
             continue
-        items = [task.item_json(inputs, prompt.label) for inputs in own[:5]]
+        items = [task.item_json(inputs, label) for inputs, label in own]
         assert all(set(example) >= {task.fields[0].name} for example in asked["examples"])
         reply = Completion(json.dumps({"items": items}), "stop", "m", 1, 1)
         reading = strategy.read(plan, prompt, reply)
-        assert [draft.inputs for draft in reading.drafts] == own[:5]
+        assert [(draft.inputs, draft.label) for draft in reading.drafts] == own
         assert not reading.problems
         broken = Completion(json.dumps({"items": [{}, *items[:1]]}), "stop", "m", 1, 1)
         assert len(strategy.read(plan, prompt, broken).problems) == 1
 
 
-@pytest.mark.parametrize("student", ["tfidf"])
+@pytest.mark.parametrize("student", ["tfidf", "frozen"])
 def test_a_sweep_beats_chance_on_planted_rows(session: Session, kind: str, student: str) -> None:
     project = home.create_project("planted", kind).id
+    metric = KINDS[kind].metric
     for n, seed, split, source in (
         (90, 1, "train", "human"), (60, 2, "test", "human"), (90, 3, "train", "synthetic"),
     ):  # fmt: skip
@@ -199,10 +299,12 @@ def test_a_sweep_beats_chance_on_planted_rows(session: Session, kind: str, stude
     settings = {"n_total": 40, "ratios": [0, 0.5, 1], "seeds": 2}
     study, job = train.launch(project, train.StudyRequest(settings=settings, student=student))
     assert train.wait(job).state == "done"
-    curve = results.curve(project, study, "accuracy")
+    curve = results.curve(project, study, metric)
     assert len(curve.points) == 3
     assert all(point.estimate.mean > 1.3 * KINDS[kind].chance for point in curve.points)
-    assert curve.constant is not None and curve.constant < 0.8
+    assert curve.constant is None or curve.constant < 0.8
+    assert results.summary(project, study, metric) and results.table(project, study)
+    assert curve.random is not None and curve.random < 0.6
     made = results.made_by(project, study, next(iter(curve.points[1].keys.values())))
     assert len(made.trained_on) == 40
 
@@ -363,6 +465,6 @@ def test_choosing_is_a_softmax_over_a_samples_own_options() -> None:
 def test_every_student_says_which_heads_it_has() -> None:
     for name in member_ids("students"):
         cls: type[Student] = member("students", name)  # type: ignore[assignment]
-        assert {"class", "choice"} <= set(cls.heads)
+        assert {"class", "choice", "number", "tags"} >= set(cls.heads) >= {"class"}
         with pytest.raises(Problem, match="cannot learn"):
-            cls().encode([], "tags")
+            cls().encode([], "no such head")  # type: ignore[arg-type]

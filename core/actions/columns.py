@@ -22,7 +22,7 @@ def guessed(task: Task, columns: Sequence[str]) -> dict[str, tuple[str, ...]]:
     """
     by_lower = {column.strip().lower(): column for column in columns}
     made: dict[str, tuple[str, ...]] = {}
-    for field in (*task.fields, task.answer):
+    for field in task.columns():
         taken = {column for some in made.values() for column in some}
         names = field.names
         if field.is_list:  # as the parts of a record come in: {"label": [...], "text": [...]}
@@ -42,7 +42,7 @@ def said(task: Task, text: str) -> dict[str, tuple[str, ...]]:
     Raises:
         Problem: a part that is not of this form, or a field that the task does not have.
     """
-    fields = {field.name: field for field in (*task.fields, task.answer)}
+    fields = {field.name: field for field in task.columns()}
     made: dict[str, tuple[str, ...]] = {}
     for part in text.split(","):
         name, is_there, column = part.partition("=")
@@ -70,6 +70,8 @@ def checked(task: Task, name: str, there: Sequence[str], columns: Columns) -> No
             if column in used:
                 raise BadFile(f"{column!r} cannot be both the {used[column]} and the {field}.")
             used[column] = field
+    if task.marked and columns.get(task.marked.name):
+        return
     for needed in task.fields:
         if needed.is_required and not columns.get(needed.name):
             raise BadFile(
@@ -101,5 +103,5 @@ def _numbered(columns: Sequence[str]) -> tuple[str, ...]:
 
 
 def _form(task: Task) -> str:
-    fields: Sequence[InputField] = (*task.fields, task.answer)
+    fields: Sequence[InputField] = task.columns()
     return f"Say --map {','.join(f'{field.name}=COLUMN' for field in fields)}."

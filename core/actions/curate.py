@@ -36,7 +36,7 @@ def wanted(
 ) -> Filter:  # fmt: skip
     """Return a filter over pseudo-samples."""
     return Filter(
-        source=source, split="train", status=status, label=label, flagged=flagged, text=text,
+        source=source, split="train", status=status, stratum=label, flagged=flagged, text=text,
         run=run,
     )  # fmt: skip
 
@@ -135,7 +135,7 @@ def accept_many(
     database = here().database
     pending: list[Sample] = []
     for source in sources:
-        filter_ = Filter(source=source, split="train", status="pending", label=label)
+        filter_ = Filter(source=source, split="train", status="pending", stratum=label)
         pending += samples.page(database, project, filter_, 10_000_000)
     if ids is not None:
         there = {sample.id for sample in pending}
@@ -208,10 +208,10 @@ def sources(project: str) -> list[str]:
 
 def counts(project: str, source: str = "synthetic") -> dict[str, Counter[str]]:
     """Return, per class, counts of pending, flagged, accepted and rejected pseudo-samples."""
-    made: dict[str, Counter[str]] = {label: Counter() for label in task_of(project).label_names}
+    made: dict[str, Counter[str]] = {label: Counter() for label in task_of(project).strata}
     for row in samples.counts(here().database, project):
-        if row["source"] == source and row["split"] == "train" and row["label"] in made:
-            made[row["label"]][row["status"]] += row["n"]
+        if row["source"] == source and row["split"] == "train" and row["stratum"] in made:
+            made[row["stratum"]][row["status"]] += row["n"]
             if row["is_flagged"] and row["status"] == "pending":
-                made[row["label"]]["flagged"] += row["n"]
+                made[row["stratum"]]["flagged"] += row["n"]
     return made

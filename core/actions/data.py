@@ -7,32 +7,40 @@ from collections.abc import Sequence
 from typing import Any
 
 from core.actions.session import here, project_of, task_of
-from core.errors import Problem
-from core.records import Decision
-from core.store import decisions, projects, runs, samples
+from core.errors import Missing, Problem
+from core.records import Decision, Sample
+from core.store import decisions, erasure, projects, runs, samples
+from core.store.erasure import Erased
 from core.store.samples import Filter
-from core.tasks.base import LabelSpec
+from core.tasks.base import HasRoles, LabelSpec
 
 
-def set_task(project: str, labels: Sequence[tuple[str, str]], guidelines: str) -> None:
-    """Change definitions and guidelines, and add labels.
+def set_task(
+    project: str, labels: Sequence[tuple[str, str]], guidelines: str,
+    roles: Sequence[tuple[str, str]] | None = None,
+) -> None:  # fmt: skip
+    """Change definitions and guidelines, and add labels, or roles to a kind that has them.
 
     Raises:
         Problem: a label twice, an empty one, or one taken away that samples have.
     """
     task = task_of(project)
     names = [name.strip() for name, _ in labels]
-    if not all(names) or len(set(names)) != len(names):
-        raise Problem("Every label needs a name of its own.")
+    for some in (names, [name.strip() for name, _ in roles or ()]):
+        if not all(some) or len(set(some)) != len(some):
+            raise Problem("Every label needs a name of its own.")
     if why := task.refused(names):
         raise Problem(why)
-    used = {row["label"] for row in samples.counts(here().database, project) if row["label"]}
-    if gone := sorted(used - set(names)):
+    used = {row["stratum"] for row in samples.counts(here().database, project) if row["stratum"]}
+    changes = {"labels": _specs(labels), **({} if roles is None else {"roles": _specs(roles)})}
+    kept = task.model_copy(update=changes)
+    if gone := sorted(used - set(kept.strata)):
         raise Problem(f"Samples are labelled {gone[0]!r}.", "Relabel them first.")
-    changed = type(task)(
-        labels=tuple(LabelSpec(name=name.strip(), definition=text.strip()) for name, text in labels)
-    )
-    projects.update(here().database, project, task=changed.to_json(), guidelines=guidelines)
+    projects.update(here().database, project, task=kept.to_json(), guidelines=guidelines)
+
+
+def _specs(labels: Sequence[tuple[str, str]]) -> tuple[LabelSpec, ...]:
+    return tuple(LabelSpec(name=name.strip(), definition=text.strip()) for name, text in labels)
 
 
 def draw_test(project: str, n: int, seed: int = 0, min_per_class: int = 2) -> dict[str, int]:
@@ -65,7 +73,7 @@ def draw_test(project: str, n: int, seed: int = 0, min_per_class: int = 2) -> di
     )
     by_label: dict[str, list[str]] = defaultdict(list)
     for row in rows:
-        by_label[str(row.label)].append(row.id)
+        by_label[str(row.stratum)].append(row.id)
     scarce = sorted(label for label, ids in by_label.items() if len(ids) <= min_per_class)
     if not rows or n >= len(rows) or scarce:
         why = (
@@ -92,20 +100,20 @@ def draw_test(project: str, n: int, seed: int = 0, min_per_class: int = 2) -> di
 
 
 def class_counts(project: str) -> dict[str, list[dict[str, Any]]]:
-    """Return, per split, counts by class, source and whether accepted or pending.
+    """Return, per split, counts by stratum, source and whether accepted or pending.
 
-    The classes are in the task's order; `None` stands for no label.
+    The strata are in the task's order; `None` stands for no label.
     """
-    order = {name: i for i, name in enumerate(task_of(project).label_names)}
+    order = {name: i for i, name in enumerate(task_of(project).strata)}
     found: dict[str, Counter[tuple[str | None, str, str]]] = defaultdict(Counter)
     for row in balance(project):
         if row["status"] in ("accepted", "pending"):
-            found[row["split"]][row["label"], row["source"], row["status"]] += row["n"]
+            found[row["split"]][row["stratum"], row["source"], row["status"]] += row["n"]
     first = {"train": 0, "test": 1}
     return {
         split: [
-            {"label": label, "source": source, "status": status, "n": n}
-            for (label, source, status), n in sorted(
+            {"stratum": stratum, "source": source, "status": status, "n": n}
+            for (stratum, source, status), n in sorted(
                 found[split].items(),
                 key=lambda item: (order.get(item[0][0] or "", 1_000), item[0][1:]),
             )
@@ -115,21 +123,66 @@ def class_counts(project: str) -> dict[str, list[dict[str, Any]]]:
 
 
 def balance(project: str) -> list[dict[str, Any]]:
-    """Return counts by split, source, status, label, flag and decided."""
+    """Return counts by split, source, status, stratum, flag and decided."""
     return samples.counts(here().database, project)
 
 
-def delete_samples(project: str, ids: Sequence[str], annotator: str) -> None:
-    """Delete samples: a decision that stays, and texts that do not."""
-    database = here().database
-    events = [Decision(sample=sample, kind="delete", annotator=annotator) for sample in ids]
-    decisions.decide_many(database, project, events)
-    samples.erase(database, project, ids)
+def delete_samples(project: str, ids: Sequence[str], annotator: str) -> Erased:
+    """Delete samples for good: a decision that stays, and texts that do not, wherever they are.
+
+    Beside the database these are frozen pools, job folders and kept vectors. The database's file
+    still holds freed blocks with the words until it is written anew, when Admix next ends or
+    starts. What left this home folder (backups, exports, prompts) is not reached.
+
+    Raises:
+        Problem: a job of the project is at work.
+        Missing: an id that the project does not have; nothing was deleted.
+    """
+    session = here()
+    if unknown := samples.unknown(session.database, project, ids):
+        raise Missing(f"There is no sample {unknown[0]!r}.", "Nothing was deleted.")
+    # A text that an LLM labelled is there once more, under that label.
+    gone = [*ids, *samples.labelled_from(session.database, project, ids)]
+    with session.runner.at_rest(project, set(gone)):
+        erased = erasure.erase(session.database, project, gone, annotator)
+    for vectors in (session.home / "cache").glob("*/*.safetensors"):
+        vectors.unlink(missing_ok=True)
+    return erased
+
+
+def erased_in_words(erased: Erased) -> str:
+    """Return what an erasure did, in a sentence."""
+    return (
+        f"Erased {erased.n_samples:,} samples, and their words in {erased.n_completions:,} calls,"
+        f" {erased.n_runs:,} generation plans and {erased.n_pools:,} pools."
+        " Backups, exports and what providers were sent are not reached."
+    )
+
+
+def find_samples(project: str, text: str, limit: int = 100) -> list[Sample]:
+    """Return samples of any source, split and status whose text contains some words."""
+    return samples.page(here().database, project, Filter(text=text), limit)
 
 
 def label_names(project: str) -> tuple[str, ...]:
     """Return the names of a project's labels, in the task's order."""
     return task_of(project).label_names
+
+
+def strata(project: str) -> tuple[str, ...]:
+    """Return the names by which a project's samples are counted, in the task's order."""
+    return task_of(project).strata
+
+
+def roles(project: str) -> tuple[LabelSpec, ...] | None:
+    """Return the roles of a project's task with their definitions, None where it has no roles."""
+    task = task_of(project)
+    return task.roles if isinstance(task, HasRoles) else None
+
+
+def metrics(project: str) -> dict[str, str]:
+    """Return the metrics of a project's task with their titles, the main one first."""
+    return {name: metric.title for name, metric in task_of(project).metrics.items()}
 
 
 def labels(project: str) -> tuple[LabelSpec, ...]:

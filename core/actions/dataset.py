@@ -49,8 +49,10 @@ def dataset_files(project: str) -> dict[str, bytes]:
         kind=task.title,
         head=task.head,
         columns=about,
-        labels=[(label.name, label.definition) for label in task.label_records()],
-        label_counts=Counter(row["label"] for row in rows),
+        labels=[(name, task.about_stratum(name)) for name in task.strata],
+        label_counts=Counter(
+            task.stratum(row["label"]) for row in rows if row["label"] is not None
+        ),
         parts=parts,
         made=_made(rows),
         n_behind=len({id_ for row in rows for id_ in row["provenance"].get("human_ids") or ()}),
@@ -116,7 +118,7 @@ def _columns(
         field.name: "texts" if field.is_list else "text" for field in task.fields
     }
     named = {row["label"] for row in rows} - {None} <= set(task.label_names)
-    is_class = named and bool(task.label_names)
+    is_class = task.has_classes and named and bool(task.label_names)
     about[task.answer.name] = task.answer.about
     columns[task.answer.name] = "class" if is_class else "text"
     for name, (kind, what) in _MORE.items():

@@ -85,6 +85,6 @@ def start_queued() -> None:
 
 def _accept(project: str, labels: list[str]) -> None:
     for label in labels:
-        wanted = Filter(source="synthetic", status="pending", label=label, flagged=False)
+        wanted = Filter(source="synthetic", status="pending", stratum=label, flagged=False)
         good = review.table(project, wanted)
         curate.decide_many(project, WHO, [row.id for row in good[:-LEFT_PER_CLASS]], "accept")

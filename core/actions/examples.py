@@ -47,6 +47,19 @@ def set_examples(project: str, ids: Sequence[str]) -> None:
     projects.change_settings(here().database, project, examples=list(ids))
 
 
+def refuse_gone(project: str, planned: Sequence[str]) -> None:
+    """Refuse to go on with prompts of which an example may not be shown any more.
+
+    Raises:
+        Problem: there is one.
+    """
+    if set(planned) - {sample.id for sample in example_set(project)}:
+        raise Problem(
+            "An example of this run's prompts was since left out, moved or chosen for testing.",
+            "Discard this run and start a new one; what it made is kept.",
+        )
+
+
 def redraw_examples(project: str, size: int) -> list[Sample]:
     """Draw another example set of a size."""
     set_examples(project, _draw(project, size))
@@ -59,7 +72,7 @@ def candidates(
     """Return labelled human train rows that could join the example set, the first of them."""
     chosen = {sample.id for sample in example_set(project)}
     wanted = Filter(
-        split="train", source="human", status="accepted", unlabelled=False, label=label, text=text
+        split="train", source="human", status="accepted", unlabelled=False, stratum=label, text=text
     )
     found = samples.page(here().database, project, wanted, limit + len(chosen))
     good = (row for row in found if row.id not in chosen and _may_be_shown(project, row))
@@ -83,7 +96,7 @@ def _draw(project: str, size: int) -> list[str]:
     rows = samples.page(here().database, project, wanted, 10_000_000)
     by_label: dict[str, list[Sample]] = defaultdict(list)
     for row in rows:
-        by_label[str(row.label)].append(row)
+        by_label[str(row.stratum)].append(row)
     shares = budget.spread(
         min(size, len(rows)), {label: len(found) for label, found in by_label.items()}
     )

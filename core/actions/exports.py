@@ -54,25 +54,36 @@ def field_columns(project: str) -> list[str]:
     return [name for name in task_of(project).field_names() if name not in EXPORT_COLUMNS]
 
 
+def endings(project: str) -> tuple[str, ...]:
+    """Return the endings of files that a project can be exported to."""
+    answer = task_of(project).answer.name
+    return (*formats.WRITABLE, *(e for e, held in formats.ANNOTATED.items() if answer in held))
+
+
 def export_pieces(project: str, ending: str, safe: bool = True) -> Iterator[bytes]:
     """Return the export of a project as a file of a format, in pieces.
 
     With `safe`, cells of a CSV that a spreadsheet would run are neutralised; the others are exact.
+    A format of annotated texts, which cannot tell a sample's status, gets those that are accepted
+    and labelled.
 
     Raises:
         Problem: a format that cannot be written, or samples that it cannot hold.
     """
-    return _export(export_rows(project), field_columns(project), ending, safe)
+    return _export(project, _rows_for(project, ending), ending, safe)
 
 
 def export_file(project: str, target: Path, safe: bool = True) -> int:
     """Write the export of a project to a file, whole or not at all; return how many samples.
 
+    The ending of its name says the format, as in `export_pieces`.
+
     Raises:
         Problem: a format that cannot be written or cannot hold the samples, or such a place.
     """
-    rows = export_rows(project)
-    pieces = _export(rows, field_columns(project), target.suffix.lower(), safe)
+    ending = target.suffix.lower()
+    rows = _rows_for(project, ending)
+    pieces = _export(project, rows, ending, safe)
     staging = target.with_name(f".{new_id()}.new")
     try:
         if target.is_dir():
@@ -88,12 +99,39 @@ def export_file(project: str, target: Path, safe: bool = True) -> int:
     return len(rows)
 
 
+def _rows_for(project: str, ending: str) -> list[dict[str, Any]]:
+    rows = export_rows(project)
+    if ending not in formats.ANNOTATED:
+        return rows
+    return [row for row in rows if row["status"] == "accepted" and row["label"] is not None]
+
+
 def _export(
-    rows: Sequence[Mapping[str, Any]], others: Sequence[str], ending: str, safe: bool
+    project: str, rows: Sequence[Mapping[str, Any]], ending: str, safe: bool
 ) -> Iterator[bytes]:
+    if ending in formats.ANNOTATED:
+        return _annotated(project, rows, ending)
     if ending not in formats.NESTED:
         rows = [{**row, "flags": " ".join(row["flags"])} for row in rows]
-    return formats.write_table(ending, [*EXPORT_COLUMNS, *others], rows, safe)
+    return formats.write_table(ending, [*EXPORT_COLUMNS, *field_columns(project)], rows, safe)
+
+
+def _annotated(project: str, rows: Sequence[Mapping[str, Any]], ending: str) -> Iterator[bytes]:
+    """Return accepted samples with their spans or frames, and where each belongs."""
+    answer = task_of(project).answer.name
+    if answer not in formats.ANNOTATED[ending]:
+        raise Problem(
+            f"{ending} holds texts with {' or '.join(formats.ANNOTATED[ending])}, which this"
+            " project's labels are not.",
+            f"Name the file {', '.join(endings(project))}.",
+        )
+    # brat has no place for a split or source but the folder that a document is in.
+    made = [
+        {**row, answer: row["label"], "name": f"{row['split']}/{row['source']}/{row['id']}"}
+        for row in rows
+    ]
+    told = ["name"] if ending == ".zip" else ["id", "split", "source", "annotator"]
+    return formats.write_table(ending, [*told, "text", answer], made)
 
 
 def _call(completion: Mapping[str, Any]) -> dict[str, Any]:

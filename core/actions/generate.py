@@ -9,7 +9,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from core import budget
-from core.actions.examples import example_set
+from core.actions.asking import known_price, money_of, provider_for, refuse_blind_cap
+from core.actions.examples import example_set, refuse_gone
 from core.actions.session import here, project_of, task_of
 from core.budget import Target
 from core.errors import Problem, ProviderStop
@@ -125,11 +126,11 @@ def strategies() -> dict[str, str]:
 
 def human_counts(project: str) -> dict[str, int]:
     """Return how many human train rows each class has, in the task's order."""
-    found = dict.fromkeys(task_of(project).label_names, 0)
+    found = dict.fromkeys(task_of(project).strata, 0)
     for row in samples.counts(here().database, project):
         is_human = (row["split"], row["source"], row["status"]) == ("train", "human", "accepted")
-        if is_human and row["label"] in found:
-            found[row["label"]] += row["n"]
+        if is_human and row["stratum"] in found:
+            found[row["stratum"]] += row["n"]
     return found
 
 
@@ -141,27 +142,19 @@ def targets(project: str, kind: Target, total: int | None = None) -> dict[str, i
     there = Counter(human_counts(project))
     if kind != "proportional":
         there.update(synthetic_counts(project))
-    return budget.targets(kind, there, task_of(project).label_names, total)
+    return budget.targets(kind, there, task_of(project).strata, total)
 
 
 def synthetic_counts(project: str) -> dict[str, int]:
     """Return per class the synthetic train rows that are accepted, or pending without a flag."""
-    found = dict.fromkeys(task_of(project).label_names, 0)
+    found = dict.fromkeys(task_of(project).strata, 0)
     for row in samples.counts(here().database, project):
         is_good = row["status"] == "accepted" or (
             row["status"] == "pending" and not row["is_flagged"]
         )
-        if row["source"] == "synthetic" and is_good and row["label"] in found:
-            found[row["label"]] += row["n"]
+        if row["source"] == "synthetic" and is_good and row["stratum"] in found:
+            found[row["stratum"]] += row["n"]
     return found
-
-
-def known_price(request: Request) -> Price | None:
-    """Return the price that a request is counted at: typed, recorded with a replay, or listed."""
-    if request.price is not None:
-        return request.price
-    provider = make(Provider, request.provider, request.provider_settings)
-    return provider.own_price() or budget.list_price(request.provider, provider.model_name)
 
 
 def estimate(project: str, request: Request, preview: str | None = None) -> Estimated:
@@ -200,8 +193,8 @@ def preview(project: str, request: Request, labels: Sequence[str] | None = None)
     task = task_of(project)
     strategy = make(Strategy, request.strategy, request.strategy_settings)
     n_items = getattr(strategy, "n_items", 1)
-    wanted = labels or task.label_names
-    few = {name: n_items for name in task.label_names if name in wanted}
+    wanted = labels or task.strata
+    few = {name: n_items for name in task.strata if name in wanted}
     return _submit(project, request, is_preview=True, targets=few, max_calls=1.0)
 
 
@@ -253,11 +246,7 @@ def launch(project: str, request: Request) -> str:
     """
     if min(request.targets.values(), default=0) < 0 or not sum(request.targets.values()):
         raise Problem("Nothing to generate: no target is above 0.", "Set a target per class.")
-    if request.cap_usd is not None and known_price(request) is None:
-        raise Problem(
-            "A cap needs a price, and the price of this model is not known.",
-            "Type its price per million tokens, or start without a cap.",
-        )
+    refuse_blind_cap(request)
     return _submit(project, request, is_preview=False)
 
 
@@ -356,12 +345,7 @@ def resume(job: str) -> None:
     """
     session = here()
     run = runs.get(session.database, jobs.get(session.database, job).subject)
-    planned = {example["id"] for example in run["plan"]["examples"]}
-    if planned - {sample.id for sample in example_set(run["project"])}:
-        raise Problem(
-            "An example of this run's prompts was since left out, moved or chosen for testing.",
-            "Discard this run and start a new one; what it made is kept.",
-        )
+    refuse_gone(run["project"], [example["id"] for example in run["plan"]["examples"]])
     session.runner.start(job)
 
 
@@ -382,40 +366,24 @@ def wait(run: str, told: Any = None) -> Job:
 def _plan(project: str, request: Request) -> dict[str, Any]:
     info = project_of(project)
     task = task_of(project)
-    provider = make(Provider, request.provider, request.provider_settings)
     strategy = make(Strategy, request.strategy, request.strategy_settings)
     if not task.labels:
         raise Problem("The task has no labels yet.", "Import a train file, or add labels on Data.")
-    if unknown := [name for name in request.targets if name not in task.label_names]:
+    if unknown := [name for name in request.targets if name not in task.strata]:
         raise Problem(f"{unknown[0]!r} is not one of the labels.")
-    if info.stays_here and not provider.is_local:
-        raise Problem(
-            "This project's texts stay on this machine.", "Choose a provider on this machine."
-        )
-    if provider.keys and provider.needs_key and not find_key(provider.keys):
-        raise Problem(
-            f"{provider.title} needs a key in {provider.keys[0]}.",
-            "Set it in the environment or in .streamlit/secrets.toml and start Admix again.",
-        )
-    asked = [label for label, n in request.targets.items() if n] or list(task.label_names)
+    provider = provider_for(project, request)
+    asked = [label for label, n in request.targets.items() if n] or list(task.strata)
     if len(lacking := provider.lacks(asked)) == len(asked):
         raise Problem(
             f"{provider.title} has nothing for {', '.join(map(repr, lacking[:5]))}.",
             "It replays texts written for another task: choose a provider that writes new ones.",
         )
-    price = known_price(request)
-    for amount in (
-        request.cap_usd,
-        *((price.input_per_mtok, price.output_per_mtok) if price else ()),
-    ):
-        if amount is not None and not (math.isfinite(amount) and amount >= 0):
-            raise Problem(f"{amount} is not an amount of money.", "Type dollars, not below zero.")
     return {
         "task": task.to_json(),
         "guidelines": info.guidelines,
         "provider": provider.to_json(),
         "strategy": strategy.to_json(),
-        "targets": {name: request.targets.get(name, 0) for name in task.label_names},
+        "targets": {name: request.targets.get(name, 0) for name in task.strata},
         "examples": [
             asdict(ExampleRow(sample.id, dict(sample.inputs), str(sample.label)))
             for sample in example_set(project)
@@ -423,8 +391,7 @@ def _plan(project: str, request: Request) -> dict[str, Any]:
         "seed": request.seed,
         "first_draws": _first_draws(project, provider),
         "max_calls": 3.0,
-        "cap_usd": request.cap_usd,
-        "price": asdict(price) if price else None,
+        **money_of(request),
     }
 
 

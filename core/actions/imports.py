@@ -24,7 +24,9 @@ from core.tasks.base import InputField, LabelSpec, Task
 from core.text import normalise
 
 MAX_LABEL = 200
-"""Most characters of a label, and of the name of a split."""
+"""Most characters of a label that is a class, and of the name of a split."""
+MAX_MARKS = 1_000_000
+"""Most characters of a label that is marks in a text."""
 
 MANY_LABELS = 50
 """Labels from which a column where most rows have their own is doubted."""
@@ -48,13 +50,15 @@ class Prepared:
     """A file that was looked at and is ready to be imported, or is not and says why.
 
     `faults` stop the import unless their rows are skipped; `warnings` do not. `rows` are the
-    samples that would come in, `left_out` the numbers of rows that would not.
+    samples that would come in, `left_out` the numbers of rows that would not. `task` is the
+    project's, with the labels that this file brings where `brings_labels`; rows are counted by
+    its strata.
     """
 
     table: Table
     rows: tuple[NewSample, ...]
-    labels: tuple[str, ...]
-    new_labels: tuple[str, ...]
+    task: Task
+    brings_labels: bool
     label_counts: Mapping[str, int]
     faults: tuple[RowFault, ...]
     warnings: tuple[RowFault, ...]
@@ -89,9 +93,8 @@ def read_hub(repo: str, into: str, config: str = "", revision: str = "", split: 
 
 
 def fields(project: str) -> tuple[InputField, ...]:
-    """Return what a file may hold for a project's task: the input fields, and last the label."""
-    task = task_of(project)
-    return (*task.fields, task.answer)
+    """Return what a file may hold for a project's task: the input fields, the label, and both."""
+    return task_of(project).columns()
 
 
 def columns_for(
@@ -169,20 +172,22 @@ def prepare(
     rows, warnings, leaked = _sift(project, read.good, split, source)
     if not rows and not stopping:
         stopping.append(RowFault("no rows" if not leaked else "every row is in a test split"))
-    found = [row.label for row in rows if row.label is not None]
-    inputs = [row.inputs for row in rows]
-    labels = known or _in_order(task, table, taken, rows) or task.labels_from(found, inputs)
-    counts = Counter(row.label for row in rows if row.label is not None)
-    warnings += _class_warnings(project, labels, counts, split)
+    if may_add:
+        found = [row.label for row in rows if row.label is not None]
+        task = _in_order(task, table, taken, rows) or task.with_labels_of(
+            found, [row.inputs for row in rows]
+        )
+    counts = Counter(task.stratum(row.label) for row in rows if row.label is not None)
+    warnings += _class_warnings(project, task, counts, split)
     warnings += [RowFault(note, fatal=False) for note in table.notes]
     is_skipping = skip_bad_rows and bool(rows)
     left_out = sorted({n for fault in stopping for n in fault.rows} | set(leaked))
     return Prepared(
         table=table,
-        rows=tuple(_new_sample(table, row, split, source) for row in rows),
-        labels=labels,
-        new_labels=labels if may_add else (),
-        label_counts={label: counts.get(label, 0) for label in labels},
+        rows=tuple(_new_sample(task, table, row, split, source) for row in rows),
+        task=task,
+        brings_labels=may_add,
+        label_counts={stratum: counts.get(stratum, 0) for stratum in task.strata},
         faults=() if is_skipping else tuple(stopping),
         warnings=(*warnings, *(stopping if is_skipping else ())),
         left_out=tuple(left_out),
@@ -225,10 +230,8 @@ def import_rows(project: str, prepared: Prepared, again: bool = True) -> Importe
             items = [Item(i, r.text, r.label, r.split) for i, r in zip(ids, rows, strict=True)]
             found = judge([Item(*row) for row in existing], items)
             verdicts.replace(cursor, project, found)
-        if prepared.new_labels:
-            task = task_of(project).to_json()
-            task["labels"] = [{"name": n, "definition": ""} for n in prepared.new_labels]
-            projects.update_in(cursor, project, task=task)
+        if prepared.brings_labels:
+            projects.update_in(cursor, project, task=prepared.task.to_json())
         about = {
             "name": Path(prepared.table.name).name,
             "n_rows": len(rows),
@@ -242,7 +245,7 @@ def import_rows(project: str, prepared: Prepared, again: bool = True) -> Importe
         projects.update_in(cursor, project, settings=settings)
     return Imported(
         n_rows=len(rows),
-        labels=prepared.labels,
+        labels=prepared.task.label_names,
         label_counts=prepared.label_counts,
         n_flagged=len({verdict.sample for verdict in found}),
         left_out=prepared.left_out,
@@ -284,9 +287,9 @@ def _check_unchanged(project: str, prepared: Prepared) -> None:
     """Look again, inside the transaction, at what may have changed since a file was looked at."""
     first = prepared.rows[0]
     _check_place(project, first.split, first.source)
-    known = task_of(project).label_names
+    task = task_of(project)
     used = {row.label for row in prepared.rows if row.label is not None}
-    if known if prepared.new_labels else used - set(known):
+    if task.labels if prepared.brings_labels else any(map(task.check, used)):
         raise Problem(
             "The task's labels have changed since this file was looked at.", "Look at it again."
         )
@@ -304,13 +307,11 @@ def _read_rows(task: Task, table: Table, taken: Columns, split: str, source: str
     uneven = {number for fault in table.faults for number in fault.rows}
     faults: dict[str, list[int]] = defaultdict(list)
     read: list[tuple[int, dict[str, Any], str | None]] = []
-    answer_column = next(iter(taken.get(task.answer.name, ())), None)
     for number, row in enumerate(table.rows, start=table.first_row):
         if not row or number in uneven:
             continue
-        answer = ((row.get(answer_column) if answer_column else None) or "").strip() or None
         try:
-            inputs = task.read_inputs(columns.cells(task, row, taken))
+            inputs, answer = _cells(task, row, taken)
             if fault := _fault(inputs, answer, split, source) or task.misfit(inputs):
                 raise Unreadable(fault)
         except Unreadable as error:
@@ -318,17 +319,17 @@ def _read_rows(task: Task, table: Table, taken: Columns, split: str, source: str
         else:
             read.append((number, inputs, answer))
     good, outside = [], defaultdict(list)
-    names = table.orders.get(answer_column, ()) if answer_column else ()
+    names = table.orders.get(next(iter(taken.get(task.answer.name, ())), ""), ())
     labels = _read_labels(task, [row[2] for row in read], [row[1] for row in read], names)
     for (number, inputs, _), label in zip(read, labels, strict=True):
         if isinstance(label, Unreadable):
             faults[str(label)].append(number)
-        elif label is not None and len(label) > MAX_LABEL:
-            faults[f"a label of more than {MAX_LABEL} characters"].append(number)
-        elif label is not None and task.label_names and label not in task.label_names:
+        elif label is None or (fault := _label_fault(task, label)) is None:
+            good.append(Row(number, inputs, task.text_of(inputs), label))
+        elif task.has_classes and len(label) <= MAX_LABEL:
             outside[label].append(number)
         else:
-            good.append(Row(number, inputs, task.text_of(inputs), label))
+            faults[fault].append(number)
     found = [*table.faults, *(RowFault(what, tuple(rows)) for what, rows in faults.items())]
     return _Read(good, [*found, *_outside(outside)])
 
@@ -359,18 +360,40 @@ def _with_labels(task: Task, names: Sequence[str]) -> Task:
     return task.model_copy(update={"labels": tuple(LabelSpec(name=name) for name in names)})
 
 
-def _in_order(task: Task, table: Table, taken: Columns, rows: Sequence[Row]) -> tuple[str, ...]:
-    """Return the labels in the order that the file itself gives, where they can be the task's."""
+def _in_order(task: Task, table: Table, taken: Columns, rows: Sequence[Row]) -> Task | None:
+    """Return the task with the labels that the file itself lists, where they can be its own."""
     column = next(iter(taken.get(task.answer.name, ())), "")
     names = tuple(name.strip() for name in table.orders.get(column, ()))
     is_whole = {row.label for row in rows} - {None} <= set(names) and len(set(names)) == len(names)
-    if not names or not is_whole or task.refused(names):
-        return ()
+    if not names or not is_whole or not task.has_classes or task.refused(names):
+        return None
     if any(not name or len(name) > MAX_LABEL or formats.broken(name) for name in names):
-        return ()
-    labels = task.in_order(names)
-    made = _with_labels(task, labels)
-    return () if any(made.misfit(row.inputs) for row in rows) else labels
+        return None
+    made = _with_labels(task, task.in_order(names))
+    return None if any(made.misfit(row.inputs) for row in rows) else made
+
+
+def _cells(
+    task: Task, row: Mapping[str, str | None], taken: Columns
+) -> tuple[dict[str, Any], str | None]:
+    """Return a row's inputs and its answer as it is written.
+
+    Raises:
+        Unreadable: a field is missing or wrong.
+    """
+    if task.marked and task.marked.name in taken:
+        return task.read_marked(row.get(taken[task.marked.name][0]) or "")
+    column = next(iter(taken.get(task.answer.name, ())), None)
+    answer = ((row.get(column) if column else None) or "").strip() or None
+    return task.read_inputs(columns.cells(task, row, taken)), answer
+
+
+def _label_fault(task: Task, label: str) -> str | None:
+    """Return what is wrong with a label by itself, whatever its row."""
+    most = MAX_LABEL if task.has_classes else MAX_MARKS
+    if len(label) > most:
+        return f"a label of more than {most:,} characters"
+    return task.check(label) if task.labels else None
 
 
 def _outside(labels: Mapping[str, Sequence[int]]) -> Iterator[RowFault]:
@@ -435,13 +458,13 @@ def _sift(
 
 
 def _class_warnings(
-    project: str, labels: Sequence[str], counts: Mapping[str, int], split: str
+    project: str, task: Task, counts: Mapping[str, int], split: str
 ) -> list[RowFault]:
-    if not counts:
+    if not counts or not task.has_classes:
         return []
     made = []
     there = samples.counts(here().database, project)
-    present = {row["label"] for row in there if row["split"] == split and row["label"]}
+    present = {row["stratum"] for row in there if row["split"] == split and row["stratum"]}
     if len(present | set(counts)) == 1:
         made.append(RowFault(f"only one class, {next(iter(counts))!r}", fatal=False))
     if len(counts) > MANY_LABELS and 2 * len(counts) > sum(counts.values()):
@@ -449,8 +472,8 @@ def _class_warnings(
     for name, other in (("train", "test"), ("test", "train")):
         if split != name:
             continue
-        others = {row["label"] for row in there if row["split"] == other and row["label"]}
-        absent = [c for c in labels if not counts.get(c) and c not in present]
+        others = {row["stratum"] for row in there if row["split"] == other and row["stratum"]}
+        absent = [c for c in task.label_names if not counts.get(c) and c not in present]
         if absent:
             made.append(RowFault(f"no rows of {_listed(absent)} in {name}", fatal=False))
         unseen = sorted(c for c in counts if others and c not in others)
@@ -464,11 +487,12 @@ def _listed(labels: Sequence[str]) -> str:
     return ", ".join(map(repr, labels[:N_NAMED])) + more
 
 
-def _new_sample(table: Table, row: Row, split: str, source: Source) -> NewSample:
+def _new_sample(task: Task, table: Table, row: Row, split: str, source: Source) -> NewSample:
     return NewSample(
         inputs=dict(row.inputs),
         text=row.text,
         label=row.label,
+        stratum=None if row.label is None else task.stratum(row.label),
         source=source,
         split=split,
         provenance={"file": Path(table.name).name, "row": row.number, **table.origin},

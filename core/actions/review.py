@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from core.actions.session import here, task_of
-from core.errors import Problem
+from core.errors import Problem, Unreadable
 from core.records import Decision, Sample, Verdict
 from core.store import decisions, samples, verdicts
 from core.store.decisions import Undone
 from core.store.samples import Filter as Filter  # noqa: PLC0414  the ui asks for it here
-from core.tasks.base import InputField, Task
+from core.tasks.base import Answer, HasRoles, InputField, Task
 
 PAGE = 200
 """Rows of a table, and candidates looked at for the next card."""
@@ -25,8 +25,8 @@ STATUSES = ("to review", "reviewed", "unlabelled", "all")
 class Card:
     """A sample as it is shown to one annotator, with their own last decision on it.
 
-    `parts` are its input fields with their values, the main text first, and `choices` the labels
-    that it may have with the words of their buttons.
+    `parts` are its input fields with their values, the main text first, `choices` the labels that
+    it may have with the words of their buttons, and `told` is its label in words.
     """
 
     sample: Sample
@@ -34,6 +34,21 @@ class Card:
     verdicts: tuple[Verdict, ...]
     parts: tuple[tuple[InputField, Any], ...]
     choices: Mapping[str, str]
+    told: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """How a person gives a label: by a choice, on a scale from `low` to `high`, or by marks.
+
+    `types` and `roles` are what may be marked, each with its key or None.
+    """
+
+    by: Answer
+    low: float = 0.0
+    high: float = 1.0
+    types: Mapping[str, str | None] = field(default_factory=dict)
+    roles: Mapping[str, str | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +67,7 @@ def wanted(
 ) -> Filter:  # fmt: skip
     """Return a filter over human samples; `to review` are those on which nobody decided."""
     return Filter(
-        source="human", split=split, label=label, annotator=annotator, text=text or None,
+        source="human", split=split, stratum=label, annotator=annotator, text=text or None,
         has_decisions={"to review": False, "reviewed": True}.get(status),
         unlabelled=True if status == "unlabelled" else None,
     )  # fmt: skip
@@ -100,7 +115,50 @@ def card(task: Task, sample: Sample, revision: int, found: Sequence[Verdict]) ->
     parts = tuple(
         (field, sample.inputs[field.name]) for field in task.fields if field.name in sample.inputs
     )
-    return Card(sample, revision, tuple(found), parts, task.choices(sample.inputs))
+    told = None if sample.label is None else task.in_words(sample.label, sample.inputs)
+    return Card(sample, revision, tuple(found), parts, task.choices(sample.inputs), told)
+
+
+def asked(project: str) -> Asked:
+    """Return how a person gives a label in a project."""
+    task = task_of(project)
+    names = task.label_names
+    if task.asks_by == "slider":
+        return Asked("slider", float(names[0]), float(names[-1]))
+    if task.asks_by == "choices":
+        return Asked("choices")
+    roles = [role.name for role in task.roles] if isinstance(task, HasRoles) else []
+    # Types and roles are pressed on one keyboard.
+    keys = keys_of([f"type {name}" for name in names] + [f"role {name}" for name in roles])
+    return Asked(
+        "marks",
+        types={name: keys[f"type {name}"] for name in names},
+        roles={name: keys[f"role {name}"] for name in roles},
+    )
+
+
+def answer(
+    project: str, annotator: str, sample: str, revision: int, given: str,
+    seconds: float | None = None,
+) -> int:  # fmt: skip
+    """Decide on a card by an answer as files write it: a score, or JSON of marks.
+
+    Raises:
+        Stale: the annotator had decided on this card already; nothing was written.
+        Problem: the answer cannot be read, or is no label of the task.
+    """
+    found = samples.get(here().database, project, sample)
+    try:
+        chosen = task_of(project).read_label(given, found.inputs)
+    except Unreadable as error:
+        raise Problem(str(error)) from error
+    return label(project, annotator, sample, revision, chosen, seconds)
+
+
+def labels_in_words(project: str, rows: Sequence[Sample]) -> list[str | None]:
+    """Return the labels of samples as a table shows them."""
+    task = task_of(project)
+    return [None if row.label is None else task.in_words(row.label, row.inputs) for row in rows]
 
 
 def _card(project: str, annotator: str, sample: Sample) -> Card:
@@ -126,13 +184,20 @@ def label(
         Problem: a label that the task does not have.
     """
     found = samples.get(here().database, project, sample)
-    if fault := task_of(project).check(chosen, found.inputs):
+    task = task_of(project)
+    if fault := task.check(chosen, found.inputs):
         raise Problem(fault)
     return decisions.decide(
         here().database,
         project,
         Decision(
-            sample, "label", annotator, label=chosen, seconds=seconds, shown_revision=revision
+            sample,
+            "label",
+            annotator,
+            label=chosen,
+            stratum=task.stratum(chosen),
+            seconds=seconds,
+            shown_revision=revision,
         ),
     )
 
@@ -187,8 +252,10 @@ def label_many(project: str, annotator: str, labels: dict[str, str]) -> None:
     """Label several samples as one batch, which one undo takes back."""
     if not labels:
         raise Problem("Nothing was changed.")
+    task = task_of(project)
     events = [
-        Decision(sample, "label", annotator, label=chosen) for sample, chosen in labels.items()
+        Decision(sample, "label", annotator, label=chosen, stratum=task.stratum(chosen))
+        for sample, chosen in labels.items()
     ]
     decisions.decide_many(here().database, project, events)
 
@@ -204,17 +271,20 @@ def apply_many(
     Raises:
         Problem: nothing was changed.
     """
+    task = task_of(project)
     events = []
     for sample in {**labels, **left_out}:
         if left_out.get(sample):
             events.append(Decision(sample, "reject", annotator))
         elif sample in labels:
-            events.append(Decision(sample, "label", annotator, label=labels[sample]))
+            chosen = labels[sample]
+            events.append(
+                Decision(sample, "label", annotator, label=chosen, stratum=task.stratum(chosen))
+            )
         else:
             events.append(Decision(sample, "accept", annotator))
     if not events:
         raise Problem("Nothing was changed.")
-    task = task_of(project)
     for found in samples.by_ids(here().database, project, list(labels)):
         if fault := task.check(labels[found.id], found.inputs):
             raise Problem(f"{fault}: {found.text[:80]}", "Nothing was changed.")

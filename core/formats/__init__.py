@@ -1,7 +1,8 @@
 """Files to rows and back, one module per format, with faults named by row number.
 
 Rows are numbered as a person sees them, blank ones too: in CSV, TSV and XLSX the header is row 1;
-in JSONL a row is a line; in JSON and Parquet a row is an item, counted from 1.
+in JSONL a row is a line; in JSON and Parquet a row is an item, counted from 1; in CoNLL a row is
+the line that a sentence begins in; in brat a row is a document, counted from 1 by name.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from dataclasses import replace
 from typing import Any
 
 from core.errors import BadFile, Problem
+from core.formats.brat import read_brat, read_brat_folder, write_brat
+from core.formats.conll import read_conll, write_conll
 from core.formats.decoding import decode, decode_or_guess
 from core.formats.delimited import csv_records, read_csv, read_tsv, write_csv
 from core.formats.json_lines import read_jsonl, write_jsonl
@@ -27,19 +30,25 @@ from core.formats.table import (
 from core.formats.xlsx import read_xlsx, write_xlsx
 
 __all__ = [
-    "EXTENSIONS", "MAX_BYTES", "MAX_CELL", "MAX_COLUMNS", "NESTED",
+    "ANNOTATED", "EXTENSIONS", "MAX_BYTES", "MAX_CELL", "MAX_COLUMNS", "NESTED",
     "WRITABLE", "Table", "broken", "check_size", "decode", "ending_of",
-    "read_table", "text_fault", "write_csv", "write_jsonl", "write_table",
+    "read_brat_folder", "read_table", "text_fault", "write_csv", "write_jsonl", "write_table",
 ]  # fmt: skip
 
-_OF_TEXT = {".csv": read_csv, ".tsv": read_tsv, ".json": read_json, ".jsonl": read_jsonl}
-_OF_BYTES = {".parquet": read_parquet, ".xlsx": read_xlsx}
+_OF_TEXT = {
+    ".csv": read_csv, ".tsv": read_tsv, ".json": read_json, ".jsonl": read_jsonl,
+    ".conll": read_conll, ".bio": read_conll, ".iob2": read_conll,
+}  # fmt: skip
+_OF_BYTES = {".parquet": read_parquet, ".xlsx": read_xlsx, ".zip": read_brat}
 EXTENSIONS = (*_OF_TEXT, *_OF_BYTES)
 """Endings of files that can be read."""
 WRITABLE = (".csv", ".json", ".jsonl", ".parquet", ".xlsx")
-"""Endings of files that can be written."""
+"""Endings of files that can be written, whatever the table."""
+ANNOTATED = {".conll": ("spans",), ".zip": ("spans", "frames")}
+"""Endings of files that hold texts with annotations and no other table, and with which."""
 NESTED = (".json", ".jsonl")
 """Endings of those whose cells may be lists."""
+_LISTED = f"{', '.join(WRITABLE[:-1])} or {WRITABLE[-1]}"
 
 
 def ending_of(name: str) -> str:
@@ -82,7 +91,7 @@ def read_table(name: str, data: bytes) -> Table:
         return _OF_BYTES[ending](name, data)
     text, notes = decode_or_guess(name, data)
     table = _OF_TEXT[ending](name, text)
-    return replace(table, notes=notes)
+    return replace(table, notes=(*notes, *table.notes))
 
 
 def write_table(
@@ -97,11 +106,19 @@ def write_table(
         return write_xlsx(columns, rows)
     if ending == ".parquet":
         return write_parquet(columns, rows)
+    if ending in ANNOTATED:
+        if not {"text"} < set(columns) & {"text", *ANNOTATED[ending]}:
+            raise Problem(
+                f"Only texts with {' or '.join(ANNOTATED[ending])} can be exported to {ending}.",
+                f"Name the file {_LISTED}.",
+            )
+        if ending == ".zip":
+            return write_brat(columns, rows)
+        return (piece.encode() for piece in write_conll(columns, rows))
     if ending == ".csv":
         return (record.encode() for record in csv_records(columns, rows, safe))
     write = {".json": write_json, ".jsonl": write_jsonl}.get(ending)
     if write is None:
-        listed = f"{', '.join(WRITABLE[:-1])} or {WRITABLE[-1]}"
-        raise Problem(f"Cannot export to {ending or 'that'}.", f"Name the file {listed}.")
+        raise Problem(f"Cannot export to {ending or 'that'}.", f"Name the file {_LISTED}.")
     kept = ({column: row.get(column) for column in columns} for row in rows)
     return (piece.encode() for piece in write(kept))

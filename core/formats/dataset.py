@@ -57,6 +57,12 @@ class Part:
         return f"data/{self.split}-{self.source}.parquet"
 
 
+def is_dataset(folder: Path) -> bool:
+    """Say whether a folder looks as if `datasets` could read it, and not like any other."""
+    about = ("dataset_dict.json", "state.json", "README.md")
+    return any((folder / name).is_file() for name in about) or any(folder.rglob("*.parquet"))
+
+
 def read_folder(folder: Path, into: str, config: str = "", split: str = "") -> Table:
     """Return the rows of a folder that `datasets` saved, or that holds data files and their card.
 

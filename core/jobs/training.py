@@ -9,15 +9,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from core.errors import Problem
 from core.jobs.outbox import Outbox
+from core.learning import Answers, Course, Learned, Lesson
 from core.mixture import Draws, Mixture
 from core.records import PoolRow, Result, Trial
 from core.registry import from_json
 from core.store import pools, studies
 from core.store.db import Cursor, Database
-from core.students.base import FitRequest, Fitted, Student
+from core.students.base import Student
 from core.tasks.base import Task
 
 
@@ -25,7 +25,16 @@ def prepare(
     database: Database, folder: Path, study: Mapping[str, Any], task: Task, trials: Sequence[Trial],
     n_workers: int,
 ) -> list[Path]:  # fmt: skip
-    """Write one plan per worker, trials dealt out in turn, and return the parts' folders."""
+    """Write one plan per worker, trials dealt out in turn, and return the parts' folders.
+
+    Raises:
+        Problem: rows of the pool were erased, so that its trials cannot be run any more.
+    """
+    if pools.about(database, study["project"], study["pool"])["report"].get("n_erased"):
+        raise Problem(
+            "Texts of this study's pool were erased, so its other trials cannot be run.",
+            "Launch a new study; what this one came to stays.",
+        )
     parts = []
     n_parts = max(1, min(n_workers, len(trials)))
     for number in range(n_parts):
@@ -56,7 +65,7 @@ def work(folder: Path, plan: Mapping[str, Any], outbox: Outbox, paused: threadin
     del folder
     task = from_json(Task, plan["task"])
     rows = pools.read(Path(plan["pool"]))
-    draws = Draws(rows, task.label_names)
+    draws = Draws(rows, task.strata)
     test = _Tests(task, rows)
     by_student: dict[str, list[Mapping[str, Any]]] = {}
     for trial in plan["trials"]:
@@ -64,13 +73,22 @@ def work(folder: Path, plan: Mapping[str, Any], outbox: Outbox, paused: threadin
     for settings, trials in by_student.items():
         student = from_json(Student, json.loads(settings))
         outbox.put("progress", {"doing": f"encoding {len(rows):,} texts"})
-        runs = [task.examples(row.inputs) for row in rows]
-        features = student.encode(runs, task.head, Path(plan["cache"]))
+        course = Course(
+            task, student, [row.inputs for row in rows], [row.label for row in rows],
+            [row.split == "train" for row in rows], Path(plan["cache"]),
+        )  # fmt: skip
+        for remark in course.remarks():
+            outbox.put("note", {"message": remark})
         outbox.put("progress", {"doing": "training"})
-        requests = [_request(task, rows, draws, trial) for trial in trials]
+        lessons = [
+            Lesson(
+                trial["key"], draws.draw(Mixture(**trial["mixture"]), trial["seed"]), trial["seed"]
+            )
+            for trial in trials
+        ]
         started = time.perf_counter()
-        for fitted in student.fit(features, requests):
-            result = test.result(student, fitted, features, time.perf_counter() - started)
+        for learned in course.fit(lessons):
+            result = test.result(course, learned, time.perf_counter() - started)
             outbox.put("result", result, sync=True)
             if paused.is_set():
                 return
@@ -90,6 +108,7 @@ def keep(cursor: Cursor, project: str, line: Mapping[str, Any]) -> None:
             seconds=line["seconds"],
             device=line["device"],
             n_steps=line["n_steps"],
+            answers=line["answers"],
         ),
     )
 
@@ -99,51 +118,40 @@ class _Tests:
 
     def __init__(self, task: Task, rows: Sequence[PoolRow]) -> None:
         self._task = task
-        self._splits: dict[str, np.ndarray] = {
-            split: np.array([i for i, row in enumerate(rows) if row.split == split])
+        self._splits: dict[str, list[int]] = {
+            split: [i for i, row in enumerate(rows) if row.split == split]
             for split in dict.fromkeys(row.split for row in rows)
             if split != "train"
         }
         self._rows = rows
 
-    def result(
-        self, student: Student, fitted: Fitted, features: Any, seconds: float
-    ) -> dict[str, Any]:
+    def result(self, course: Course, learned: Learned, seconds: float) -> dict[str, Any]:
         scores: dict[str, Any] = {}
-        predicted = chances = np.zeros(0)
+        answers = Answers([], [], None)
         for split, numbers in self._splits.items():
-            probabilities = student.predict(fitted, features, numbers)
-            best = probabilities.argmax(axis=1)
-            names = [self._task.label_names[i] for i in best]
-            found = self._task.score([self._rows[i].label for i in numbers], names, probabilities)
+            said = course.answers(learned, numbers)
+            gold = [self._rows[i].label for i in numbers]
+            found = self._task.score(gold, said.labels, said.chances)
             if split == "test":
-                scores |= found | {"n_answers": len(np.unique(best))}
-                predicted, chances = best, probabilities.max(axis=1)
+                found |= self._task.intervals(gold, said.labels)
+                scores |= found | {"n_answers": len(set(said.labels))}
+                answers = said
             else:
                 scores[split] = found
+        number = {label: i for i, label in enumerate(self._task.label_names)}
+        has_classes = self._task.has_classes
         return {
-            "key": fitted.key,
+            "key": learned.key,
             "scores": scores,
-            "predicted": [int(i) for i in predicted],
-            "probabilities": [round(float(p), 4) for p in chances],
+            "predicted": [number[label] for label in answers.labels] if has_classes else [],
+            "answers": [] if has_classes else answers.labels,
+            "probabilities": [
+                None if chance is None else round(chance, 4) for chance in answers.probabilities
+            ],
             "seconds": round(seconds, 4),
             "device": "cpu",
-            "n_steps": fitted.n_steps,
+            "n_steps": learned.n_steps,
         }
-
-
-def _request(
-    task: Task, rows: Sequence[PoolRow], draws: Draws, trial: Mapping[str, Any]
-) -> FitRequest:
-    drawn = draws.draw(Mixture(**trial["mixture"]), trial["seed"])
-    number = {label: i for i, label in enumerate(task.label_names)}
-    return FitRequest(
-        key=trial["key"],
-        rows=np.array(drawn),
-        targets=np.array([number[rows[i].label] for i in drawn]),
-        n_classes=len(number),
-        seed=trial["seed"],
-    )
 
 
 def _write_json(path: Path, data: Any) -> None:

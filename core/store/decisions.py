@@ -27,11 +27,12 @@ live AS (
       AND seq NOT IN (SELECT undoes FROM event WHERE project = $project AND kind = 'undo')
 ),
 last_labels AS (
-    SELECT sample, annotator, arg_max_null(label, seq) AS label, max(seq) AS seq
+    SELECT sample, annotator, arg_max_null(label, seq) AS label,
+        arg_max_null(stratum, seq) AS stratum, max(seq) AS seq
     FROM live WHERE kind = 'label' GROUP BY ALL
 ),
 votes AS (
-    SELECT sample, label, row_number() OVER (
+    SELECT sample, label, any_value(stratum) AS stratum, row_number() OVER (
         PARTITION BY sample ORDER BY count(*) DESC, max(seq) DESC
     ) AS place
     FROM last_labels GROUP BY sample, label
@@ -57,6 +58,7 @@ SELECT s.project, s.id, s.seq,
     coalesce(told.inputs, s.inputs) AS inputs,
     coalesce(told.text, s.text) AS text,
     CASE WHEN votes.sample IS NOT NULL THEN votes.label ELSE s.label END AS label,
+    CASE WHEN votes.sample IS NOT NULL THEN votes.stratum ELSE s.stratum END AS stratum,
     s.source,
     coalesce(told.split, s.split) AS split,
     CASE
@@ -80,9 +82,9 @@ LEFT JOIN flagged ON flagged.sample = s.id
 
 _EVENTS = schema_of(
     seq=pa.int64(), project=pa.string(), sample=pa.string(), kind=pa.string(), label=pa.string(),
-    inputs=pa.string(), text=pa.string(), split=pa.string(), reason=pa.string(),
-    annotator=pa.string(), seconds=pa.float64(), shown_revision=pa.int64(), undoes=pa.int64(),
-    batch=pa.string(), happened_at=pa.timestamp("us"),
+    stratum=pa.string(), inputs=pa.string(), text=pa.string(), split=pa.string(),
+    reason=pa.string(), annotator=pa.string(), seconds=pa.float64(), shown_revision=pa.int64(),
+    undoes=pa.int64(), batch=pa.string(), happened_at=pa.timestamp("us"),
 )  # fmt: skip
 
 
@@ -111,10 +113,15 @@ def refresh(cursor: Cursor, project: str, samples: Sequence[str]) -> None:
 def rebuild(database: Database, project: str) -> None:
     """Make the state of a whole project anew from its events."""
     with database.write() as cursor:
-        cursor.execute("DELETE FROM sample_now WHERE project = ?", [project])
-        cursor.execute(
-            "INSERT INTO sample_now BY NAME " + STATE.format(where="true"), {"project": project}
-        )
+        rebuild_in(cursor, project)
+
+
+def rebuild_in(cursor: Cursor, project: str) -> None:
+    """Make the state of a whole project anew inside a transaction."""
+    cursor.execute("DELETE FROM sample_now WHERE project = ?", [project])
+    cursor.execute(
+        "INSERT INTO sample_now BY NAME " + STATE.format(where="true"), {"project": project}
+    )
 
 
 def decide(
@@ -157,21 +164,32 @@ def decide_many(
     are those that anybody decided on since.
     """
     with database.write() as cursor:
-        cursor.execute(
-            "SELECT id, revision FROM sample_now WHERE project = ? AND status <> 'deleted'"
-            " AND id IN (SELECT unnest(?))",
-            [project, [decision.sample for decision in decisions]],
-        )
-        current = dict(cursor.fetchall())
-        good = [
-            decision
-            for decision in decisions
-            if decision.sample in current
-            and (shown is None or shown[decision.sample] == current[decision.sample])
-        ]
-        if good:
-            _append(cursor, project, good, new_id(), None, split)
-            refresh(cursor, project, [decision.sample for decision in good])
+        return decide_many_in(cursor, project, decisions, split, shown)
+
+
+def decide_many_in(
+    cursor: Cursor,
+    project: str,
+    decisions: Sequence[Decision],
+    split: str | None = None,
+    shown: Mapping[str, int] | None = None,
+) -> int:
+    """Append many decisions inside a transaction, as `decide_many` does."""
+    cursor.execute(
+        "SELECT id, revision FROM sample_now WHERE project = ? AND status <> 'deleted'"
+        " AND id IN (SELECT unnest(?))",
+        [project, [decision.sample for decision in decisions]],
+    )
+    current = dict(cursor.fetchall())
+    good = [
+        decision
+        for decision in decisions
+        if decision.sample in current
+        and (shown is None or shown[decision.sample] == current[decision.sample])
+    ]
+    if good:
+        _append(cursor, project, good, new_id(), None, split)
+        refresh(cursor, project, [decision.sample for decision in good])
     return len(good)
 
 
@@ -301,6 +319,7 @@ def _append(
         "sample": [decision.sample for decision in decisions],
         "kind": [decision.kind for decision in decisions],
         "label": [decision.label for decision in decisions],
+        "stratum": [decision.stratum for decision in decisions],
         "inputs": [json.dumps(inputs, ensure_ascii=False) if inputs else None] * n,
         "text": [decision.text for decision in decisions],
         "split": [split] * n,

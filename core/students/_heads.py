@@ -1,4 +1,4 @@
-"""What stands on features and learns: logistic regression, and a choice among options.
+"""What stands on features and learns: logistic regression, a choice among options, a number.
 
 Both are told the samples' features and targets of one request and know nothing of where they come
 from, so that every student has every head it declares.
@@ -7,7 +7,7 @@ from, so that every student has every head it declares.
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from core.tasks.base import Head
 
 def fit_head(
     head: Head, values: Any, sizes: np.ndarray, request: FitRequest, c: float, max_iter: int
-) -> LogisticHead | ChoiceHead:
+) -> LogisticHead | ChoiceHead | NumberHead:
     """Fit a head on the examples of a request's samples, `values` of shape (examples, d).
 
     `sizes` are the samples' numbers of examples; `c` is the inverse of the L2 penalty's strength.
@@ -31,11 +31,18 @@ def fit_head(
         raise Problem(f"Trial {request.key} has no rows to learn from.")
     if head == "choice":
         return ChoiceHead.fit(values, sizes, request, c, max_iter)
+    if head == "number":
+        return NumberHead.fit(values, request, c)
+    if head == "tags" and request.weights is not None:
+        request = replace(request, weights=np.repeat(request.weights, sizes))
     return LogisticHead.fit(values, request, c, max_iter)
 
 
 def head_probabilities(
-    fitted: LogisticHead | ChoiceHead, values: Any, features: Features, rows: np.ndarray
+    fitted: LogisticHead | ChoiceHead | NumberHead,
+    values: Any,
+    features: Features,
+    rows: np.ndarray,
 ) -> np.ndarray:
     """Return a head's probabilities for samples whose examples have these values."""
     if isinstance(fitted, ChoiceHead):
@@ -148,6 +155,39 @@ class ChoiceHead:
             samples = np.repeat(np.arange(len(sizes)), sizes)
             chances[samples, places] = np.exp(_log_softmax(scores, starts, sizes))
         return chances
+
+
+@dataclass(frozen=True, slots=True)
+class NumberHead:
+    """Ridge regression: a number as a weighted sum of features.
+
+    Where no feature is left to learn from, the model is None and the answer always `mean`.
+    """
+
+    model: Any | None
+    mean: float
+    n_steps: int
+
+    @classmethod
+    def fit(cls, values: Any, request: FitRequest, c: float) -> NumberHead:
+        """Fit on the features of a request's samples, dense or sparse; 1 / `c` is the penalty."""
+        from sklearn.linear_model import Ridge
+
+        mean = float(np.average(request.targets, weights=request.weights))
+        if not values.shape[1]:
+            return cls(None, mean, 0)
+        solver = "cholesky" if isinstance(values, np.ndarray) else "sparse_cg"
+        model = Ridge(alpha=1 / c, solver=solver)
+        with one_thread():
+            model.fit(values, request.targets, sample_weight=request.weights)
+        return cls(model, mean, int(np.max(model.n_iter_)) if model.n_iter_ is not None else 1)
+
+    def predict(self, values: Any) -> np.ndarray:
+        """Return numbers of shape (samples, 1), float32."""
+        if self.model is None or not values.shape[0]:
+            return np.full((values.shape[0], 1), self.mean, dtype=np.float32)
+        with one_thread():
+            return np.asarray(self.model.predict(values), dtype=np.float32).reshape(-1, 1)
 
 
 def _log_softmax(scores: np.ndarray, starts: np.ndarray, sizes: np.ndarray) -> np.ndarray:

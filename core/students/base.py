@@ -19,7 +19,8 @@ from core.tasks.base import Example, Head
 class Features:
     """What a student knows of samples: `values` has one row per example, whatever its label.
 
-    Sample i owns the examples `offsets[i]` to `offsets[i + 1]`: one, or one per option.
+    Sample i owns the examples `offsets[i]` to `offsets[i + 1]`: one, one per option, or one per
+    word.
     """
 
     values: Any
@@ -39,10 +40,11 @@ class Features:
 
 @dataclass(frozen=True, slots=True)
 class FitRequest:
-    """One training: samples of the features, a target index per sample, weights, and a seed.
+    """One training: samples of the features, a target per sample, weights, and a seed.
 
-    `n_classes` is the number of the task's labels; a class without rows is never predicted. With
-    the head `choice` a target is the place of the right option.
+    `n_classes` is the number of classes or tags; one without rows is never predicted. With the
+    head `choice` a target is the place of the right option, with `number` a value; with `tags`
+    there is a target per example, sample by sample.
     """
 
     key: str
@@ -104,6 +106,11 @@ class Student(Member):
     ) -> Any:
         """Return one row of features per example, in order."""
 
+    def remarks(self, examples: Sequence[Example]) -> list[str]:
+        """Return what a person should know of how these examples are read, in sentences."""
+        del examples
+        return []
+
     @abstractmethod
     def fit(self, features: Features, requests: Sequence[FitRequest]) -> Iterator[Fitted]:
         """Train one model per request and yield each as it is done.
@@ -114,4 +121,7 @@ class Student(Member):
 
     @abstractmethod
     def predict(self, fitted: Fitted, features: Features, rows: np.ndarray) -> np.ndarray:
-        """Return probabilities of shape (rows, n_classes), float32, rows summing to 1."""
+        """Return probabilities of shape (rows, n_classes), float32, rows summing to 1.
+
+        With the head `tags` there is one row per example, with `number` a value of shape (rows, 1).
+        """

@@ -12,6 +12,7 @@ from core.mixture import Draws, Mixture
 from core.records import PoolRow, Trial
 from core.registry import Member, content_hash
 from core.students.base import Student
+from core.tasks.base import Task
 
 TRAINING_CODE = 1
 """Raised whenever a change makes the same trial come to other numbers."""
@@ -33,6 +34,7 @@ class LeftOut:
     n_human: int
     n_synthetic: int
     reason: str
+    n_llm_labelled: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,7 @@ class Study(Member):
         self,
         pool: str,
         rows: Sequence[PoolRow],
-        labels: Sequence[str],
+        task: Task,
         student: Student,
         prices: Prices,
     ) -> StudyPlan:
@@ -78,7 +80,7 @@ def make_trial(
     fingerprint: str,
     seed: int,
     prices: Prices,
-    labels: Sequence[str],
+    task: Task,
 ) -> Trial:
     """Return the trial of one cell under one seed, priced with the human rows behind it.
 
@@ -87,12 +89,21 @@ def make_trial(
     """
     drawn = draws.draw(cell.mixture, seed)
     mixture, settings = cell.mixture.to_json(), student.to_json()
-    n = len(drawn)
-    synthetic_usd = prices.cost(0, cell.mixture.n_synthetic)
-    cost_usd = prices.cost(draws.n_human_paid(drawn), cell.mixture.n_synthetic)
+    n, from_llm = len(drawn), (cell.mixture.n_synthetic, cell.mixture.n_llm_labelled)
+    llm_usd = prices.cost(0, *from_llm)
+    cost_usd = prices.cost(draws.n_human_paid(drawn), *from_llm)
     return Trial(
         # Label order breaks ties in draws and numbers the predictions, so it is part of the key.
-        key=content_hash(pool, list(labels), mixture, settings, fingerprint, seed, TRAINING_CODE),
+        key=content_hash(
+            pool,
+            list(task.strata),
+            mixture,
+            settings,
+            fingerprint,
+            seed,
+            TRAINING_CODE,
+            *([] if task.head == task.heads[0] else [task.head]),
+        ),
         pool=pool,
         student=settings,
         mixture=mixture,
@@ -101,6 +112,7 @@ def make_trial(
         n_synthetic=cell.mixture.n_synthetic,
         n_behind=draws.n_behind(drawn),
         synthetic_share=cell.mixture.n_synthetic / n if n else 0.0,
-        money_share=synthetic_usd / cost_usd if cost_usd and synthetic_usd is not None else None,
+        money_share=llm_usd / cost_usd if cost_usd and llm_usd is not None else None,
         cost_usd=cost_usd,
+        n_llm_labelled=cell.mixture.n_llm_labelled,
     )

@@ -6,17 +6,25 @@ import json
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Protocol, Self, runtime_checkable
 
 import numpy as np
 from pydantic import Field
 
 from core import metrics
-from core.errors import Unreadable
+from core.errors import Problem, Unreadable
 from core.records import Draft, Label
 from core.registry import Member
+from core.tasks._stages import ClassStage, Stage
+from core.tasks._stages import Example as Example  # noqa: PLC0414  students read them here
+from core.tasks._stages import Head as Head  # noqa: PLC0414
 
-Head = Literal["class", "number", "tags", "choice"]
+Answer = Literal["choices", "slider", "marks"]
+"""How a person gives a label: by one of some buttons, on a scale, or by marking the text."""
+FEWEST_GUESSES, MOST_GUESSES, GUESSED_ITEMS = 20, 100, 20_000
+"""Over 20,000 guessed items the standard error of an accuracy is at most 0.0036."""
+NO_ANSWER = ""
+"""Stands for an answer that could not be read; no label is empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +55,6 @@ class Metric:
     is_lower_better: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Example:
-    """What a student reads at once: a text, or a text with one of the answers to it."""
-
-    text: str
-    answer: str | None = None
-
-
 class LabelSpec(Member):
     """A label's name and what it means, as stored with the task."""
 
@@ -65,14 +65,27 @@ class LabelSpec(Member):
     definition: str = ""
 
 
+@runtime_checkable
+class HasRoles(Protocol):
+    """A kind of task whose marks have arguments, each in a role."""
+
+    roles: tuple[LabelSpec, ...]
+
+
 class Task(Member):
     """A task: inputs, labels with definitions, and how samples are written, read and scored.
 
-    A label is one text everywhere: the name of a class, a score, or the letter of an option.
+    A label is one text everywhere: the name of a class, a score, the letter of an option, or JSON
+    of marks in the text. Where labels are no classes, every label belongs to a *stratum*, by which
+    samples are counted, drawn and asked for; elsewhere a label is its own stratum.
     """
 
     family: ClassVar[str] = "tasks"
-    head: ClassVar[Head]
+    heads: ClassVar[tuple[Head, ...]]
+    """What a student must be able to learn; of several one is chosen, the first by default."""
+    has_classes: ClassVar[bool] = True
+    """Whether labels are the names of classes."""
+    asks_by: ClassVar[Answer] = "choices"
     fields: ClassVar[tuple[InputField, ...]]
     """The input fields, the first of which is the main text."""
     answer: ClassVar[InputField] = InputField(
@@ -80,6 +93,10 @@ class Task(Member):
         called=("labels", "class", "category", "target", "intent", "sentiment", "value", "y"),
     )  # fmt: skip
     """The column that the label is read from."""
+    marked: ClassVar[InputField | None] = None
+    """A column that may stand for the main text and its label at once."""
+    answer_rule: ClassVar[str] = "one of the names under `answers`, exactly as it stands there"
+    """What a language model is told about the form of its answer."""
     metrics: ClassVar[Mapping[str, Metric]] = {
         "accuracy": Metric("Accuracy"),
         "macro_f1": Metric("Macro-F1"),
@@ -90,6 +107,48 @@ class Task(Member):
     """Figures of `score` by name, the main one first."""
 
     labels: tuple[LabelSpec, ...] = Field(default=(), description="labels and their definitions")
+
+    @property
+    def head(self) -> Head:
+        """Return what a student learns first."""
+        return self.heads[0]
+
+    def learning_as(self, head: Head) -> Self:
+        """Return the task as it is when a student with this head learns it.
+
+        Raises:
+            Problem: the kind cannot be learned so.
+        """
+        if head != self.head:
+            raise Problem(f"{self.title} cannot be learned as {head}.")
+        return self
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """Return what a student learns, one after the other."""
+        return (ClassStage(self.label_names, self.examples),)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Return the names that `per_class` of a score tells apart."""
+        return self.label_names
+
+    @property
+    def strata(self) -> tuple[str, ...]:
+        """Return the names by which samples are counted, drawn and asked for, in order."""
+        return self.label_names
+
+    def stratum(self, label: str) -> str:
+        """Return the stratum that a label belongs to."""
+        return label
+
+    def about_stratum(self, stratum: str) -> str:
+        """Return what a stratum means: the definition of a label."""
+        return next((each.definition for each in self.labels if each.name == stratum), "")
+
+    def in_words(self, label: str, inputs: Mapping[str, Any]) -> str:
+        """Return a label as a table shows it."""
+        return self.choices(inputs).get(label, label)
 
     @property
     def label_names(self) -> tuple[str, ...]:
@@ -132,6 +191,19 @@ class Task(Member):
                 raise Unreadable(f"the {field.name} is not a text")
         return made
 
+    @classmethod
+    def columns(cls) -> tuple[InputField, ...]:
+        """Return what a file may hold: the input fields, the label, and both in one."""
+        return (*cls.fields, cls.answer, *([cls.marked] if cls.marked else []))
+
+    def read_marked(self, cell: str) -> tuple[dict[str, Any], str]:
+        """Return the inputs and the label of a cell of the column `marked`.
+
+        Raises:
+            Unreadable: it cannot be read.
+        """
+        raise Unreadable(f"no {self.fields[0].name}")
+
     def read_label(self, answer: str, inputs: Mapping[str, Any]) -> str:
         """Return the label that an answer stands for.
 
@@ -163,6 +235,11 @@ class Task(Member):
         """Return the labels of a task whose first file has these labels and inputs, in order."""
         del inputs
         return tuple(sorted(set(labels)))
+
+    def with_labels_of(self, labels: Iterable[str], inputs: Sequence[Mapping[str, Any]]) -> Self:
+        """Return the task with the labels that its first file has."""
+        names = self.labels_from(labels, inputs)
+        return self.model_copy(update={"labels": tuple(LabelSpec(name=name) for name in names)})
 
     def in_order(self, names: Sequence[str]) -> tuple[str, ...]:
         """Return labels that a file itself puts in an order: in that one, unless the kind has one.
@@ -201,17 +278,48 @@ class Task(Member):
         return {name: name for name in self.label_names}
 
     def about_label(self, label: str) -> str:
-        """Return what an item that is asked for with a label must be like, beyond the label."""
+        """Return what an item asked for with a stratum must be like, beyond its definition."""
         del label
         return ""
 
+    def rules(self, examples: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """Return what every example has in common and every new item must keep."""
+        del examples
+        return {}
+
+    def breaks(self, inputs: Mapping[str, Any], rules: Mapping[str, Any]) -> str | None:
+        """Return which of the rules some inputs do not keep, or None."""
+        del inputs, rules
+        return None
+
+    def wanted_schema(self, stratum: str) -> dict[str, Any]:
+        """Return the JSON schema of an item's answer, where the item was asked for a stratum."""
+        return {"type": "string", "enum": [stratum]}
+
+    def answer_json(self, label: str, inputs: Mapping[str, Any]) -> Any:
+        """Return a label as a language model is shown it and should give it."""
+        del inputs
+        return label
+
+    def read_answer_json(self, answer: Any, inputs: Mapping[str, Any]) -> str:
+        """Return the label that a language model's answer to some inputs stands for.
+
+        Raises:
+            Unreadable: it stands for none.
+        """
+        if not isinstance(answer, str):
+            raise Unreadable(f"an item's {self.answer.name} is no text")
+        if fault := self.check(answer, inputs):
+            raise Unreadable(fault)
+        return answer
+
     def item_schema(self, label: str) -> dict[str, Any]:
-        """Return the JSON schema of one item of a reply that was asked for `label`."""
+        """Return the JSON schema of one item of a reply that was asked for a stratum."""
         properties: dict[str, Any] = {}
         for field in self.fields:
             a_text = {"type": "string"}
             properties[field.name] = {"type": "array", "items": a_text} if field.is_list else a_text
-        properties[self.answer.name] = {"type": "string", "enum": [label]}
+        properties[self.answer.name] = self.wanted_schema(label)
         return {
             "type": "object",
             "properties": properties,
@@ -221,11 +329,10 @@ class Task(Member):
 
     def item_json(self, inputs: Mapping[str, Any], label: str) -> dict[str, Any]:
         """Return a sample as a language model is shown it."""
-        given = {name: inputs[name] for name in self.field_names() if name in inputs}
-        return {**given, self.answer.name: label}
+        return {**self.question_json(inputs), self.answer.name: self.answer_json(label, inputs)}
 
     def read_item(self, item: Any, label: str) -> Draft:
-        """Read one item of a reply that was asked for `label`.
+        """Read one item of a reply that was asked for a stratum, of which its label must be.
 
         Raises:
             Unreadable: it is not an object, a field is missing or wrong, or its label is another
@@ -240,12 +347,80 @@ class Task(Member):
             }
         except Unreadable as error:
             raise Unreadable(f"an item is unreadable: {error}") from None
-        found = item.get(self.answer.name)
-        if found != label:
-            raise Unreadable(f"an item is labelled {found!r}, but {label!r} was asked for")
-        if fault := self.check(label, inputs):
-            raise Unreadable(f"an item is unreadable: {fault}")
-        return Draft(inputs, self.text_of(inputs), label)
+        answer = item.get(self.answer.name)
+        if self.has_classes and answer != label:
+            raise Unreadable(f"an item is labelled {answer!r}, but {label!r} was asked for")
+        try:
+            found = self.read_answer_json(answer, inputs)
+        except Unreadable as error:
+            raise Unreadable(f"an item is unreadable: {error}") from None
+        if not self.is_of(found, label):
+            raise Unreadable(f"an item is {self.stratum(found)!r}, but {label!r} was asked for")
+        return Draft(inputs, self.text_of(inputs), found, self.stratum(found))
+
+    def is_of(self, label: str, stratum: str) -> bool:
+        """Say whether a label is what was asked for with a stratum."""
+        return self.stratum(label) == stratum
+
+    def question_json(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a sample as a language model is shown it that has to say the label."""
+        return {name: inputs[name] for name in self.field_names() if name in inputs}
+
+    def about_answers(self, inputs: Mapping[str, Any]) -> dict[str, str]:
+        """Return the answers that a question may have, each with what it means."""
+        definitions = {label.name: label.definition for label in self.labels}
+        names = self.choices(inputs) or self.label_names
+        return {name: definitions.get(name, "") for name in names}
+
+    def answer_schema(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the JSON schema of an answer to a question."""
+        value = {"type": "string", "enum": list(self.choices(inputs))}
+        return {
+            "type": "object",
+            "properties": {self.answer.name: value if self.has_classes else self.wanted_schema("")},
+            "required": [self.answer.name],
+            "additionalProperties": False,
+        }
+
+    def read_answer(self, reply: Any, inputs: Mapping[str, Any]) -> str:
+        """Return the label that a language model answered with.
+
+        Raises:
+            Unreadable: the reply is not an object, or names none of the answers.
+        """
+        if not self.has_classes:
+            return self.read_answer_json(self.given(reply), inputs)
+        found = self.answered(reply)
+        label = self.read_label(found, inputs)
+        if label not in self.choices(inputs):
+            raise Unreadable(f"an answer that is none of those asked for ({found!r})")
+        return label
+
+    def given(self, reply: Any) -> Any:
+        """Return what a reply gives for the answer, None where it gives nothing.
+
+        Raises:
+            Unreadable: the reply is not an object.
+        """
+        if not isinstance(reply, Mapping):
+            raise Unreadable("the reply is not an object that names each thing once")
+        return reply.get(self.answer.name)
+
+    def answered(self, reply: Any) -> str:
+        """Return the text that a reply gives for the answer.
+
+        Raises:
+            Unreadable: there is none.
+        """
+        found = self.given(reply)
+        if not isinstance(found, str):
+            raise Unreadable(f"the reply has no text for the {self.answer.name}")
+        return found
+
+    def wrong_answer(self, gold: str) -> str:
+        """Return what counts where no answer could be read: one that is never right."""
+        del gold
+        return NO_ANSWER
 
     @abstractmethod
     def score(
@@ -257,10 +432,38 @@ class Task(Member):
         figures that need them are None without.
         """
 
+    def intervals(self, gold: Sequence[str], predicted: Sequence[str]) -> dict[str, Any]:
+        """Return 95% intervals over test items of figures whose name they begin with, if any."""
+        del gold, predicted
+        return {}
+
     def constant_score(self, gold: Sequence[str]) -> dict[str, Any]:
         """Return the scores of answering the commonest gold label to everything."""
         commonest = max(self.label_names, key=list(gold).count)
         return self.score(gold, [commonest] * len(gold))
+
+    def guess(
+        self, gold: Sequence[str], inputs: Sequence[Mapping[str, Any]],
+        generator: np.random.Generator,
+    ) -> list[str]:  # fmt: skip
+        """Return a random label for every item, each as often as it is among the gold labels."""
+        del inputs
+        return [gold[i] for i in generator.integers(len(gold), size=len(gold))]
+
+    def random_score(
+        self, gold: Sequence[str], inputs: Sequence[Mapping[str, Any]]
+    ) -> dict[str, Any]:
+        """Return the expected scores of guessing: their means over many guesses, seed fixed."""
+        generator = np.random.default_rng(0)
+        # Equal chances for every label rank nothing, which is what a guess expects of a ranking.
+        even = np.full((len(gold), len(self.labels)), 1 / max(1, len(self.labels)))
+        n_guesses = min(MOST_GUESSES, max(FEWEST_GUESSES, GUESSED_ITEMS // len(gold)))
+        return metrics.mean_scores(
+            [
+                self.score(gold, self.guess(gold, inputs, generator), None if number else even)
+                for number in range(n_guesses)
+            ]
+        )
 
     def classification(
         self, gold: Sequence[str], predicted: Sequence[str], chances: np.ndarray | None

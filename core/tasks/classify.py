@@ -14,7 +14,7 @@ class Classify(Task):
     """One text, one of the labels."""
 
     title: ClassVar[str] = "Text classification"
-    head: ClassVar[Head] = "class"
+    heads: ClassVar[tuple[Head, ...]] = ("class",)
     fields: ClassVar[tuple[InputField, ...]] = (
         InputField(
             "text", "Text", "the text to classify",

@@ -23,7 +23,7 @@ class YesNo(Task):
     """A question or statement, perhaps with a passage; yes, no, or maybe."""
 
     title: ClassVar[str] = "Yes/no question"
-    head: ClassVar[Head] = "class"
+    heads: ClassVar[tuple[Head, ...]] = ("class",)
     fields: ClassVar[tuple[InputField, ...]] = (
         InputField(
             "question", "Question", "a question, or a statement that may be true",

@@ -8,11 +8,13 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from core.actions import curate, review
-from core.actions.review import Card, Queue
+from core.actions.review import Asked, Card, Queue
 from core.records import Label, Verdict
-from core.ui import desk, look
+from core.ui import answering, desk, look
 from core.ui.desk import Desk, Shown
 
+LONGEST_TOLD = 60
+"""Characters of a label up to which a button names it."""
 _STYLE = """
 <style>
 .st-key-admix-card .admix-text { min-height: 8.5rem; }
@@ -55,10 +57,10 @@ def halves() -> tuple[DeltaGenerator, DeltaGenerator]:
     return left, right
 
 
-def text(card: Card, *, has_buttons: bool = False) -> None:
+def text(card: Card, asked: Asked, *, is_answered: bool = False) -> None:
     """Show a card's text in the colour of its source, with what is known of it.
 
-    With `has_buttons`, its options stand on the buttons below and are not listed.
+    Where it `is_answered` below, its options stand on the buttons there, or its text to be marked.
     """
     sample = card.sample
     about = [f"split {sample.split}"] if sample.split != "train" else []
@@ -68,14 +70,19 @@ def text(card: Card, *, has_buttons: bool = False) -> None:
     if sample.status == "rejected":
         about.append("left out")
     if sample.imported_label and sample.imported_label != sample.label:
-        about.append(f"imported as {sample.imported_label}")
+        how = f" as {sample.imported_label}" if asked.by != "marks" else " otherwise"
+        about.append(f"imported{how}")
     with st.container(horizontal=True, vertical_alignment="center"):
-        if sample.source != "human":
-            label = card.choices.get(sample.label or "", sample.label or "no label")
-            st.markdown(f"#### {look.plain(label)}", width="content")
+        if sample.source != "human" and asked.by != "marks":
+            st.markdown(f"#### {look.plain(card.told or 'no label')}", width="content")
         look.source_badge(sample.source, " · ".join(about))
+    if asked.by == "marks" and is_answered:
+        return
     with st.container(key="admix-card"):
-        _parts(card, has_list=not has_buttons)
+        if asked.by == "marks":
+            answering.marked(card, asked)
+        else:
+            _parts(card, has_list=not is_answered)
 
 
 def _parts(card: Card, has_list: bool) -> None:
@@ -97,45 +104,11 @@ def _parts(card: Card, has_list: bool) -> None:
             look.literal(value, card.sample.source, small=True)
 
 
-def label_choice(at: Desk, shown: Shown, card: Card, labels: Sequence[Label]) -> None:
-    """Offer every label as a button with its key, or a box to type in where there are many."""
-    current = card.sample.label
-    about = {label.name: label.definition for label in labels}
-    keys = review.keys_of(list(card.choices))
-    if len(card.choices) > review.MOST_KEYS:
-        _label_box(at, shown, current, labels)
-        return
-    # What an option says may be long, so that each has a line.
-    shape = "admix-labels" if list(card.choices) == list(card.choices.values()) else "admix-options"
-    with st.container(key=shape, horizontal=True, gap="small"):
-        for number, (name, words) in enumerate(card.choices.items()):
-            desk.button(
-                at, shown, f"label{number}", look.plain(words), keys[name],
-                review.label, name, help=look.plain(about[name]) or None,
-                type="primary" if name == current else "secondary",
-                width="stretch", wrap=True,
-            )  # fmt: skip
-
-
-def _label_box(at: Desk, shown: Shown, current: str | None, labels: Sequence[Label]) -> None:
-    names = [label.name for label in labels]
-    box = at.key("box")
-
-    def chosen() -> None:
-        if st.session_state[box] is not None:
-            at.decide(shown, review.label, st.session_state[box])
-
-    st.selectbox(
-        "Another label: type to find it", names, index=None, key=box, on_change=chosen,
-        placeholder=f"now: {current}" if current else "not labelled yet",
-    )  # fmt: skip
-
-
 def accept_label(at: Desk, shown: Shown | None, card: Card | None) -> None:
     """Draw the button that says the label a card has is right."""
     label = card.sample.label if card else None
-    name = f"Keep {look.plain(card.choices.get(label, label))}" if card and label else (
-        "Keep the label")  # fmt: skip
+    told = card.told if card and card.told else ""
+    name = f"Keep {look.plain(told)}" if 0 < len(told) <= LONGEST_TOLD else "Keep the label"
     desk.button(at, shown if label else None, "accept", name, review.COMMAND_KEYS["accept"],
                 review.label, label, type="primary", icon=":material/check:",
                 help="The label shown is right.")  # fmt: skip
@@ -203,7 +176,7 @@ def provenance(project: str, sample: str, key: str) -> None:
 def _origin(about: dict[str, object]) -> None:
     facts = {
         "Model": about["model"],
-        "Strategy": _kind(about["strategy"]),
+        **({"Strategy": _kind(about["strategy"])} if about["strategy"] else {}),
         "Provider": _kind(about["provider"]),
         "Tokens": f"{about['input_tokens'] or 0:,} in, {about['output_tokens'] or 0:,} out",
         "Price of the call": look.usd(about["cost_usd"], 4),  # type: ignore[arg-type]

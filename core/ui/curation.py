@@ -9,7 +9,7 @@ import streamlit as st
 
 from core.actions import curate, review
 from core.actions.curate import REASONS
-from core.actions.review import Card
+from core.actions.review import Asked, Card
 from core.ui import desk, frame, look
 from core.ui.desk import Desk, Shown
 
@@ -29,7 +29,7 @@ def totals(counts: Mapping[str, Counter[str]], label: str | None) -> None:
     st.caption(f"{named}: {' · '.join([pending, *decided])}")
 
 
-def commands(at: Desk, shown: Shown | None) -> None:
+def commands(at: Desk, shown: Shown | None, asked: Asked) -> None:
     """Draw the keys that decide on a card."""
     reason = at.reason or REASONS[0]
     with st.container(key="admix-commands", horizontal=True, gap="small"):
@@ -41,6 +41,10 @@ def commands(at: Desk, shown: Shown | None) -> None:
         st.button("Edit", key=at.key("edit"), shortcut=review.COMMAND_KEYS["edit"],
                   icon=":material/edit:", disabled=shown is None, on_click=_edit,
                   args=(at, shown))  # fmt: skip
+        if asked.by != "choices":
+            st.button("Correct the label", key=at.key("correct"), disabled=shown is None,
+                      icon=":material/ink_highlighter:", on_click=at.correct,
+                      args=(shown,))  # fmt: skip
         desk.skip_and_undo(at, shown)
     st.caption("Reject in one press, because it is:")
     with st.container(key="admix-reasons", horizontal=True, gap="small"):
@@ -133,8 +137,7 @@ def grid(project: str, who: str, source: str, label: str | None, flagged: bool |
 
 
 def _tile(one: Card) -> None:
-    label = one.sample.label or ""
-    st.checkbox(look.plain(one.choices.get(label, label)), key=_tick(one))
+    st.checkbox(look.plain(one.told or "no label"), key=_tick(one))
     look.literal(one.sample.text, one.sample.source, small=True)
     for field, value in one.parts[1:]:
         st.caption(look.plain(f"{field.title}: {' · '.join(value) if field.is_list else value}"))

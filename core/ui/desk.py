@@ -52,6 +52,7 @@ class Desk:
     first: str | None = None
     shown: Shown | None = None
     editing: str | None = None
+    correcting: str | None = None
     reason: str = ""
     n_dropped: int = 0
     n_undone: int = 0
@@ -114,15 +115,19 @@ class Desk:
         self.n_undone += 1
         self.said = review.undo_message(undone)
         self.first = undone.sample if undone.n_samples == 1 else None
-        self.editing = None
+        self.editing = self.correcting = None
         self.skipped.discard(undone.sample)
 
     def undo_key(self, name: str) -> str:
         """Return the name of the next undo's button."""
         return f"{self.name}_{name}_undo{self.n_undone % RING}"
 
+    def correct(self, shown: Shown | None) -> None:
+        """Open the way to give another label to the card shown, or close it."""
+        self.correcting = shown.sample if shown else None
+
     def _leave(self, sample: str) -> None:
-        self.editing = None
+        self.editing = self.correcting = None
         if self.first == sample:
             self.first = None
 

@@ -23,7 +23,7 @@ def editor(project: str) -> None:
         st.warning("No labelled human train row yet, so prompts show no examples.")
         st.page_link("pages/data.py", label="Import human text on Data", icon=":material/database:")
         return
-    counts = Counter(sample.label for sample in chosen)
+    counts = Counter(sample.stratum for sample in chosen)
     st.caption(
         f"Prompts may show these {len(chosen):,} human rows and no other. They count as human rows"
         " behind every synthetic sample."
@@ -75,7 +75,7 @@ def _add(project: str, chosen: Sequence[Sample], labels: Sequence[str]) -> None:
 def _pick(samples: Sequence[Sample], key: str) -> list[str]:
     """Show samples as a table with ticks and return the ids of those ticked."""
     event = st.dataframe(
-        [{"class": sample.label, "text": sample.text} for sample in samples],
+        [{"class": sample.stratum, "text": sample.text} for sample in samples],
         hide_index=True, on_select="rerun", selection_mode="multi-row", key=key, height=280,
         column_config={"text": st.column_config.TextColumn(width="large")},
     )  # fmt: skip

@@ -11,7 +11,7 @@ import streamlit as st
 from core.actions import data, dataset, exports, imports
 from core.actions.imports import Imported, Prepared
 from core.errors import RowFault
-from core.formats import EXTENSIONS, Table
+from core.formats import ANNOTATED, EXTENSIONS, Table
 from core.formats.xlsx import MAX_LENGTH
 from core.records import SOURCES, Project
 from core.ui import frame, look
@@ -25,13 +25,17 @@ DOWNLOADS = {
     ".parquet": ("Parquet", "application/vnd.apache.parquet"),
     ".json": ("JSON", "application/json"),
     ".jsonl": ("JSONL", "application/jsonl"),
+    ".conll": ("CoNLL", "text/plain"),
+    ".zip": ("brat", "application/zip"),
 }
+OF_ACCEPTED = "Accepted and labelled samples only: this format cannot tell the others apart."
 
 
 def show(project: str) -> None:
     """Take a file, show what would come in and what is wrong, and import it on a click."""
     number = st.session_state.setdefault("upload_number", 0)
-    file = st.file_uploader("A file with one text per row (CSV, TSV, XLSX, Parquet, JSON or JSONL)",
+    file = st.file_uploader("A file with one text per row (CSV, TSV, XLSX, Parquet, JSON or JSONL),"
+                            " CoNLL, or a .zip of brat's files",
                             type=list(EXTENSIONS), key=f"upload_{number}")  # fmt: skip
     if file is None:
         _report()
@@ -113,14 +117,16 @@ def export(project: Project) -> None:
                       " The other formats are never changed.")  # fmt: skip
     stem = "".join(c if c.isalnum() else "-" for c in project.name)
     with st.container(horizontal=True):
-        for ending, (name, mime) in DOWNLOADS.items():
+        for ending in exports.endings(project.id):
+            name, mime = DOWNLOADS[ending]
             st.download_button(
                 f"Download {name}",
                 data=partial(_exported, project.id, ending, not raw),
                 file_name=stem + ending,
                 mime=mime, on_click="ignore", icon=":material/download:", key=f"export{ending}",
                 help=f"Cells hold {MAX_LENGTH:,} characters; where a prompt is longer, no"
-                " file is made: take Parquet." if ending == ".xlsx" else None,
+                " file is made: take Parquet." if ending == ".xlsx"
+                else OF_ACCEPTED if ending in ANNOTATED else None,
             )  # fmt: skip
         st.download_button(
             "Download dataset (ZIP)",
@@ -154,17 +160,20 @@ def _look_at(prepared: Prepared) -> None:
         st.dataframe(
             {
                 "Text": [row.text for row in prepared.rows[:FIRST_ROWS]],
-                "Label": [row.label for row in prepared.rows[:FIRST_ROWS]],
+                "Label": [
+                    row.label and prepared.task.in_words(row.label, row.inputs)
+                    for row in prepared.rows[:FIRST_ROWS]
+                ],
             },
             hide_index=True,
             column_config={"Text": st.column_config.TextColumn(width="large")},
         )
     with classes:
-        new = " (new to the task)" if prepared.new_labels else ""
+        new = " (new to the task)" if prepared.brings_labels else ""
         st.caption(f"Classes{new}")
         st.dataframe(
             {
-                "Label": list(prepared.label_counts),
+                "Class": list(prepared.label_counts),
                 "Rows": list(prepared.label_counts.values()),
             },
             hide_index=True,

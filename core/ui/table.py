@@ -22,12 +22,14 @@ class Book:
     wanted: review.Filter
     afters: list[int] = field(default_factory=lambda: [0])
     rows: list[Sample] = field(default_factory=list)
+    told: list[str | None] = field(default_factory=list)
     n_total: int = 0
     edition: int = 0
 
     def read(self, project: str) -> None:
         """Read the page; what was edited and not applied is dropped."""
         self.rows = review.table(project, self.wanted, self.afters[-1])
+        self.told = review.labels_in_words(project, self.rows)
         self.n_total = review.count(project, self.wanted)
         self.edition += 1
 
@@ -38,7 +40,7 @@ class Book:
 
 
 def show(at: Desk, wanted: review.Filter, labels: Sequence[str]) -> None:
-    """Show the table with its buttons."""
+    """Show the table with its buttons; without `labels` to choose from, labels are only shown."""
     name = f"book_{at.project}"
     book: Book | None = st.session_state.get(name)
     if book is None or book.wanted != wanted:
@@ -80,24 +82,37 @@ def _editor(book: Book, labels: Sequence[str], key: str) -> None:
     rows = pd.DataFrame(
         {
             "Text": [row.text for row in book.rows],
-            "Label": [row.label for row in book.rows],
+            "Label": [row.label for row in book.rows] if labels else book.told,
             "Leave out": [row.status == "rejected" for row in book.rows],
-            "Imported": [row.imported_label for row in book.rows],
+            **({"Imported": [row.imported_label for row in book.rows]} if labels else {}),
             "Decided by": [row.annotator for row in book.rows],
             "Decisions": [row.n_decisions for row in book.rows],
             "Split": [row.split for row in book.rows],
         }
-    ).astype(dict.fromkeys(("Text", "Label", "Imported", "Decided by", "Split"), "str"))
+    ).astype(
+        dict.fromkeys(
+            ("Text", "Label", *(["Imported"] if labels else []), "Decided by", "Split"), "str"
+        )
+    )
     st.data_editor(
         rows,
         key=key,
         height=560,
         placeholder="",
         hide_index=True,
-        disabled=["Text", "Imported", "Decided by", "Decisions", "Split"],
+        disabled=[
+            "Text",
+            "Imported",
+            "Decided by",
+            "Decisions",
+            "Split",
+            *([] if labels else ["Label"]),
+        ],
         column_config={
             "Text": st.column_config.TextColumn(width="large"),
-            "Label": st.column_config.SelectboxColumn(options=list(labels), required=False),
+            "Label": st.column_config.SelectboxColumn(options=list(labels), required=False)
+            if labels
+            else st.column_config.TextColumn(help="Changed one by one."),
             "Leave out": st.column_config.CheckboxColumn(width="small"),
             "Decisions": st.column_config.NumberColumn(width="small"),
         },

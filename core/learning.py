@@ -1,0 +1,180 @@
+"""How does a student learn a whole task? Stage after stage, from samples to answers in labels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from core.students.base import Features, FitRequest, Fitted, Student
+from core.tasks._stages import Read, Stage
+from core.tasks.base import Task
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """One training: the numbers of the samples to learn from, and a seed."""
+
+    key: str
+    rows: Sequence[int]
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """A task as a student has learned it: one model per stage, None where nothing was to learn."""
+
+    key: str
+    stages: tuple[Fitted | None, ...]
+
+    @property
+    def n_steps(self) -> int:
+        """Return the steps of all stages."""
+        return sum(fitted.n_steps for fitted in self.stages if fitted is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What a student says of samples: labels, its probability of each, and those of all labels.
+
+    `chances` has shape (samples, labels), where labels are classes; else it is None.
+    """
+
+    labels: list[str]
+    probabilities: list[float | None]
+    chances: np.ndarray | None
+
+
+class Course:
+    """Samples as a student sees them in every stage; features are made once for all trainings.
+
+    `can_learn` says of which samples the labels may be looked at: those that are trained on.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        student: Student,
+        inputs: Sequence[Mapping[str, Any]],
+        labels: Sequence[str],
+        can_learn: Sequence[bool],
+        cache: Path | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> None:
+        self._stages = task.stages
+        self._student, self._cache = student, cache
+        self._inputs = inputs
+        self._features: list[Features | None] = []
+        self._targets: list[list[list[float]]] = []
+        before: list[Any] = [None] * len(inputs)
+        for place, stage in enumerate(self._stages):
+            runs = [
+                stage.examples(one, given) if place == 0 or learns else []
+                for one, given, learns in zip(inputs, before, can_learn, strict=True)
+            ]
+            self._features.append(self._encode(stage, runs, progress))
+            rows = zip(inputs, labels, before, can_learn, strict=True)
+            self._targets.append(
+                [stage.targets(one, label, given) if learns else []
+                 for one, label, given, learns in rows]
+            )  # fmt: skip
+            if place + 1 < len(self._stages):
+                rows = zip(inputs, labels, before, can_learn, strict=True)
+                before = [stage.gold(one, label) if learns else None
+                          for one, label, _, learns in rows]  # fmt: skip
+
+    def remarks(self) -> list[str]:
+        """Return what a person should know of how the samples are read."""
+        first = self._stages[0]
+        return self._student.remarks(
+            [example for one in self._inputs for example in first.examples(one, None)]
+        )
+
+    def fit(self, lessons: Sequence[Lesson]) -> Iterator[Learned]:
+        """Train every stage for each lesson and yield each lesson as it is done.
+
+        Raises:
+            Problem: a lesson without rows.
+        """
+        requests = [[self._request(place, lesson) for lesson in lessons]
+                    for place in range(len(self._stages))]  # fmt: skip
+        models = [
+            self._student.fit(features, [one for one in some if one is not None])
+            if features is not None
+            else iter(())
+            for features, some in zip(self._features, requests, strict=True)
+        ]
+        for number, lesson in enumerate(lessons):
+            yield Learned(
+                lesson.key,
+                tuple(
+                    None if requests[place][number] is None else next(models[place])
+                    for place in range(len(self._stages))
+                ),
+            )
+
+    def answers(self, learned: Learned, rows: Sequence[int]) -> Answers:
+        """Return what a student that has learned the task says of some of the samples."""
+        inputs = [self._inputs[row] for row in rows]
+        reads = [Read(None)] * len(inputs)
+        chances: np.ndarray | None = None
+        for place, stage in enumerate(self._stages):
+            before = [read.value for read in reads]
+            features, numbers = self._features[0], np.asarray(rows, dtype=np.intp)
+            if place:
+                runs = [stage.examples(one, b) for one, b in zip(inputs, before, strict=True)]
+                features, numbers = self._encode(stage, runs, None), np.arange(len(inputs))
+            fitted = learned.stages[place]
+            scores = _scores(self._student, stage, fitted, features, numbers)
+            # Only what the last stage is sure of counts, and of one with classes each class.
+            chances = np.array(scores) if stage.head in ("class", "choice") else None
+            reads = [
+                stage.read(one, score, given)
+                for one, score, given in zip(inputs, scores, before, strict=True)
+            ]
+        return Answers([read.value for read in reads], [read.chance for read in reads], chances)
+
+    def _encode(
+        self, stage: Stage, runs: Sequence[Sequence[Any]],
+        progress: Callable[[int, int], None] | None,
+    ) -> Features | None:  # fmt: skip
+        if not any(runs):
+            return None
+        return self._student.encode(runs, stage.head, self._cache, progress)
+
+    def _request(self, place: int, lesson: Lesson) -> FitRequest | None:
+        targets = [target for row in lesson.rows for target in self._targets[place][row]]
+        # A later stage may have nothing to learn: no sample of the draw has what it is built from.
+        if self._features[place] is None or (place and not targets):
+            return None
+        stage = self._stages[place]
+        kind = np.float64 if stage.head == "number" else np.int64
+        return FitRequest(
+            key=lesson.key,
+            rows=np.array(lesson.rows, dtype=np.int64),
+            targets=np.array(targets, dtype=kind),
+            n_classes=max(1, len(stage.names)),
+            seed=lesson.seed,
+        )
+
+
+def _scores(
+    student: Student, stage: Stage, fitted: Fitted | None, features: Features | None,
+    numbers: np.ndarray,
+) -> list[np.ndarray]:  # fmt: skip
+    """Return a student's scores sample by sample; without a model, the first tag everywhere."""
+    n_names = max(1, len(stage.names))
+    if features is None:
+        return [np.zeros((0, n_names), dtype=np.float32)] * len(numbers)
+    sizes = features.sizes_of(numbers)
+    if fitted is None:
+        found = np.zeros((int(sizes.sum()), n_names), dtype=np.float32)
+        found[:, 0] = 1
+    else:
+        found = student.predict(fitted, features, numbers)
+    if stage.head != "tags":
+        return list(found)
+    return np.split(found, np.cumsum(sizes)[:-1]) if len(sizes) else []

@@ -1,0 +1,81 @@
+"""What kinds share whose labels are marks in a text: their stratum, and parts named by a model."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from core.errors import Unreadable
+from core.spans import Span
+from core.text import tokens
+
+NONE = "(none)"
+"""The stratum of texts without a mark."""
+
+
+def main_type(types: Sequence[str], names: Sequence[str]) -> str:
+    """Return the commonest type, of equals the first by name's order; `NONE` of nothing.
+
+    >>> main_type(["place", "person", "place"], ["person", "place"])
+    'place'
+    """
+    counts = Counter(types)
+    known = [name for name in names if counts[name]] or sorted(counts)
+    return max(known, key=counts.__getitem__, default=NONE)
+
+
+def guessed(
+    text: str, shapes: Sequence[Sequence[str]], generator: np.random.Generator
+) -> list[Span]:
+    """Return one of some lists of types, each on a word of the text drawn at random."""
+    words, types = tokens(text), shapes[int(generator.integers(len(shapes)))]
+    n = min(len(words), len(types))
+    drawn = sorted(generator.choice(len(words), n, replace=False).tolist()) if n else []
+    places = [words[place] for place in drawn]
+    return [Span(start, end, name) for (start, end), name in zip(places, types, strict=False)]
+
+
+def given_parts(answer: Any, what: str, name: str) -> list[tuple[str, str]]:
+    """Return the words and the type (or role) of each part of a text that a model names.
+
+    Raises:
+        Unreadable: it is no list of them.
+    """
+    if not isinstance(answer, list):
+        raise Unreadable(f"the {what}s are not a list")
+    made = []
+    for one in answer:
+        pair = (one.get("text"), one.get(name)) if isinstance(one, Mapping) else (None, None)
+        if not all(isinstance(part, str) and part.strip() for part in pair):
+            raise Unreadable(f"a {what} without text or {name}")
+        made.append((str(pair[0]), str(pair[1])))
+    return made
+
+
+def located(text: str, words: str, at: int) -> tuple[int, int]:
+    """Return where words next stand in a text as words of their own.
+
+    Raises:
+        Unreadable: they do not stand in it from `at` on.
+    """
+    start = text.find(words, at)
+    while start >= 0:
+        end = start + len(words)
+        inside = text[max(0, start - 1) : start].isalnum() and words[0].isalnum()
+        if not inside and not (text[end : end + 1].isalnum() and words[-1].isalnum()):
+            return start, end
+        start = text.find(words, start + 1)
+    raise Unreadable(f"{words[:60]!r} is not in the text where it should be")
+
+
+def object_schema(**properties: Any) -> dict[str, Any]:
+    """Return the JSON schema of an object that has all of some properties and no other."""
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }
