@@ -293,7 +293,7 @@ def test_the_file_of_the_database_has_no_freed_blocks_with_the_text_once_closed(
     project = projects.create(database, Project("", "p", {"kind": "classify", "labels": []})).id
     letters = random.Random(0)
     texts = [f"{MARK} {letters.randbytes(100).hex()}" for _ in range(3_000)]
-    rows = [NewSample({"text": text}, text, "a", "human", "train") for text in texts]
+    rows = [NewSample({"text": text}, text, "a", "a", "human", "train") for text in texts]
     with database.write() as cursor:
         ids = samples.add(cursor, project, rows)
     database.close()
@@ -311,7 +311,7 @@ def test_the_file_of_the_database_has_no_freed_blocks_with_the_text_once_closed(
     assert decisions.last_event(database, project) >= number + 3_000
     last = decisions.last_event(database, project)
     with database.write() as cursor:
-        (added,) = samples.add(cursor, project, [NewSample({}, "t", "a", "human", "train")])
+        (added,) = samples.add(cursor, project, [NewSample({}, "t", "a", "a", "human", "train")])
     assert samples.get(database, project, added).seq == 3_001
     from core.records import Decision
 

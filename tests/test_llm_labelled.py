@@ -23,6 +23,7 @@ from core.store import migrations, samples
 from core.store.samples import Filter
 from core.students.base import Student
 from core.studies.base import TRAINING_CODE, Study
+from core.tasks.base import Task
 from core.text import normalise
 from tests.conftest import bring, planted
 from tests.test_pages_research import metrics, page_of, press, said
@@ -157,7 +158,8 @@ def test_a_mixture_without_such_rows_is_written_as_it_always_was() -> None:
     study = from_json(Study, spoken)
     rows = [row(f"h{i}", f"text {i}", "a", "human") for i in range(20)]
     student = make(Student, "tfidf", {})
-    (trial,) = study.plan("p", rows, ["a"], student, Prices()).trials
+    task = make(Task, "classify", {"labels": [{"name": "a"}]})
+    (trial,) = study.plan("p", rows, task, student, Prices()).trials
     seen = {"n_human": 20, "n_synthetic": 0, "classes": "natural"}
     assert trial.key == content_hash(
         "p", ["a"], seen, student.to_json(), student.fingerprint(), 0, TRAINING_CODE
@@ -166,7 +168,7 @@ def test_a_mixture_without_such_rows_is_written_as_it_always_was() -> None:
 
 def test_trials_of_before_have_no_such_rows() -> None:
     connection = duckdb.connect()
-    place = migrations.STEPS.index(migrations.LLM_LABELLED_TRIALS)
+    place = migrations.STEPS.index(migrations.M003_LLM_LABELLED)
     connection.execute("CREATE TABLE migration (number INTEGER)")
     for number, step in enumerate(migrations.STEPS[:place], start=1):
         connection.execute(step)
@@ -285,7 +287,7 @@ def test_leaks_and_labels_whose_prompt_showed_one_never_train(mixed: str, sessio
     bring(mixed, [leak], "train", "human")
     (shown,) = samples.page(session.database, mixed, Filter(text="indeed"), 2)
     new = [
-        NewSample({"text": text}, text, "sky", "llm-labelled", "train", {"human_ids": ids})
+        NewSample({"text": text}, text, "sky", "sky", "llm-labelled", "train", {"human_ids": ids})
         for text, ids in (
             (test.text.upper(), []),
             ("a text of its own, one", [shown.id]),

@@ -337,7 +337,7 @@ def test_a_long_text_scrolls_within_and_goes_where_the_cursor_goes(visit):
 
 
 def test_a_page_with_the_marker_runs_without_a_browser():
-    at = AppTest.from_file("marker_app.py", default_timeout=60).run()
+    at = AppTest.from_file("marker_app.py", default_timeout=120).run()
     assert not at.exception
     assert at.text[0].value == "none"
 
