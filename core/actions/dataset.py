@@ -171,7 +171,7 @@ def _made(rows: Sequence[Mapping[str, Any]]) -> list[Made]:
 
 
 def _kind(member: Mapping[str, Any] | None) -> str:
-    return str((member or {}).get("kind", "unknown"))
+    return str((member or {}).get("kind", "none"))
 
 
 def _version() -> str:
