@@ -20,6 +20,7 @@ try:
     from core.actions.session import home_folder
     from core.errors import Busy, Problem
     from core.formats import ANNOTATED, EXTENSIONS, WRITABLE, broken
+    from core.formats.dataset import HUB
     from core.options import add_fields, amount, whole
     from core.registry import member, member_ids
 except ModuleNotFoundError as missing:
@@ -83,7 +84,11 @@ def parser_for(folder: Path, say: Say) -> argparse.ArgumentParser:
     listed = f"{', '.join(WRITABLE)}; of spans or frames also {', '.join(ANNOTATED)} (brat)"
     out = _command(parent, "export", commands.export, "export every sample with its provenance")
     out.add_argument("name", metavar="NAME")
-    out.add_argument("file", metavar="FILE", type=path, help=f"ending in {listed}")
+    out.add_argument("file", metavar="FILE", type=path, help=f"ending in {listed}; or a new folder")
+    out.add_argument(
+        "--as", dest="form", choices=("file", "dataset"), default="file",
+        help="dataset: a folder of the accepted rows with a card, for `datasets` and the Hub",
+    )  # fmt: skip
     out.add_argument(
         "--raw",
         action="store_true",
@@ -162,9 +167,12 @@ def _add_import(parent: Any, path: Callable[[str], Path]) -> None:
     bring = _command(parent, "import", commands.bring, "import a file of texts, all or nothing")
     bring.add_argument("name", metavar="NAME")
     bring.add_argument(
-        "file", metavar="FILE", type=path,
-        help=f"ending in {', '.join(EXTENSIONS)} (brat), or a folder of brat's files",
-    )  # fmt: skip
+        "file",
+        metavar="FILE",
+        type=lambda text: text if text.startswith(HUB) else path(text),
+        help=f"ending in {', '.join(EXTENSIONS)} (brat); a folder of brat's files, or one that"
+        f" `datasets` saved; or {HUB}OWNER/NAME of the Hugging Face Hub",
+    )
     bring.add_argument("--split", required=True, help="train, test or ood:NAME")
     bring.add_argument("--source", required=True, choices=("human", "synthetic", "llm-labelled"))
     bring.add_argument(
@@ -173,6 +181,15 @@ def _add_import(parent: Any, path: Callable[[str], Path]) -> None:
     )  # fmt: skip
     bring.add_argument("--text", metavar="COL", help="column of the main text (default: guessed)")
     bring.add_argument("--label", metavar="COL", help="column of the label (default: guessed)")
+    bring.add_argument(
+        "--hf-split", default="", metavar="NAME",
+        help="split of a dataset (default: called like --split, or the only one)",
+    )  # fmt: skip
+    bring.add_argument("--config", default="", metavar="NAME", help="configuration of a dataset")
+    bring.add_argument(
+        "--revision", default="", metavar="COMMIT",
+        help="of the Hub: best a full commit, because a branch moves (default: the newest)",
+    )  # fmt: skip
     bring.add_argument("--skip-bad-rows", action="store_true", help="import the rows without fault")
 
 

@@ -17,6 +17,7 @@ from core.actions import (
     budget,
     curate,
     data,
+    dataset,
     demo,
     door,
     exports,
@@ -29,6 +30,8 @@ from core.actions import (
 )
 from core.answering import Purpose
 from core.errors import Problem
+from core.formats import Table
+from core.formats.dataset import HUB, is_dataset
 from core.options import refuse_unused, settings_of
 from core.records import SOURCE_WORDS, Job, Price, Project
 from core.registry import member
@@ -109,7 +112,7 @@ def delete_samples(arguments: Namespace, say: Say) -> int:
 def bring(arguments: Namespace, say: Say) -> int:
     """Import a file and report."""
     project = home.find_project(arguments.name)
-    table = _table_of(arguments.file)
+    table = _table(arguments)
     taken = imports.columns_for(project.id, table, arguments.map, arguments.text, arguments.label)
     had_labels = bool(data.label_names(project.id))
     prepared = imports.prepare(
@@ -241,8 +244,13 @@ def study_show(arguments: Namespace, say: Say) -> int:
 
 
 def export(arguments: Namespace, say: Say) -> int:
-    """Export every sample."""
+    """Export every sample, or the accepted ones as a dataset."""
     project = home.find_project(arguments.name)
+    if arguments.form == "dataset":
+        n_files = dataset.export_folder(project.id, arguments.file)
+        say(f"Exported the accepted rows to {arguments.file}: {n_files:,} files.", False)
+        say(f"Fill in the licence in {arguments.file / dataset.CARD} before you share it.", True)
+        return 0
     n = exports.export_file(project.id, arguments.file, safe=not arguments.raw)
     say(f"Exported {n:,} samples to {arguments.file}.", False)
     return 0
@@ -260,14 +268,6 @@ def make_demo(arguments: Namespace, say: Say) -> int:
     project, is_new = (demo.reset(), True) if arguments.reset else demo.create()
     say(f"{'Made' if is_new else 'There already:'} the demo project {project.name!r}.", False)
     return 0
-
-
-def _table_of(file: Path) -> formats.Table:
-    if file.is_dir():
-        return formats.read_brat_folder(file)
-    formats.ending_of(file.name)  # before a device or a pipe is read to its end
-    formats.check_size(file.name, file.stat().st_size)
-    return imports.read_table(file.name, file.read_bytes())
 
 
 def _answered(
@@ -314,6 +314,25 @@ def _labels(text: str, file: Path) -> list[tuple[str, str]]:
     if not labels:
         raise Problem(f"{file} holds no label.", "Write one label a line: name, or name: why.")
     return labels
+
+
+def _table(arguments: Namespace) -> Table:
+    """Return the rows of a file, of a folder that `datasets` saved, or of a dataset of the Hub."""
+    file, into = arguments.file, arguments.split
+    config, revision, split = arguments.config, arguments.revision, arguments.hf_split
+    if isinstance(file, str):
+        return imports.read_hub(file.removeprefix(HUB), into, config, revision, split)
+    if revision:
+        raise Problem("--revision is for a dataset of the Hub.", f"Say {HUB}OWNER/NAME.")
+    if file.is_dir() and is_dataset(file):
+        return imports.read_folder(file, into, config, split)
+    if config or split:
+        raise Problem("--config and --hf-split are for datasets.", "A file has neither.")
+    if file.is_dir():
+        return formats.read_brat_folder(file)
+    formats.ending_of(file.name)  # before a device or a pipe is read to its end
+    formats.check_size(file.name, file.stat().st_size)
+    return imports.read_table(file.name, file.read_bytes())
 
 
 def _is_file(path: Path) -> bool:

@@ -19,6 +19,7 @@ HEAVY = (
     "openai",
     "anthropic",
     "ray",
+    "datasets",
     "sklearn",
     "streamlit",
     "scipy.stats",

@@ -24,7 +24,10 @@ def guessed(task: Task, columns: Sequence[str]) -> dict[str, tuple[str, ...]]:
     made: dict[str, tuple[str, ...]] = {}
     for field in task.columns():
         taken = {column for some in made.values() for column in some}
-        found = [by_lower[name] for name in field.names if name in by_lower]
+        names = field.names
+        if field.is_list:  # as the parts of a record come in: {"label": [...], "text": [...]}
+            names += tuple(f"{name}.text" for name in names)
+        found = [by_lower[name] for name in names if name in by_lower]
         free = [column for column in found if column not in taken]
         if free:
             made[field.name] = (free[0],)

@@ -14,13 +14,13 @@ from core.actions.columns import Columns
 from core.actions.session import here, project_of, task_of
 from core.checks.base import Check, Item
 from core.errors import BadFile, Problem, RowFault, Unreadable
-from core.formats import Table
+from core.formats import Table, dataset
 from core.records import SOURCES, NewSample, Source
 from core.registry import content_hash, make, member_ids
 from core.store import projects, samples, verdicts
 from core.store.db import now
 from core.store.samples import Filter
-from core.tasks.base import InputField, Task
+from core.tasks.base import InputField, LabelSpec, Task
 from core.text import normalise
 
 MAX_LABEL = 200
@@ -80,6 +80,16 @@ class Imported:
 def read_table(name: str, data: bytes) -> Table:
     """Return the rows of a file, whose name says its format."""
     return formats.read_table(name, data)
+
+
+def read_folder(folder: Path, into: str, config: str = "", split: str = "") -> Table:
+    """Return the rows of one split of a dataset in a local folder, as `datasets` saved it."""
+    return dataset.read_folder(folder, check_split(into), config, split)
+
+
+def read_hub(repo: str, into: str, config: str = "", revision: str = "", split: str = "") -> Table:
+    """Return the rows of one split of a dataset of the Hugging Face Hub."""
+    return dataset.read_hub(repo, check_split(into), config, revision, split)
 
 
 def fields(project: str) -> tuple[InputField, ...]:
@@ -164,7 +174,9 @@ def prepare(
         stopping.append(RowFault("no rows" if not leaked else "every row is in a test split"))
     if may_add:
         found = [row.label for row in rows if row.label is not None]
-        task = task.with_labels_of(found, [row.inputs for row in rows])
+        task = _in_order(task, table, taken, rows) or task.with_labels_of(
+            found, [row.inputs for row in rows]
+        )
     counts = Counter(task.stratum(row.label) for row in rows if row.label is not None)
     warnings += _class_warnings(project, task, counts, split)
     warnings += [RowFault(note, fatal=False) for note in table.notes]
@@ -172,7 +184,7 @@ def prepare(
     left_out = sorted({n for fault in stopping for n in fault.rows} | set(leaked))
     return Prepared(
         table=table,
-        rows=tuple(_new_sample(task, table.name, row, split, source) for row in rows),
+        rows=tuple(_new_sample(task, table, row, split, source) for row in rows),
         task=task,
         brings_labels=may_add,
         label_counts={stratum: counts.get(stratum, 0) for stratum in task.strata},
@@ -227,6 +239,7 @@ def import_rows(project: str, prepared: Prepared, again: bool = True) -> Importe
             "source": rows[0].source,
             "content": content,
             "at": now().isoformat(" ", "seconds"),
+            **({"origin": dict(origin)} if (origin := prepared.table.origin) else {}),
         }
         settings = {**project_of(project).settings, "imports": [*earlier, about]}
         projects.update_in(cursor, project, settings=settings)
@@ -306,7 +319,8 @@ def _read_rows(task: Task, table: Table, taken: Columns, split: str, source: str
         else:
             read.append((number, inputs, answer))
     good, outside = [], defaultdict(list)
-    labels = task.read_labels([answer for *_, answer in read], [inputs for _, inputs, _ in read])
+    names = table.orders.get(next(iter(taken.get(task.answer.name, ())), ""), ())
+    labels = _read_labels(task, [row[2] for row in read], [row[1] for row in read], names)
     for (number, inputs, _), label in zip(read, labels, strict=True):
         if isinstance(label, Unreadable):
             faults[str(label)].append(number)
@@ -318,6 +332,45 @@ def _read_rows(task: Task, table: Table, taken: Columns, split: str, source: str
             faults[fault].append(number)
     found = [*table.faults, *(RowFault(what, tuple(rows)) for what, rows in faults.items())]
     return _Read(good, [*found, *_outside(outside)])
+
+
+def _read_labels(
+    task: Task,
+    answers: Sequence[str | None],
+    inputs: Sequence[Mapping[str, Any]],
+    names: Sequence[str],
+) -> list[str | Unreadable | None]:
+    """Return what the answers of a file mean; a label that the file itself names is just that.
+
+    Otherwise the letter of an option would be read as another option's text where that is a letter.
+    """
+    read = task.read_labels(answers, inputs)
+    if not names or task.refused(names):
+        return read
+    made = _with_labels(task, names)
+    for place, (answer, given) in enumerate(zip(answers, inputs, strict=True)):
+        label = read[place]
+        is_other = label != answer and (label in names or isinstance(label, Unreadable))
+        if is_other and answer in names and made.check(str(answer), given) is None:
+            read[place] = answer
+    return read
+
+
+def _with_labels(task: Task, names: Sequence[str]) -> Task:
+    return task.model_copy(update={"labels": tuple(LabelSpec(name=name) for name in names)})
+
+
+def _in_order(task: Task, table: Table, taken: Columns, rows: Sequence[Row]) -> Task | None:
+    """Return the task with the labels that the file itself lists, where they can be its own."""
+    column = next(iter(taken.get(task.answer.name, ())), "")
+    names = tuple(name.strip() for name in table.orders.get(column, ()))
+    is_whole = {row.label for row in rows} - {None} <= set(names) and len(set(names)) == len(names)
+    if not names or not is_whole or not task.has_classes or task.refused(names):
+        return None
+    if any(not name or len(name) > MAX_LABEL or formats.broken(name) for name in names):
+        return None
+    made = _with_labels(task, task.in_order(names))
+    return None if any(made.misfit(row.inputs) for row in rows) else made
 
 
 def _cells(
@@ -434,7 +487,7 @@ def _listed(labels: Sequence[str]) -> str:
     return ", ".join(map(repr, labels[:N_NAMED])) + more
 
 
-def _new_sample(task: Task, file: str, row: Row, split: str, source: Source) -> NewSample:
+def _new_sample(task: Task, table: Table, row: Row, split: str, source: Source) -> NewSample:
     return NewSample(
         inputs=dict(row.inputs),
         text=row.text,
@@ -442,5 +495,5 @@ def _new_sample(task: Task, file: str, row: Row, split: str, source: Source) -> 
         stratum=None if row.label is None else task.stratum(row.label),
         source=source,
         split=split,
-        provenance={"file": Path(file).name, "row": row.number},
+        provenance={"file": Path(table.name).name, "row": row.number, **table.origin},
     )

@@ -1,20 +1,18 @@
 """How is Parquet read, whatever it does to its reader, and written?
 
-A damaged file can end the process that reads it (pyarrow aborts where it does not expect an error),
-and this process owns the database. So another one reads it, with an end to its memory and time.
+A damaged file can end the process that reads it, so another one does, with an end to its memory and
+time.
 """
 
 from __future__ import annotations
 
 import io
 import json
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from core.errors import BadFile
+from core.formats.apart import read_apart
 from core.formats.table import Table, as_text
 
 MAX_SECONDS = 300
@@ -29,27 +27,13 @@ def read_parquet(name: str, data: bytes) -> Table:
     Raises:
         BadFile: not a whole Parquet file, or one of more rows, bytes or time than is read.
     """
-    try:
-        done = subprocess.run(
-            [sys.executable, "-m", "core.formats.parquet_reading"],
-            input=json.dumps(name).encode() + b"\n" + data,
-            capture_output=True,
-            check=False,
-            cwd=Path(__file__).parents[2],
-            timeout=MAX_SECONDS,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise BadFile(f"{name} takes more than {MAX_SECONDS} seconds to read.", _HINT) from error
-    lines = io.BytesIO(done.stdout)
-    said = json.loads(lines.readline() or "{}")
-    if "message" in said:
-        raise BadFile(said["message"], said["hint"])
-    # A process that died on its way may have written some rows.
-    if done.returncode or "columns" not in said:
-        raise BadFile(f"{name} is not a Parquet file that can be read.", _HINT)
-    columns = tuple(said["columns"])
-    rows = tuple(dict(zip(columns, json.loads(line), strict=True)) for line in lines)
-    return Table(name, columns, rows, 1)
+    return read_apart(
+        name,
+        "core.formats.parquet_reading",
+        json.dumps(name).encode() + b"\n" + data,
+        MAX_SECONDS,
+        BadFile(f"{name} is not a Parquet file that can be read.", _HINT),
+    )
 
 
 def write_parquet(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> Iterator[bytes]:

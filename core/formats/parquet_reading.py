@@ -104,7 +104,7 @@ def _rows(name: str, columns: Sequence[str], file: Any) -> list[Cells]:
         n_left -= sum(map(unpacked_bytes, batch.columns))
         if n_left < 0:
             raise BadFile(f"{name} unpacks to more than {MAX_UNPACKED:,} bytes.")
-        texts = [_texts(column) for column in batch.columns]
+        texts = [texts_of(column) for column in batch.columns]
         rows.extend(dict(zip(columns, row, strict=True)) for row in zip(*texts, strict=True))
     return rows
 
@@ -124,7 +124,8 @@ def _is_text(kind: Any) -> bool:
     )  # fmt: skip
 
 
-def _texts(column: Any) -> list[str | None]:
+def texts_of(column: Any) -> list[str | None]:
+    """Return the cells of a column as text."""
     if pa.types.is_floating(column.type):
         # Arrow writes 0.1 where Python, widening it, would write 0.10000000149011612.
         column = column.cast(pa.string())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from core.errors import BadFile, RowFault
@@ -31,7 +31,8 @@ class Table:
     """A file as rows of text cells; a blank row is empty, and the first has number `first_row`.
 
     A row may lack cells that are nothing. `faults` are wrong rows; `notes` say what was guessed or
-    chosen in reading.
+    chosen in reading; `orders` has the order of the values of a column that the file itself gives;
+    `origin` says where the file comes from, and every sample of it keeps that.
     """
 
     name: str
@@ -40,6 +41,8 @@ class Table:
     first_row: int
     faults: tuple[RowFault, ...] = ()
     notes: tuple[str, ...] = ()
+    orders: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    origin: Mapping[str, str] = field(default_factory=dict)
 
 
 def text_fault(text: str | None) -> str | None:

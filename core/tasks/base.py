@@ -241,6 +241,15 @@ class Task(Member):
         names = self.labels_from(labels, inputs)
         return self.model_copy(update={"labels": tuple(LabelSpec(name=name) for name in names)})
 
+    def in_order(self, names: Sequence[str]) -> tuple[str, ...]:
+        """Return labels that a file itself puts in an order: in that one, unless the kind has one.
+
+        >>> from core.tasks.classify import Classify
+        >>> Classify().in_order(["b", "a"])
+        ('b', 'a')
+        """
+        return tuple(names)
+
     @classmethod
     def refused(cls, names: Sequence[str]) -> str | None:
         """Return why a task of this kind cannot have labels of these names, or None."""

@@ -85,7 +85,10 @@ class Grade(Task):
     ) -> tuple[str, ...]:
         """Return scores from the lowest to the highest; words stay in the order of the alphabet."""
         del inputs
-        names = sorted(set(labels))
+        return self.in_order(sorted(set(labels)))
+
+    def in_order(self, names: Sequence[str]) -> tuple[str, ...]:
+        """Return numbers from the lowest to the highest, and words as they are ordered."""
         if any(_number(name) is None for name in names):
             return tuple(names)
         return tuple(sorted(names, key=float))

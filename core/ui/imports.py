@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from core.actions import data, exports, imports
+from core.actions import data, dataset, exports, imports
 from core.actions.imports import Imported, Prepared
 from core.errors import RowFault
 from core.formats import ANNOTATED, EXTENSIONS, Table
@@ -115,18 +115,27 @@ def export(project: Project) -> None:
     raw = st.checkbox("Leave cells as they are that a spreadsheet would run as formulas",
                       help="Otherwise a CSV cell that begins with = + - or @ gets a ' before it."
                       " The other formats are never changed.")  # fmt: skip
+    stem = "".join(c if c.isalnum() else "-" for c in project.name)
     with st.container(horizontal=True):
         for ending in exports.endings(project.id):
             name, mime = DOWNLOADS[ending]
             st.download_button(
                 f"Download {name}",
                 data=partial(_exported, project.id, ending, not raw),
-                file_name="".join(c if c.isalnum() else "-" for c in project.name) + ending,
+                file_name=stem + ending,
                 mime=mime, on_click="ignore", icon=":material/download:", key=f"export{ending}",
                 help=f"Cells hold {MAX_LENGTH:,} characters; where a prompt is longer, no"
                 " file is made: take Parquet." if ending == ".xlsx"
                 else OF_ACCEPTED if ending in ANNOTATED else None,
             )  # fmt: skip
+        st.download_button(
+            "Download dataset (ZIP)",
+            data=partial(dataset.dataset_zip, project.id),
+            file_name=f"{stem}-dataset.zip", mime="application/zip", on_click="ignore",
+            icon=":material/folder_zip:", key="export_dataset",
+            help="The accepted rows as a folder that the Hugging Face library opens: Parquet, and"
+            " a card that says where they come from.",
+        )  # fmt: skip
 
 
 def _exported(project: str, ending: str, safe: bool) -> bytes:
