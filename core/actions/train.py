@@ -121,10 +121,10 @@ def suggested(project: str, most: int = 400) -> dict[str, Any]:
 
     Without synthetic rows LLM-labelled ones are mixed in, if there are some.
     """
-    found: Counter[str] = Counter()
-    for row in samples.counts(here().database, project):
-        if row["split"] == "train" and row["status"] == "accepted" and row["stratum"] is not None:
-            found[row["source"]] += row["n"]
+    try:
+        found = Counter(pool_rows(project)[1].n_rows)
+    except Problem:  # nothing to train on yet, which the page says by itself
+        found = Counter()
     is_labelled = found["llm-labelled"] and not found["synthetic"]
     mixes_in = "llm-labelled" if is_labelled else "synthetic"
     there = [found[source] for source in ("human", mixes_in) if found[source]]

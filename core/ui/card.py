@@ -18,6 +18,10 @@ LONGEST_TOLD = 60
 _STYLE = """
 <style>
 .st-key-admix-card .admix-text { min-height: 8.5rem; }
+.st-key-admix-marked .admix-marks {
+  border: 1px solid color-mix(in srgb, currentColor 25%, transparent); border-radius: .5rem;
+  padding: .9rem 1.1rem;
+}
 .st-key-admix-commands { gap: .5rem; }
 .st-key-admix-labels {
   display: grid; grid-template-columns: repeat(auto-fill, minmax(9.2rem, 1fr)); gap: .5rem;
@@ -78,11 +82,12 @@ def text(card: Card, asked: Asked, *, is_answered: bool = False) -> None:
         look.source_badge(sample.source, " · ".join(about))
     if asked.by == "marks" and is_answered:
         return
-    with st.container(key="admix-card"):
-        if asked.by == "marks":
+    if asked.by == "marks":
+        with st.container(key="admix-marked"):
             answering.marked(card, asked)
-        else:
-            _parts(card, has_list=not is_answered, is_even=asked.by == "slider")
+        return
+    with st.container(key="admix-card"):
+        _parts(card, has_list=not is_answered, is_even=asked.by == "slider")
 
 
 def _parts(card: Card, has_list: bool, is_even: bool) -> None:

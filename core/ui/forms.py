@@ -30,6 +30,7 @@ TITLES = {
     "structured": "Ask with a JSON schema",
     "timeout_seconds": "Time-out (seconds)",
     "top_p": "Top-p",
+    "whole_replies": "Whole replies only",
 }
 """Field -> words on screen, where its name is not enough."""
 
