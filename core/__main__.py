@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 
 try:
     from core import actions, commands
-    from core.actions import door
+    from core.actions import archives, door
     from core.actions.session import home_folder
     from core.errors import Busy, Problem
     from core.formats import ANNOTATED, EXTENSIONS, WRITABLE, broken
@@ -77,6 +77,7 @@ def parser_for(folder: Path, say: Say) -> argparse.ArgumentParser:
     _add_project(parent, path)
     _add_import(parent, path)
     _add_generate(parent)
+    _add_answers(parent)
     _add_accept(parent)
     _add_study(parent, path)
     _add_predict(parent, path)
@@ -91,6 +92,12 @@ def parser_for(folder: Path, say: Say) -> argparse.ArgumentParser:
     )
     copy = _command(parent, "backup", commands.backup, "copy the whole database to a new file")
     copy.add_argument("file", metavar="FILE", type=path)
+    gone = _command(
+        parent, "delete-samples", commands.delete_samples, "erase samples and what shows their text"
+    )
+    gone.add_argument("name", metavar="NAME")
+    gone.add_argument("ids", metavar="ID", nargs="+")
+    gone.add_argument("--yes", action="store_true", help="do it without being asked")
     demo = _command(parent, "demo", commands.make_demo, "make the demo project unless it is there")
     demo.add_argument("--reset", action="store_true", help="erase it and make it anew")
     return parser
@@ -121,7 +128,7 @@ def _command(
 
 
 def _add_project(parent: Any, path: Callable[[str], Path]) -> None:
-    about = "start, list and delete projects"
+    about = "start, list, delete, export and open projects"
     projects = parent.add_parser("project", help=about, description=about)
     of_project = projects.add_subparsers(dest="what", required=True, metavar="WHAT")
     new = _command(of_project, "new", commands.project_new, "start a project")
@@ -138,6 +145,18 @@ def _add_project(parent: Any, path: Callable[[str], Path]) -> None:
     gone = _command(of_project, "delete", commands.project_delete, "erase a project and all it has")
     gone.add_argument("name", metavar="NAME")
     gone.add_argument("--yes", action="store_true", help="do it without being asked")
+    out = _command(
+        of_project, "export", commands.project_export, "write a project with all it has to one file"
+    )
+    out.add_argument("name", metavar="NAME")
+    out.add_argument(
+        "file", metavar="FILE", type=path, help=f"a new file, by custom NAME{archives.ENDING}"
+    )
+    brought = _command(of_project, "open", commands.project_open, "open an exported project")
+    brought.add_argument("file", metavar="FILE", type=path)
+    brought.add_argument(
+        "--name", dest="as_name", metavar="NEW", help="its name here (default: as it was)"
+    )
 
 
 def _add_import(parent: Any, path: Callable[[str], Path]) -> None:
@@ -167,18 +186,45 @@ def _add_generate(parent: Any) -> None:
         "--per-class", type=whole(1, 100_000), default=20, metavar="N", help="per class (20)"
     )
     make.add_argument("--max-usd", type=amount, metavar="X", help="the most to spend")
-    make.add_argument(
+    _add_run(make)
+    _add_members(make, "providers", "--provider")
+    _add_members(make, "strategies", "--strategy")
+
+
+def _add_answers(parent: Any) -> None:
+    for name, act, about in (
+        ("solve", commands.solve, "let a language model answer the test set, as a solver"),
+        ("label", commands.label, "let a language model label human train rows without a label"),
+    ):
+        ask = _command(parent, name, act, about)
+        ask.add_argument("name", metavar="NAME")
+        ask.add_argument("--provider", required=True, choices=member_ids("providers"))
+        ask.add_argument(
+            "--examples", type=whole(0, 20), default=0, metavar="K",
+            help="examples by people in each prompt (0)",
+        )  # fmt: skip
+        ask.add_argument("--limit", type=whole(1, 10_000_000), metavar="N", help="at most N items")
+        ask.add_argument("--cap", type=amount, metavar="USD", help="the most to spend")
+        _add_run(ask)
+        _add_format(ask)
+        _add_members(ask, "providers", "--provider")
+
+
+def _add_run(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
         "--run-seed",
         type=whole(0, 2**31),
         default=0,
         metavar="N",
         help="decides which examples a prompt shows (0)",
     )
-    make.add_argument(
+    parser.add_argument(
         "--usd-per-mtok", metavar="IN,OUT", help="price per million tokens where it is not known"
     )
-    _add_members(make, "providers", "--provider")
-    _add_members(make, "strategies", "--strategy")
+
+
+def _add_format(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--format", default="table", choices=("table", "csv", "json"))
 
 
 def _add_accept(parent: Any) -> None:
@@ -210,6 +256,10 @@ def _add_study(parent: Any, path: Callable[[str], Path]) -> None:
     launch.add_argument("--study-name", default="", metavar="TEXT", help="a name to find it by")
     launch.add_argument("--human-usd", type=amount, metavar="X", help="price of a human label")
     launch.add_argument("--synthetic-usd", type=amount, metavar="X", help="of a synthetic sample")
+    launch.add_argument(
+        "--llm-labelled-usd", type=amount, metavar="X",
+        help="of an LLM-labelled text; it must include collecting the text",
+    )  # fmt: skip
     _add_members(launch, "studies", "KIND")
     _add_members(launch, "students", "--student")
     show = _command(
@@ -217,7 +267,7 @@ def _add_study(parent: Any, path: Callable[[str], Path]) -> None:
     )
     show.add_argument("name", metavar="NAME")
     show.add_argument("study", metavar="STUDY", nargs="?")
-    show.add_argument("--format", default="table", choices=("table", "csv", "json"))
+    _add_format(show)
     keep = _command(
         of_study, "export", commands.study_export,
         "train a trial again and write its model, for `predict`, to a new folder",

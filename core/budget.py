@@ -8,19 +8,34 @@ from dataclasses import dataclass
 from typing import Literal
 
 from core.errors import Problem
-from core.records import Price
+from core.records import SOURCES, Price, Source
 
 Target = Literal["balanced", "proportional", "fill"]
+ONE: Mapping[Source, str] = {
+    "human": "a human label",
+    "synthetic": "a synthetic sample",
+    "llm-labelled": "an LLM-labelled text",
+}
+"""What a source's price is the price of."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """US dollars per human label and per accepted synthetic sample; None where unknown."""
+    """US dollars per human label, accepted synthetic sample and LLM-labelled text; None if unknown.
+
+    Somebody collected the text that an LLM labelled: what that cost belongs to its price.
+    """
 
     human_usd: float | None = None
     synthetic_usd: float | None = None
+    llm_labelled_usd: float | None = None
 
-    def cost(self, n_human: int, n_synthetic: int) -> float | None:
+    def of(self, source: Source) -> float | None:
+        """Return the price of one row of a source."""
+        prices = (self.human_usd, self.synthetic_usd, self.llm_labelled_usd)
+        return dict(zip(SOURCES, prices, strict=True))[source]
+
+    def cost(self, n_human: int, n_synthetic: int, n_llm_labelled: int = 0) -> float | None:
         """Return the cost of so many samples; None where a price that matters is unknown.
 
         >>> Prices(0.2, 0.01).cost(10, 100)
@@ -28,20 +43,28 @@ class Prices:
         >>> Prices(0.2, None).cost(10, 1) is None
         True
         """
-        if (n_human and self.human_usd is None) or (n_synthetic and self.synthetic_usd is None):
-            return None
-        return n_human * (self.human_usd or 0.0) + n_synthetic * (self.synthetic_usd or 0.0)
+        total = 0.0
+        for source, n in zip(SOURCES, (n_human, n_synthetic, n_llm_labelled), strict=True):
+            price = self.of(source)
+            if n and price is None:
+                return None
+            total += n * (price or 0.0)
+        return total
 
 
 @dataclass(frozen=True, slots=True)
 class Purchase:
-    """What an allocation buys: whole samples, what they cost, and the share by count."""
+    """What an allocation buys: whole samples, what they cost, and the LLM data's share by count.
+
+    `per_class` has the numbers in the order of the sources.
+    """
 
     n_human: int
     n_synthetic: int
+    n_llm_labelled: int
     cost_usd: float
-    synthetic_share: float
-    per_class: Mapping[str, tuple[int, int]]
+    mixed_in_share: float
+    per_class: Mapping[str, tuple[int, ...]]
 
 
 def human_price(wage_per_hour: float, seconds_per_label: float) -> float:
@@ -80,33 +103,35 @@ def purchase(
     money_share: float,
     prices: Prices,
     human_shares: Mapping[str, float],
-    synthetic_shares: Mapping[str, float],
+    mixed_in_shares: Mapping[str, float],
+    mixed_in: Source = "synthetic",
 ) -> Purchase:
-    """Return what a budget buys when `money_share` of it goes to synthetic data.
+    """Return what a budget buys when `money_share` of it goes to data of the source mixed in.
 
     Raises:
         Problem: a price that the allocation needs is unknown or not above zero.
     """
-    bought = []
-    for amount, price, name in (
-        (total_usd * (1 - money_share), prices.human_usd, "a human label"),
-        (total_usd * money_share, prices.synthetic_usd, "an accepted synthetic sample"),
-    ):
+    amounts = {"human": total_usd * (1 - money_share), mixed_in: total_usd * money_share}
+    shares = {"human": human_shares, mixed_in: mixed_in_shares}
+    sizes, of_class = [], []
+    for source in SOURCES:
+        amount, price = amounts.get(source, 0.0), prices.of(source)
         if amount > 0 and (price is None or price <= 0):
-            raise Problem(f"The price of {name} is not known.", "Type one, or measure it first.")
+            raise Problem(
+                f"The price of {ONE[source]} is not known.", "Type one, or measure it first."
+            )
         # The tolerance keeps 10 / 0.1 at 100 where floating point says 99.999...
-        bought.append(math.floor(amount / price + 1e-9) if price and amount > 0 else 0)
-    n_human, n_synthetic = bought
-    humans = spread(n_human, human_shares)
-    synthetics = spread(n_synthetic, synthetic_shares)
-    labels = list(dict.fromkeys([*human_shares, *synthetic_shares]))
-    total = n_human + n_synthetic
+        sizes.append(math.floor(amount / price + 1e-9) if price and amount > 0 else 0)
+        of_class.append(spread(sizes[-1], shares.get(source, {})))
+    n_human, n_synthetic, n_llm_labelled = sizes
+    labels = list(dict.fromkeys([*human_shares, *mixed_in_shares]))
     return Purchase(
         n_human=n_human,
         n_synthetic=n_synthetic,
-        cost_usd=prices.cost(n_human, n_synthetic) or 0.0,
-        synthetic_share=n_synthetic / total if total else 0.0,
-        per_class={label: (humans.get(label, 0), synthetics.get(label, 0)) for label in labels},
+        n_llm_labelled=n_llm_labelled,
+        cost_usd=prices.cost(n_human, n_synthetic, n_llm_labelled) or 0.0,
+        mixed_in_share=(n_synthetic + n_llm_labelled) / sum(sizes) if sum(sizes) else 0.0,
+        per_class={label: tuple(found.get(label, 0) for found in of_class) for label in labels},
     )
 
 

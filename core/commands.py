@@ -6,11 +6,14 @@ import json
 import os
 from argparse import Namespace
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from core import formats
 from core.actions import (
+    answers,
+    archives,
     budget,
     curate,
     data,
@@ -23,12 +26,13 @@ from core.actions import (
     models,
     predictions,
     results,
+    solvers,
     train,
 )
-from core.budget import Prices
+from core.answering import Purpose
 from core.errors import Problem
 from core.options import refuse_unused, settings_of
-from core.records import Job, Price, Project
+from core.records import SOURCE_WORDS, Job, Price, Project
 from core.registry import member
 
 Say = door.Say
@@ -67,6 +71,40 @@ def project_delete(arguments: Namespace, say: Say) -> int:
         raise Problem(f"This erases {project.name!r} and all it has.", "Add --yes to do it.")
     home.delete_project(project.id)
     say(f"Erased {project.name!r}.", False)
+    return 0
+
+
+def project_export(arguments: Namespace, say: Say) -> int:
+    """Write a project to one file."""
+    project = home.find_project(arguments.name)
+    n = archives.export_project(project.id, arguments.file)
+    say(f"Exported {project.name!r} with {n:,} samples to {arguments.file}.", False)
+    return 0
+
+
+def project_open(arguments: Namespace, say: Say) -> int:
+    """Bring an exported project in."""
+    with arguments.file.open("rb") as file:
+        project = archives.open_project(file, arguments.file.name, arguments.as_name)
+    seen = home.overview(project.id)
+    say(
+        f"Opened {project.name!r}: {seen.n_human:,} human, {seen.n_synthetic:,} synthetic,"
+        f" {seen.n_test:,} test, {seen.n_studies} studies.",
+        False,
+    )
+    return 0
+
+
+def delete_samples(arguments: Namespace, say: Say) -> int:
+    """Erase samples, if told to."""
+    project = home.find_project(arguments.name)
+    ids = list(dict.fromkeys(arguments.ids))
+    if not arguments.yes:
+        raise Problem(
+            f"This erases {len(ids):,} samples of {project.name!r}; it cannot be undone.",
+            "Add --yes to do it.",
+        )
+    say(data.erased_in_words(data.delete_samples(project.id, ids, WHO)), False)
     return 0
 
 
@@ -132,6 +170,25 @@ def make(arguments: Namespace, say: Say) -> int:
     return _ended(job, say) or (0 if n_made else 1)
 
 
+def solve(arguments: Namespace, say: Say) -> int:
+    """Let a language model answer the test set, and say how well it did."""
+    project, run, job = _answered(arguments, "solve", "test items", say)
+    rows = answers.table(project.id, [run])
+    metric = next(iter(data.metrics(project.id)))
+    if found := solvers.of_run(project.id, run, metric):
+        rows = [{**rows[0], **solvers.row(metric, found)}]
+    _show(rows, arguments.format, say)
+    return _ended(job, say)
+
+
+def label(arguments: Namespace, say: Say) -> int:
+    """Let a language model label the rows without a label; people curate what it says."""
+    project, run, job = _answered(arguments, "label", "rows", say)
+    rows = answers.table(project.id, [run])
+    _show(rows, arguments.format, say)
+    return _ended(job, say) or (0 if rows[0]["answered"] else 1)
+
+
 def accept(arguments: Namespace, say: Say) -> int:
     """Accept pending pseudo-samples and say which are left."""
     project = home.find_project(arguments.name)
@@ -164,7 +221,8 @@ def study_run(arguments: Namespace, say: Say) -> int:
     study, job_id = _launched(arguments, project, request)
     found = train.status(project.id, study)
     for cell in found.study["left_out"]:
-        say(f"Left out at {cell['asked_share']:.0%} synthetic: {cell['reason']}", True)
+        words = SOURCE_WORDS[train.mixed_in(found.study["spec"]["study"])]
+        say(f"Left out at {cell['asked_share']:.0%} {words}: {cell['reason']}", True)
     job = train.wait(job_id, _teller(say, "trials"))
     say(f"Study {found.study['name']!r} ({study}):", False)
     _show_table(results.summary(project.id, study), say)
@@ -176,14 +234,11 @@ def study_show(arguments: Namespace, say: Say) -> int:
     project = home.find_project(arguments.name)
     study = _study(project, arguments.study)
     rows = results.table(project.id, study["id"])
-    if arguments.format == "json":
-        say(json.dumps(rows, ensure_ascii=False, indent=1), False)
-    elif arguments.format == "csv":
-        say(formats.write_csv(list(rows[0]), rows).removesuffix("\n"), False)
-    else:
+    if arguments.format == "table":
         say(f"Study {study['name']!r} ({study['id']}):", False)
         hidden = ("study", "trial")
-        _show_table([{k: v for k, v in row.items() if k not in hidden} for row in rows], say)
+        rows = [{k: v for k, v in row.items() if k not in hidden} for row in rows]
+    _show(rows, arguments.format, say)
     return 0
 
 
@@ -251,6 +306,34 @@ def _table_of(file: Path) -> formats.Table:
     return imports.read_table(file.name, file.read_bytes())
 
 
+def _answered(
+    arguments: Namespace, purpose: Purpose, what: str, say: Say
+) -> tuple[Project, str, Job]:
+    """Let a language model answer, wait for the end, and return project, run and job."""
+    project = home.find_project(arguments.name)
+    provider = member("providers", arguments.provider)
+    refuse_unused(arguments, (provider,))
+    request = answers.Request(
+        purpose,
+        arguments.provider,
+        settings_of(arguments, provider),
+        n_examples=arguments.examples,
+        limit=arguments.limit,
+        seed=arguments.run_seed,
+        cap_usd=arguments.cap,
+        price=_typed_price(arguments.usd_per_mtok),
+    )
+    expected = answers.estimate(project.id, request)
+    run = answers.launch(project.id, request)
+    worst = "unknown" if expected.worst_usd is None else f"${expected.worst_usd:,.4f}"
+    say(
+        f"{expected.n_calls:,} calls; at most {worst}; {expected.n_humans_sent:,} human texts are"
+        f" shown to {arguments.provider}.",
+        True,
+    )
+    return project, run, generate.wait(run, _teller(say, what))
+
+
 def _labels(text: str, file: Path) -> list[tuple[str, str]]:
     """Return the labels that were listed, or those of a file, one a line with a definition."""
     if not _is_file(file):
@@ -292,16 +375,16 @@ def _launched(
     arguments: Namespace, project: Project, request: train.StudyRequest
 ) -> tuple[str, str]:
     """Start a study with the prices that were given, which stay if it starts."""
-    human, synthetic = arguments.human_usd, arguments.synthetic_usd
-    if human is None and synthetic is None:
+    typed = {
+        name: price
+        for name in ("human_usd", "synthetic_usd", "llm_labelled_usd")
+        if (price := getattr(arguments, name)) is not None
+    }
+    if not typed:
         return train.launch(project.id, request, arguments.workers)
     train.pool_rows(project.id)  # says what is missing before any price is set
     before = budget.prices(project.id)
-    chosen = Prices(
-        before.human_usd if human is None else human,
-        before.synthetic_usd if synthetic is None else synthetic,
-    )
-    budget.set_prices(project.id, chosen)
+    budget.set_prices(project.id, replace(before, **typed))
     try:
         return train.launch(project.id, request, arguments.workers)
     except Problem:
@@ -347,6 +430,15 @@ def _ended(job: Job, say: Say) -> int:
     if job.message:
         say(job.message, True)
     return 0 if job.state == "done" else 1
+
+
+def _show(rows: Sequence[dict[str, Any]], format_: str, say: Say) -> None:
+    if format_ == "json":
+        say(json.dumps(rows, ensure_ascii=False, indent=1), False)
+    elif format_ == "csv":
+        say(formats.write_csv(list(rows[0]), rows).removesuffix("\n"), False)
+    else:
+        _show_table(rows, say)
 
 
 def _show_table(rows: Sequence[dict[str, Any]], say: Say) -> None:

@@ -66,7 +66,9 @@ def kappa(
 
     if len({*gold, *predicted}) < 2:
         return None
-    return float(cohen_kappa_score(gold, predicted, labels=list(labels), weights=weights))
+    # Answers that are no label count as one more category; left out, they would raise agreement.
+    others = sorted(set(predicted) - set(labels))
+    return float(cohen_kappa_score(gold, predicted, labels=[*labels, *others], weights=weights))
 
 
 def roc_auc(gold: Sequence[str], chances: np.ndarray, labels: Sequence[str]) -> float | None:
@@ -115,6 +117,45 @@ def agreement(gold: Sequence[float], predicted: Sequence[float]) -> dict[str, fl
         "spearman": float(spearmanr(a, b).statistic) if varies else None,
         "mse": float(np.mean((a - b) ** 2)) if len(a) else None,
     }
+
+
+def agreement_intervals(
+    gold: Sequence[float], predicted: Sequence[float], n: int = 1000
+) -> dict[str, list[float] | None]:
+    """Return 95% intervals of `agreement` over test items: percentiles of `n` resamples.
+
+    The resamples are the same for the same number of items. For new items; the student is as it is.
+    """
+    from scipy.stats import rankdata
+
+    a, b = np.asarray(gold, dtype=float), np.asarray(predicted, dtype=float)
+    if len(a) < 2:
+        return dict.fromkeys(("pearson_interval", "spearman_interval", "mse_interval"))
+    drawn = np.random.default_rng(0).integers(0, len(a), (n, len(a)))
+    x, y = a[drawn], b[drawn]
+    found = {
+        "pearson_interval": _correlations(x, y),
+        "spearman_interval": _correlations(rankdata(x, axis=1), rankdata(y, axis=1)),
+        "mse_interval": np.mean((x - y) ** 2, axis=1),
+    }
+    return {name: _middle(values) for name, values in found.items()}
+
+
+def _correlations(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Return Pearson's correlation row by row; NaN where one side does not vary."""
+    x, y = x - x.mean(axis=1, keepdims=True), y - y.mean(axis=1, keepdims=True)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        found: np.ndarray = (x * y).sum(axis=1) / np.sqrt(
+            (x**2).sum(axis=1) * (y**2).sum(axis=1)
+        )  # fmt: skip
+    return found
+
+
+def _middle(values: np.ndarray) -> list[float] | None:
+    known = values[np.isfinite(values)]
+    if len(known) < len(values):
+        return None
+    return [float(end) for end in np.percentile(known, [2.5, 97.5])]
 
 
 def entities(
@@ -235,3 +276,19 @@ def _weighted_f1(by_name: Mapping[str, Mapping[str, float]]) -> float:
     total = sum(each["support"] for each in by_name.values())
     summed = sum(each["f1"] * each["support"] for each in by_name.values())
     return float(summed / total) if total else 0.0
+
+
+def mean_scores(scores: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the mean of every figure over the scores that have it; None where none has.
+
+    >>> mean_scores([{"a": 1, "b": {"c": None}}, {"a": 2, "b": {"c": 4}}])
+    {'a': 1.5, 'b': {'c': 4.0}}
+    """
+    made: dict[str, Any] = {}
+    for name in dict.fromkeys(name for score in scores for name in score):
+        found = [score[name] for score in scores if score.get(name) is not None]
+        if found and isinstance(found[0], Mapping):
+            made[name] = mean_scores(found)
+        else:
+            made[name] = mean(found) if found else None
+    return made

@@ -3,18 +3,27 @@
 Within a seed, every source has one order of its rows; a cell takes a prefix of each. So a larger
 cell contains the smaller one, every cell of a seed shares its rows with the others as far as they
 go, and adding rows to a pool moves the others as little as possible.
+
+A text may be there with a human's label and with an LLM's. A training set takes it once, and the
+human's label wins: LLM-labelled rows are drawn last, and those whose text is drawn already are
+passed over for the next of their class. So with the same human rows their draws are nested, too,
+and where the human rows change, only texts that come or go with them make a difference. An
+LLM-labelled row ranks where the human row of its text does, so that cells which exchange one label
+for the other keep to the same texts.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import islice
 from typing import Any, Literal
 
 from core.errors import Problem
-from core.records import PoolRow
+from core.records import SOURCE_WORDS, SOURCES, PoolRow, Source
+from core.text import normalise
 
 Classes = Literal["natural", "human", "uniform"]
 
@@ -27,17 +36,37 @@ class Short(Problem):
 class Mixture:
     """How many rows of each source, and in which class mix.
 
-    `natural`: each source keeps its own mix; `human`: both take the human rows' mix; `uniform`:
-    both take equally many of every class.
+    `natural`: each source keeps its own mix; `human`: all take the human rows' mix; `uniform`:
+    all take equally many of every class.
     """
 
     n_human: int
     n_synthetic: int
     classes: Classes = "natural"
+    n_llm_labelled: int = 0
+
+    @property
+    def sizes(self) -> dict[Source, int]:
+        """Return the number of rows by source, in the order in which they are drawn."""
+        numbers = (self.n_human, self.n_synthetic, self.n_llm_labelled)
+        return dict(zip(SOURCES, numbers, strict=True))
+
+    def in_words(self) -> str:
+        """Return how many rows of which sources.
+
+        >>> Mixture(20, 0, n_llm_labelled=5).in_words()
+        '20 human and 5 LLM-labelled rows'
+        """
+        told = [f"{n:,} {SOURCE_WORDS[source]}" for source, n in self.sizes.items() if n]
+        return f"{' and '.join(told) or 'no'} rows"
 
     def to_json(self) -> dict[str, Any]:
-        """Return the mixture as stored."""
-        return asdict(self)
+        """Return the mixture as stored; a source that came later is named where it has rows."""
+        made = asdict(self)
+        # The keys of trials are made from this: those without such rows stay what they were.
+        if not self.n_llm_labelled:
+            del made["n_llm_labelled"]
+        return made
 
 
 def behind(rows: Sequence[PoolRow]) -> frozenset[str]:
@@ -47,45 +76,25 @@ def behind(rows: Sequence[PoolRow]) -> frozenset[str]:
 
 def order(
     rows: Sequence[PoolRow],
-    candidates: Sequence[int],
+    ranked: Sequence[int],
     shares: Mapping[str, float],
-    seed: int,
     first: frozenset[str] = frozenset(),
     is_natural: bool = False,
-) -> list[int]:
-    """Return the one order of a source's rows under a seed.
+) -> Iterator[int]:
+    """Yield ranked rows of a source, class by class.
 
-    Rows are taken class by class so that every prefix has the class shares as nearly as whole
-    numbers allow; within a class they come by hash(seed, sample id). Rows whose ids are in `first`
-    lead. The order ends where a class that is due has no rows left, unless `is_natural`.
+    Every prefix has the class shares as nearly as whole numbers allow; within a class rows keep
+    their rank. Rows whose ids are in `first` lead. The order ends where a class that is due has no
+    rows left, unless `is_natural`.
     """
     leading: dict[str, list[int]] = defaultdict(list)
     others: dict[str, list[int]] = defaultdict(list)
-    for index in sorted(candidates, key=lambda i: _rank(seed, rows[i].id)):
+    for index in ranked:
         row = rows[index]
         (leading if row.id in first else others)[row.stratum].append(index)
     taken = dict.fromkeys(shares, 0)
-    made: list[int] = []
-
-    def take(queues: dict[str, list[int]], may_skip: bool) -> None:
-        position = dict.fromkeys(shares, 0)
-        n_left = sum(len(queues[label]) for label in shares)
-        while n_left:
-            place = len(made) + 1
-            open_ = [
-                label for label in shares if not may_skip or position[label] < len(queues[label])
-            ]
-            label = max(open_, key=lambda c: shares[c] * place - taken[c])
-            if position[label] >= len(queues[label]):
-                return
-            made.append(queues[label][position[label]])
-            position[label] += 1
-            taken[label] += 1
-            n_left -= 1
-
-    take(leading, may_skip=True)
-    take(others, may_skip=is_natural)
-    return made
+    yield from _in_turn(leading, shares, taken, may_skip=True)
+    yield from _in_turn(others, shares, taken, may_skip=is_natural)
 
 
 class Draws:
@@ -94,38 +103,48 @@ class Draws:
     def __init__(self, rows: Sequence[PoolRow], labels: Sequence[str]) -> None:
         self._rows = rows
         self._labels = labels
-        train = [i for i, row in enumerate(rows) if row.split == "train"]
-        self._of = {
-            source: [i for i in train if rows[i].source == source]
-            for source in ("human", "synthetic")
-        }
-        self._behind = behind([rows[i] for i in self._of["synthetic"]])
+        self._of: dict[str, list[int]] = {source: [] for source in SOURCES}
+        for i, row in enumerate(rows):
+            if row.split == "train":
+                self._of[row.source].append(i)
+        self._texts: dict[int, str] = {}
+        self._human_of: dict[str, str] = {}
+        if self._of["llm-labelled"]:
+            self._read_texts()
+        self._behind = behind([rows[i] for i in self._of["synthetic"] + self._of["llm-labelled"]])
+        self._ranks: dict[tuple[str, int], list[int]] = {}
         self._orders: dict[tuple[str, int, str], list[int]] = {}
 
-    def available(self, source: Literal["human", "synthetic"], seed: int, classes: Classes) -> int:
-        """Return how many rows of a source can be drawn in a class mix."""
+    def available(self, source: Source, seed: int, classes: Classes) -> int:
+        """Return how many rows of a source can be drawn in a class mix, if no others are."""
         return len(self._order(source, seed, classes))
 
     def draw(self, mixture: Mixture, seed: int) -> list[int]:
-        """Return the row numbers of a training set, human rows first.
+        """Return the row numbers of a training set: human rows, synthetic, then LLM-labelled ones.
 
         Raises:
             Short: the pool cannot fill the mixture; the message says with what.
         """
-        wanted = (("human", mixture.n_human), ("synthetic", mixture.n_synthetic))
         drawn: list[int] = []
-        for source, n in wanted:
-            there = self._order(source, seed, mixture.classes)
+        for source, n in mixture.sizes.items():
+            if not n:
+                continue
+            texts: set[str] = set()
+            if source == "llm-labelled" and self._texts:
+                texts = {self._texts[i] for i in drawn}
+                there = self._not_among(texts, n, seed, mixture.classes)
+            else:
+                there = self._order(source, seed, mixture.classes)
             if n > len(there):
                 raise Short(
-                    f"{n:,} {source} rows wanted, {len(there):,} can be drawn"
-                    f" ({mixture.classes} class mix{self._scarce(source, mixture.classes)})."
+                    f"{n:,} {SOURCE_WORDS[source]} rows wanted, {len(there):,} can be drawn"
+                    f" ({mixture.classes} class mix{self._scarce(source, mixture.classes, texts)})."
                 )
             drawn += there[:n]
         return drawn
 
     def n_behind(self, drawn: Sequence[int]) -> int:
-        """Return how many human rows are behind the synthetic rows of a draw."""
+        """Return how many human rows stood in prompts of the rows of a draw."""
         return len(behind([self._rows[i] for i in drawn]))
 
     def n_human_paid(self, drawn: Sequence[int]) -> int:
@@ -133,42 +152,96 @@ class Draws:
         own = {self._rows[i].id for i in drawn if self._rows[i].source == "human"}
         return len(own | behind([self._rows[i] for i in drawn]))
 
-    def _order(self, source: str, seed: int, classes: Classes) -> list[int]:
+    def _read_texts(self) -> None:
+        """Note every text as it counts for equality, and its human row if it has one."""
+        once: dict[str, int] = {}
+        for source, indices in self._of.items():
+            for i in indices:
+                text = self._texts[i] = normalise(self._rows[i].text)
+                if source == "human":
+                    self._human_of.setdefault(text, self._rows[i].id)
+                elif source == "llm-labelled":
+                    once.setdefault(text, i)
+        # Several LLMs may have labelled one text: its first row stands for it.
+        self._of["llm-labelled"] = list(once.values())
+
+    def _ranked(self, source: Source, seed: int) -> list[int]:
+        key = (source, seed)
+        if key not in self._ranks:
+            ids = {i: self._rows[i].id for i in self._of[source]}
+            if source == "llm-labelled":
+                ids = {i: self._human_of.get(self._texts[i], id_) for i, id_ in ids.items()}
+            self._ranks[key] = sorted(ids, key=lambda i: _rank(seed, ids[i]))
+        return self._ranks[key]
+
+    def _order(self, source: Source, seed: int, classes: Classes) -> list[int]:
         key = (source, seed, classes)
         if key not in self._orders:
-            self._orders[key] = order(
-                self._rows,
-                self._of[source],
-                self._shares(source, classes),
-                seed,
-                self._behind if source == "human" else frozenset(),
-                is_natural=classes == "natural",
+            self._orders[key] = list(
+                order(
+                    self._rows,
+                    self._ranked(source, seed),
+                    self._shares(source, classes),
+                    self._behind if source == "human" else frozenset(),
+                    is_natural=classes == "natural",
+                )
             )
         return self._orders[key]
 
-    def _shares(self, source: str, classes: Classes) -> dict[str, float]:
+    def _not_among(self, texts: Collection[str], n: int, seed: int, classes: Classes) -> list[int]:
+        """Return up to n LLM-labelled rows in their order, but for those of some texts."""
+        left = [i for i in self._ranked("llm-labelled", seed) if self._texts[i] not in texts]
+        shares = self._shares("llm-labelled", classes)
+        return list(islice(order(self._rows, left, shares, is_natural=classes == "natural"), n))
+
+    def _shares(self, source: Source, classes: Classes) -> dict[str, float]:
         basis = "human" if classes == "human" and self._of["human"] else source
         counts = self._counts(basis)
         if classes == "uniform":
-            everywhere = self._counts("human") | self._counts("synthetic")
+            everywhere = {label for each in SOURCES for label in self._counts(each)}
             present = [label for label in self._labels if label in everywhere]
             return {label: 1 / len(present) for label in present}
         total = sum(counts.values())
         return {label: counts[label] / total for label in self._labels if label in counts}
 
-    def _counts(self, source: str) -> dict[str, int]:
+    def _counts(self, source: str, without: Collection[str] = ()) -> dict[str, int]:
         counts: dict[str, int] = {}
         for index in self._of[source]:
-            label = self._rows[index].stratum
-            counts[label] = counts.get(label, 0) + 1
+            if not without or self._texts[index] not in without:
+                label = self._rows[index].stratum
+                counts[label] = counts.get(label, 0) + 1
         return counts
 
-    def _scarce(self, source: str, classes: Classes) -> str:
-        if classes == "natural":
-            return ""
-        shares, counts = self._shares(source, classes), self._counts(source)
-        label = min(shares, key=lambda c: counts.get(c, 0) / shares[c])
-        return f"; {label!r} has only {counts.get(label, 0):,}"
+    def _scarce(self, source: Source, classes: Classes, texts: Collection[str]) -> str:
+        """Return which class has too few rows, and how many have a text that is drawn already."""
+        shares, counts = self._shares(source, classes), self._counts(source, without=texts)
+        n_passed_over = sum(self._counts(source).values()) - sum(counts.values())
+        told = ""
+        if classes != "natural" and shares:
+            label = min(shares, key=lambda c: counts.get(c, 0) / shares[c])
+            told = f"; {label!r} has only {counts.get(label, 0):,}"
+        if n_passed_over:
+            told += f"; the texts of {n_passed_over:,} more are drawn from another source"
+        return told
+
+
+def _in_turn(
+    queues: dict[str, list[int]], shares: Mapping[str, float], taken: dict[str, int], may_skip: bool
+) -> Iterator[int]:
+    """Yield from the queue of the class that is most due, counting in `taken`."""
+    place = sum(taken.values())
+    position = dict.fromkeys(shares, 0)
+    n_left = sum(len(queues[label]) for label in shares)
+    while n_left:
+        place += 1
+        open_ = [label for label in shares if not may_skip or position[label] < len(queues[label])]
+        label = max(open_, key=lambda c: shares[c] * place - taken[c])
+        if position[label] >= len(queues[label]):
+            return
+        yield queues[label][position[label]]
+        position[label] += 1
+        taken[label] += 1
+        n_left -= 1
 
 
 def _rank(seed: int, sample: str) -> bytes:

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from core.mixture import Mixture
+from core.records import SOURCE_WORDS
 from core.saving import ABOUT, WEIGHTS
 from core.statistics import Estimate
 from core.students.base import Student
@@ -23,24 +25,27 @@ _MEANING = re.compile(r"([\\`*_\[\]#!|<>~$&])")
 class ModelCard:
     """What is to be known of one model.
 
-    `trial` has its key, pool, seed, mixture and sizes, `n_behind` None where it is unknown;
+    It learned from the rows of `mixture`; `made_by` counts those of a language model by which one
+    wrote or labelled them, and `n_behind` the human rows in prompts, None where that is unknown.
     `scores` are its own on the sealed test set, `constant` those of the best constant answer, and
-    `cell` holds each metric's mean over the seeds of its cell. `written_by` counts the synthetic
-    rows it learned from by what wrote them. `n_compared` are the cells of which its own had the
-    best mean, or 0 where a person named the trial.
+    `cell` holds each metric's mean over the seeds of its cell. `n_compared` are the cells of which
+    its own had the best mean, or 0 where a person named the trial.
     """
 
     project: str
     study: str
     task: Task
     student: Student
-    trial: Mapping[str, Any]
+    trial: str
+    pool: str
+    mixture: Mixture
+    seed: int
+    made_by: Mapping[str, int]
     n_behind: int | None
     scores: Mapping[str, Any]
     constant: Mapping[str, Any]
     cell: Mapping[str, Estimate]
     n_test: int
-    written_by: Mapping[str, int]
     n_compared: int
     folder: str
     version: str
@@ -51,7 +56,7 @@ def card_text(card: ModelCard) -> str:
     parts = [
         f"# {_plain(card.project)}",
         f"{_plain(card.task.title)}, by a small model that was trained with Admix {card.version}."
-        f" It learned from {_rows(card.trial)}.",
+        f" It learned from {card.mixture.in_words()}.",
         "## What it predicts",
         *_predicts(card.task),
         "## How to use it",
@@ -61,7 +66,7 @@ def card_text(card: ModelCard) -> str:
         " words only: nothing in them is run.",
         "## What it learned from",
         _table(["", ""], _training(card)),
-        *_synthetic(card),
+        *_from_models(card),
         "## How good it is",
         *_scores(card),
         "## Limits",
@@ -78,11 +83,13 @@ def _front(card: ModelCard) -> str:
     task = card.task
     is_number = task.head == "number" and not task.has_classes
     tag = "sentence-similarity" if is_number else _TAGS.get(task.head, "text-classification")
+    tags = ["admix", task.id(), card.student.id()]
+    tags += ["synthetic"] if card.mixture.n_synthetic else []
     lines = [
         "license: unknown",
         f"pipeline_tag: {tag}",
         "library_name: admix",
-        f"tags: [admix, {task.id()}, {card.student.id()}{', synthetic' * _is_synthetic(card)}]",
+        f"tags: [{', '.join(tags)}]",
     ]
     settings = card.student.to_json()
     source = settings.get("encoder")
@@ -107,31 +114,29 @@ def _predicts(task: Task) -> list[str]:
 
 def _training(card: ModelCard) -> Iterable[tuple[str, Any]]:
     settings = ", ".join(f"{k}={v!r}" for k, v in card.student.to_json().items() if k != "kind")
-    mixture = card.trial["mixture"]
     yield from (
         ("study", card.study),
-        ("trial", card.trial["trial"]),
-        ("pool", card.trial["pool"]),
-        ("human rows", card.trial["n_human"]),
-        ("synthetic rows", card.trial["n_synthetic"]),
-        ("class mix", mixture.get("classes", "natural")),
-        ("seed", str(card.trial["seed"])),
+        ("trial", card.trial),
+        ("pool", card.pool),
+        *((f"{SOURCE_WORDS[source]} rows", n) for source, n in card.mixture.sizes.items()),
+        ("class mix", card.mixture.classes),
+        ("seed", str(card.seed)),
         ("student", f"{card.student.title} ({settings})"),
         ("fingerprint of what reads the texts", card.student.fingerprint()),
     )
 
 
-def _synthetic(card: ModelCard) -> list[str]:
-    if not _is_synthetic(card):
+def _from_models(card: ModelCard) -> list[str]:
+    if not card.made_by:
         return []
     if card.n_behind is None:
-        behind = "How many human rows stood in the prompts of its synthetic rows is unknown."
+        behind = "How many human rows stood in the prompts of these rows is unknown."
     else:
         behind = (
-            f"{card.n_behind:,} human rows stood in the prompts of its synthetic rows. Whoever"
-            " compares human with synthetic data has to count those as well."
+            f"{card.n_behind:,} human rows stood in the prompts of these rows. Whoever compares"
+            " human data with that of language models has to count those as well."
         )
-    return [_table(["synthetic rows were written by", "rows"], card.written_by.items()), behind]
+    return [_table(["rows of language models", "rows"], card.made_by.items()), behind]
 
 
 def _scores(card: ModelCard) -> list[str]:
@@ -171,21 +176,13 @@ def _limits(card: ModelCard) -> Iterable[str]:
         )
     yield "The figures hold for texts like those of the test set, and for no others."
     yield "Its probabilities were not calibrated: 0.9 need not mean right nine times in ten."
-    if _is_synthetic(card):
-        yield "It may repeat what is one-sided in the texts that language models wrote for it."
+    if card.made_by:
+        yield "It may repeat what is one-sided in what language models wrote or labelled for it."
     if card.student.id() == "tfidf":
         yield f"`{ABOUT}` may hold words and phrases of the texts that it learned from."
     else:
         yield "It reads texts with an encoder that is not in this folder and has limits of its own."
     yield "Let a person look at what it says before anything depends on it."
-
-
-def _rows(trial: Mapping[str, Any]) -> str:
-    return f"{trial['n_human']:,} human and {trial['n_synthetic']:,} synthetic rows"
-
-
-def _is_synthetic(card: ModelCard) -> bool:
-    return bool(card.trial["n_synthetic"])
 
 
 def _interval(mean: Estimate) -> str:

@@ -11,6 +11,18 @@ Status = Literal["pending", "accepted", "rejected", "deleted"]
 Kind = Literal["label", "accept", "reject", "edit", "undo", "split", "delete"]
 
 SOURCES: tuple[Source, ...] = ("human", "synthetic", "llm-labelled")
+SOURCE_WORDS: dict[str, str] = {
+    "human": "human",
+    "synthetic": "synthetic",
+    "llm-labelled": "LLM-labelled",
+}
+"""Source -> how sentences and tables say it."""
+SOURCE_TITLES: dict[str, str] = {
+    "human": "Human",
+    "synthetic": "Synthetic",
+    "llm-labelled": "LLM-labelled",
+}
+"""Source -> how legends and titles say it."""
 SOURCE_PARTS: dict[Source, tuple[str, str]] = {
     "human": ("human", "human"),
     "synthetic": ("llm", "llm"),
@@ -184,7 +196,11 @@ class PoolRow:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One cell of a study under one seed: everything that its numbers depend on."""
+    """One cell of a study under one seed: everything that its numbers depend on.
+
+    `synthetic_share` is by count; `money_share` is what of the cost goes to rows that an LLM wrote
+    or labelled.
+    """
 
     key: str
     pool: str
@@ -197,6 +213,7 @@ class Trial:
     synthetic_share: float
     money_share: float | None
     cost_usd: float | None
+    n_llm_labelled: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Split a budget between human labels and synthetic samples, and see what it buys."""
+"""Split a budget between human labels and LLM data, and see what it buys."""
 
 import streamlit as st
 
@@ -6,7 +6,7 @@ from core.actions import budget
 from core.ui import frame, money
 
 project = frame.open_page(
-    "budget", "Divide money between human labels and synthetic samples, and see what it buys."
+    "budget", "Divide money between human labels and LLM data, and see what it buys."
 )
 frame.heard()
 with frame.problems():
@@ -25,15 +25,17 @@ with frame.problems():
     total = asked.number_input(
         "Budget (USD)", 0.0, value=100.0, step=10.0, key="total_usd", width=180
     )
-    percent = st.slider(
-        "Money share to synthetic data", 0, 100, 20, 1, format="%d%%", key="money_share"
-    )
+    mixed_in = asked.selectbox(
+        "LLM data", list(money.UNITS), format_func=money.UNITS.__getitem__, key="mixed_in",
+        width=240,
+    )  # fmt: skip
+    percent = st.slider("Money share to LLM data", 0, 100, 20, 1, format="%d%%", key="money_share")
     classes = asked.selectbox(
         "Human labels by class", ["natural", "uniform"], key="classes", width=240,
         help="natural: in the mix of the human rows so far; uniform: equally many of every class."
-        " Synthetic samples are bought equally per class.",
+        " Synthetic samples are bought equally per class, texts to be labelled in the human mix.",
     )  # fmt: skip
-    missing = money.missing(chosen, percent)
+    missing = money.missing(chosen, percent, mixed_in)
     if missing:
         st.info(f"{missing} Type one above to go on.", icon=":material/sell:")
         st.page_link("pages/generate.py", label="Generate samples to measure a price",
@@ -44,8 +46,8 @@ with frame.problems():
             "pages/data.py", label="Import a train file on Data", icon=":material/database:"
         )
     else:
-        found = budget.purchase(project.id, total, percent / 100, chosen, classes)
-        money.bought(found)
+        found = budget.purchase(project.id, total, percent / 100, chosen, classes, mixed_in)
+        money.bought(found, mixed_in)
         with (
             st.form("save_plan", clear_on_submit=True, border=False),
             st.container(horizontal=True, vertical_alignment="bottom"),
@@ -53,7 +55,7 @@ with frame.problems():
             name = st.text_input("Name of the plan", max_chars=80, width=320)
             saves = st.form_submit_button("Save the plan", icon=":material/save:")
         if saves:
-            plan = money.plan_of(total, percent / 100, classes, chosen, found)
+            plan = money.plan_of(total, percent / 100, classes, mixed_in, chosen, found)
             budget.save_plan(project.id, name, plan)
             frame.say("The plan is saved.")
             st.rerun()

@@ -39,6 +39,8 @@ def one_by_one(wanted: curate.Filter) -> None:
             curation.editor(at, shown, queue.card)
         elif shown and at.correcting == shown.sample:
             answering.show(at, shown, queue.card, labels, asked)
+            if asked.by == "marks":
+                answering.save_marks(at, shown, queue.card)
             st.button("Cancel", key=at.key("cancel"), on_click=at.correct, args=(None,))
         else:
             curation.commands(at, shown, asked)

@@ -1,9 +1,9 @@
-"""The task and its data: balance, import, test split, export."""
+"""The task and its data: balance, import, test split, export, erasure."""
 
 import streamlit as st
 
 from core.actions import data
-from core.ui import balance, frame, imports, labels
+from core.ui import balance, erasing, frame, imports, labels
 
 project = frame.open_page("data", "What is predicted, and the texts to learn it from.")
 frame.heard()
@@ -12,7 +12,7 @@ names = data.strata(project.id)
 key = f"data_tabs_{project.id}"
 if key not in st.session_state:  # chosen once: what is imported then moves nobody to another tab
     st.session_state[key] = "Balance" if counts else "Import" if names else "Task"
-tabs = st.tabs(["Balance", "Import", "Task", "Export"], on_change="rerun", key=key)
+tabs = st.tabs(["Balance", "Import", "Task", "Export", "Erase"], on_change="rerun", key=key)
 with tabs[0], frame.problems():
     if tabs[0].open and counts:
         balance.show(counts, names)
@@ -30,3 +30,8 @@ with tabs[3], frame.problems():
         imports.export(project)
     elif tabs[3].open:
         st.info("There is nothing to export yet: go to Import.", icon=":material/info:")
+with tabs[4], frame.problems():
+    if tabs[4].open and counts:
+        erasing.show(project, frame.who())
+    elif tabs[4].open:
+        st.info("There is nothing to erase: go to Import.", icon=":material/info:")

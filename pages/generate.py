@@ -5,7 +5,7 @@ from dataclasses import replace
 import streamlit as st
 
 from core.actions import generate
-from core.ui import examples, forms, frame, preview, run
+from core.ui import asking, examples, forms, frame, preview, run
 
 project = frame.open_page(
     "generate", "A language model writes samples from your definitions and a few human examples."
@@ -17,6 +17,7 @@ if not human:
     st.page_link("pages/data.py", label="Import a train file on Data", icon=":material/database:")
     st.stop()
 
+asking.labeller(project.id)
 at_work = generate.at_work(project.id)
 with frame.problems():
     known = {info.id: info for info in generate.providers()}

@@ -31,6 +31,9 @@ with frame.problems():
 st.subheader("A new project")
 with frame.problems():
     projects.new_form()
+st.subheader("A project from a file")
+with frame.problems():
+    projects.open_form()
 st.caption(
     "A copy of everything, made safely while Admix runs:"
     " `.venv/bin/python -m core backup FILE` at the command line, in Admix's folder."

@@ -1,12 +1,12 @@
-"""Accuracy against the synthetic share, and what is behind every point."""
+"""Accuracy against the share of LLM data, and what is behind every point."""
 
 import streamlit as st
 
-from core.actions import results, train
-from core.ui import answer, frame
+from core.actions import results, solvers, train
+from core.ui import answer, asking, frame
 
 project = frame.open_page(
-    "results", "Does synthetic data help here, and how sure is that? Every point opens."
+    "results", "Does LLM data help here, and how sure is that? Every point opens."
 )
 studies = {study["id"]: study["name"] for study in train.all_studies(project.id)}
 if not studies:
@@ -21,13 +21,13 @@ study = asked.selectbox(
     "Study", list(studies), format_func=studies.__getitem__, key="study", bind="query-params",
     width=330,
 )  # fmt: skip
-titles = results.metric_titles(project.id, study)
+titles, axes = results.metric_titles(project.id, study), results.axes_of(project.id, study)
 metric = asked.selectbox(
     "Metric", list(titles), format_func=titles.__getitem__, key="metric",
     bind="query-params", width=190,
 )  # fmt: skip
 axis = asked.selectbox(
-    "Over", list(results.AXES), format_func=results.AXES.__getitem__, key="axis",
+    "Over", list(axes), format_func=axes.__getitem__, key="axis",
     bind="query-params", width=260,
 )  # fmt: skip
 label = None
@@ -45,8 +45,11 @@ with frame.problems():
         st.page_link("pages/budget.py", label="Set prices on Budget", icon=":material/payments:")
         st.stop()
     answer.headline(curve)
-    clicked = answer.plot(curve)
-    answer.downloads(project.id, curve, metric, label)
+    solved = solvers.of_study(project.id, study, metric, label)
+    clicked = answer.plot(curve, solved)
+    answer.downloads(project.id, curve, metric, label, solved)
+    asking.table(solved, curve.metric)
+    asking.solver(project.id)
     if clicked:
         st.session_state["trial"], st.session_state["view"] = clicked, "samples"
 

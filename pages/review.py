@@ -38,7 +38,10 @@ def one_by_one(wanted: review.Filter) -> None:
             card.text(queue.card, asked, is_answered=True)
             answering.show(at, shown, queue.card, labels, asked)
         with st.container(key="admix-commands", horizontal=True, gap="small"):
-            card.accept_label(at, shown, queue.card)
+            if asked.by == "marks":
+                answering.save_marks(at, shown, queue.card)
+            else:
+                card.accept_label(at, shown, queue.card)
             desk.button(at, shown, "reject", "Leave out", review.COMMAND_KEYS["reject"],
                         review.reject, icon=":material/block:",
                         help="This text will be in no training set.")  # fmt: skip

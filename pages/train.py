@@ -1,4 +1,4 @@
-"""Launch a sweep over shares of synthetic data, and follow it."""
+"""Launch a sweep over shares of synthetic or LLM-labelled data, and follow it."""
 
 import streamlit as st
 
@@ -6,7 +6,7 @@ from core.actions import train
 from core.ui import forms, frame, progress, study
 
 project = frame.open_page(
-    "train", "Train a small model at several shares of synthetic data, several seeds each."
+    "train", "Train a small model at several shares of LLM data, several seeds each."
 )
 frame.heard()
 at_work = train.at_work(project.id)
@@ -28,7 +28,7 @@ with frame.problems():
         kind = st.selectbox("Study", list(kind_titles), format_func=kind_titles.__getitem__)
         settings = forms.settings(
             "studies", kind, f"train_{project.id}",
-            defaults={"n_total": train.suggested_size(project.id)},
+            defaults=train.suggested(project.id),
         )  # fmt: skip
 
     with left:

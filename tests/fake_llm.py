@@ -24,7 +24,8 @@ class FakeLLM(ThreadingHTTPServer):
     """Answers each request the same way every time, unless `fault` names something else to do.
 
     `fault(request number of these words, label)` returns None or one of: 429, 500, garbage, slow,
-    half, refused, unreadable.
+    half, refused, unreadable. Asked about an item, it says `answer(item, answers)`, and a fault is
+    told the item's main text for a label.
     """
 
     daemon_threads = True
@@ -36,6 +37,7 @@ class FakeLLM(ThreadingHTTPServer):
         self.received: list[dict[str, object]] = []
         self.keys: set[str] = set()
         self.fault: Callable[[int, str], str | None] = lambda n, label: None
+        self.answer: Callable[[dict[str, str], list[str]], str] = lambda item, answers: answers[0]
         self.delay = 0.0
         self.lock = threading.Lock()
         self.at_once = self.most_at_once = 0
@@ -53,7 +55,8 @@ class _Handler(BaseHTTPRequestHandler):
         server = self.server
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         words = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
-        label = json.loads(body["messages"][-1]["content"])["label"]
+        asked = json.loads(body["messages"][-1]["content"])
+        label = asked["label"] if "label" in asked else str(next(iter(asked["item"].values())))
         with server.lock:
             server.asked[words] += 1
             number = server.asked[words]
@@ -76,7 +79,7 @@ class _Handler(BaseHTTPRequestHandler):
         if fault == "garbage":
             return self._send(200, {"hello": "I am no completion"})
         if fault == "half":
-            data = json.dumps(_reply(words, body)).encode()
+            data = json.dumps(_reply(self.server, words, body)).encode()
             self.send_response(200)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(data)))
@@ -89,7 +92,7 @@ class _Handler(BaseHTTPRequestHandler):
             time.sleep(2)
         with self.server.lock:
             self.server.answered[words] += 1
-        return self._send(200, _reply(words, body, fault))
+        return self._send(200, _reply(self.server, words, body, fault))
 
     def _send(self, status: int, answer: object, headers: dict[str, str] | None = None) -> None:
         data = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
@@ -107,12 +110,22 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-def _reply(words: str, body: dict[str, object], fault: str | None = None) -> dict[str, object]:
+def _reply(
+    server: FakeLLM, words: str, body: dict[str, object], fault: str | None = None
+) -> dict[str, object]:
     asked = json.loads(body["messages"][-1]["content"])  # type: ignore[index]
-    items = [
-        {"text": _text(f"{words}/{i}"), "label": asked["label"]} for i in range(asked["n_items"])
-    ]
-    content: str | None = json.dumps({"items": items})
+    said: dict[str, object]
+    if "item" in asked:
+        schema = body["response_format"]["json_schema"]["schema"]  # type: ignore[index]
+        said = {schema["required"][0]: server.answer(asked["item"], list(asked["answers"]))}
+    else:
+        label = asked["label"]
+        said = {
+            "items": [
+                {"text": _text(f"{words}/{i}"), "label": label} for i in range(asked["n_items"])
+            ]
+        }
+    content: str | None = json.dumps(said)
     message: dict[str, object] = {"role": "assistant"}
     if fault == "unreadable":
         content = "Here you are: " + str(content)[:40]

@@ -38,14 +38,14 @@ class Server:
 
 
 @contextmanager
-def serve(home: Path) -> Iterator[Server]:
-    """Run the app over a home folder until the context is left."""
+def serve(home: Path, script: str = "app.py") -> Iterator[Server]:
+    """Run the app, or another page, over a home folder until the context is left."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     with (home.parent / "server.log").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true",
+            [sys.executable, "-m", "streamlit", "run", script, "--server.headless=true",
              f"--server.port={port}"],
             cwd=ROOT, env={**os.environ, "ADMIX_HOME": str(home)},
             stdout=log, stderr=subprocess.STDOUT,

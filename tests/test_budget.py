@@ -35,7 +35,7 @@ def test_a_purchase_never_costs_more_than_the_budget(
 def test_the_share_of_money_is_not_the_share_of_rows() -> None:
     bought = budget.purchase(100, 0.5, Prices(0.5, 0.01), {"a": 1}, {"a": 1})
     assert (bought.n_human, bought.n_synthetic) == (100, 5000)
-    assert bought.synthetic_share == pytest.approx(5000 / 5100)
+    assert bought.mixed_in_share == pytest.approx(5000 / 5100)
 
 
 @pytest.mark.parametrize(("share", "missing"), [(0.5, "synthetic"), (0.0, "human")])

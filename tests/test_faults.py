@@ -87,7 +87,7 @@ def test_the_app_says_who_has_the_home_folder(tmp_path: Path, monkeypatch) -> No
     try:
         assert holder.stdout is not None and holder.stdout.readline() == "open\n"
         monkeypatch.setenv("ADMIX_HOME", str(home))
-        app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=30).run()
+        app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120).run()
         assert not app.exception
         assert "somebody else" in app.error[0].value and "Use that one" in app.error[0].value
     finally:
@@ -104,6 +104,6 @@ def test_another_address_shows_only_why_it_is_shut(tmp_path: Path, monkeypatch) 
     monkeypatch.setattr(
         st, "get_option", lambda name: "0.0.0.0" if name == "server.address" else real(name)
     )
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=30).run()
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120).run()
     assert [title.value for title in app.title] == ["Admix stays shut"]
     assert not (tmp_path / "home").exists()

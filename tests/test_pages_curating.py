@@ -14,7 +14,7 @@ from core.actions.session import Session
 from tests.conftest import WORDS, bring, planted
 
 APP = str(Path(__file__).parents[1] / "app.py")
-TIMEOUT = 30
+TIMEOUT = 120
 CURATING = ["home", "data", "review", "curate"]
 
 

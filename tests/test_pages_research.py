@@ -26,7 +26,7 @@ PAGES = ("generate", "budget", "train", "results")
 
 def page_of(name: str, **query: str) -> AppTest:
     """Run a page of the app, as a browser that follows a link to it would."""
-    at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)
     at.run()
     at.switch_page(f"pages/{name}.py")
     for key, value in query.items():

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from core.actions import results
-from core.actions.results import AXES, Curve, Point
+from core.actions.results import AXES, Curve, Point, axes
 from core.statistics import Estimate, over_seeds, paired
 from core.ui import bars, canvas, plots
 from core.ui.look import COLOURS
@@ -31,6 +32,10 @@ def point(share: float, values: list[float], baseline: list[float] | None = None
     )  # fmt: skip
 
 
+def labelled(made: Point) -> Point:
+    return replace(made, n_synthetic=0, n_llm_labelled=made.n_synthetic, synthetic_share=0.0)
+
+
 def curve(*points: Point, axis: str = "synthetic_share") -> Curve:
     human = next((each for each in points if not each.n_synthetic), None)
     return Curve(STUDY, "Accuracy", AXES[axis], points, human, 400, ())
@@ -40,6 +45,12 @@ HUMAN = [0.5, 0.52, 0.51]
 FULL = curve(
     point(0.0, HUMAN), point(0.5, [0.6, 0.61, 0.66], HUMAN), point(1.0, [0.4, 0.42, 0.44], HUMAN)
 )
+
+
+LABELLED = replace(
+    FULL, points=tuple(map(labelled, FULL.points)), mixed_in="llm-labelled",
+    axis=axes("llm-labelled")["synthetic_share"],
+)  # fmt: skip
 
 
 def picture(made: Curve) -> Any:
@@ -63,6 +74,8 @@ def texts(figure: Any) -> str:
         bars.confusion_figure(["a", "b"], [[3, 1], [0, 4]]),
         bars.purchase_figure({"a": (1, 2), "b": (3, 4)}),
         bars.pool_figure({"a": {"human": 3}, "b": {"human": 1, "synthetic": 2}}),
+        plots.curve_figure(LABELLED),
+        plots.difference_figure(LABELLED),
         bars.published_figure(results.published()),
     ],
 )
@@ -91,6 +104,57 @@ def test_human_is_orange_and_synthetic_is_blue():
     ]
     assert [list(trace.y) for trace in stacked.data] == [[1], [2]]
     assert stacked.layout.barmode == "stack"
+
+
+def test_labels_of_an_llm_are_green_and_named():
+    figure = plots.curve_figure(LABELLED)
+    mean = traces(figure, "Mean with LLM-labelled data")[0]
+    assert mean.marker.color == mean.line.color == COLOURS["llm-labelled"]
+    assert traces(figure, "Single seeds")[0].marker.color == COLOURS["llm-labelled"]
+    assert not traces(figure, "Mean with synthetic data")
+    assert figure.layout.xaxis.title.text == "LLM-labelled share of rows (%)"
+    assert tuple(figure.layout.xaxis.range) == tuple(plots.curve_figure(FULL).layout.xaxis.range)
+    assert "100% LLM-labelled: only the 7 examples in prompts" in texts(figure)
+    assert "50 human + 50 LLM-labelled rows" in mean.text[0]
+    assert plots.difference_figure(LABELLED).data[0].marker.color == COLOURS["llm-labelled"]
+    assert "human texts with an LLM's label" in plots.caption(LABELLED)
+    assert "LLM" not in plots.caption(FULL)
+
+
+def test_a_pool_and_a_purchase_show_every_source_that_there_is():
+    pool = bars.pool_figure({"a": {"human": 3, "llm-labelled": 4}, "b": {"synthetic": 2}})
+    bought = bars.purchase_figure({"a": (3, 0, 4), "b": (0, 2, 0)})
+    for figure in (pool, bought):
+        assert [(bar.name, list(bar.y), bar.marker.color) for bar in figure.data] == [
+            ("Human", [3, 0], COLOURS["human"]),
+            ("Synthetic", [0, 2], COLOURS["synthetic"]),
+            ("LLM-labelled", [4, 0], COLOURS["llm-labelled"]),
+        ]
+    assert len(bars.pool_figure({"a": {"human": 3, "synthetic": 1}}).data) == 2
+
+
+@pytest.mark.parametrize(
+    ("constant", "random", "labels"),
+    [
+        (0.45, 0.35, ["best constant answer", "random answer"]),
+        (0.4, 0.5, ["random answer", "best constant answer"]),
+        (0.45, 0.449, ["best constant answer, random answer"]),
+        (0.45, 0.45, ["best constant answer, random answer"]),
+        (None, 0.5, ["random answer"]),
+        (0.4, None, ["best constant answer"]),
+        (None, None, []),
+    ],
+)
+def test_answers_that_read_no_text_are_dotted_lines_with_their_names(constant, random, labels):
+    figure = plots.curve_figure(replace(FULL, constant=constant, random=random))
+    dotted = [shape for shape in figure.layout.shapes
+              if shape.line.dash == "dot" and shape.line.color == canvas.GREY]  # fmt: skip
+    given = [value for value in (constant, random) if value is not None]
+    assert sorted(line.y0 for line in dotted) == sorted(given)
+    named = [each.text for each in figure.layout.annotations if "answer" in each.text]
+    assert named == labels
+    low, high = figure.layout.yaxis.range
+    assert all(low < value < high for value in given)
 
 
 def test_the_interval_reaches_from_low_to_high():

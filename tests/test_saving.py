@@ -382,9 +382,8 @@ def test_a_study_gives_its_best_cells_first_trial_with_a_card(
     done = models.export_model(project, study, tmp_path / "other", other["trial"])
     assert done.differs is None
     card = (tmp_path / "other" / CARD).read_text(encoding="utf-8")
-    assert (
-        "they were imported" in card and "in the prompts of its synthetic rows is unknown" in card
-    )
+    assert "| written by one that is not known, of samples imported | 15 |" in card
+    assert "in the prompts of these rows is unknown" in card
     assert "chosen by the test score" not in card
     for words, why in {
         f"study export planted {folder}": "exists already",

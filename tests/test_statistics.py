@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import t
 
-from core.statistics import over_seeds, paired
+from core.statistics import bootstrap_limits, over_seeds, paired, resamples
 
 VALUES = st.lists(st.floats(0, 1), min_size=3, max_size=12)
 
@@ -46,3 +46,13 @@ def test_differences_are_paired_by_seed() -> None:
     found = paired(values, baseline)
     assert found.n_seeds == 3
     assert found.low == pytest.approx(0.05) and found.high == pytest.approx(0.05)
+
+
+def test_bootstrap_limits_are_those_of_the_binomial_where_a_figure_is_a_share() -> None:
+    right = [i < 80 for i in range(100)]
+    shares = [sum(right[i] for i in drawn) / 100 for drawn in resamples(100)]
+    low, high = bootstrap_limits(shares) or (0, 0)
+    assert low == pytest.approx(0.72, abs=0.02) and high == pytest.approx(0.88, abs=0.02)
+    assert resamples(100) == resamples(100)
+    assert bootstrap_limits([None, None]) is None
+    assert bootstrap_limits([None, 0.5]) == (0.5, 0.5)

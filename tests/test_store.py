@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from core.errors import Busy, Missing, Problem, Stale
 from core.records import Decision, NewSample, Project, Verdict
-from core.store import decisions, ledger, projects, runs, samples, verdicts
+from core.store import decisions, erasure, ledger, projects, runs, samples, verdicts
 from core.store.db import Database, open_database, owner
 from core.store.samples import Filter
 
@@ -232,7 +232,7 @@ def test_the_label_is_what_most_annotators_last_said(database: Database) -> None
 def test_erased_samples_keep_a_tombstone_and_no_text(database: Database) -> None:
     project, ids = new_project(database)
     decisions.decide_many(database, project, [Decision(ids[1], "delete", "Ana")])
-    samples.erase(database, project, [ids[1]])
+    erasure.erase(database, project, [ids[1]], "Ana")
     with pytest.raises(Missing):
         samples.get(database, project, ids[1])
     assert "text 1" not in json.dumps(state(database), default=str)
@@ -305,7 +305,7 @@ def test_reading_an_outbox_twice_books_nothing_twice(database: Database) -> None
 def test_what_was_deleted_never_comes_back(database: Database) -> None:
     project, ids = new_project(database)
     decisions.decide_many(database, project, [Decision(ids[1], "delete", "Ana")])
-    samples.erase(database, project, [ids[1]])
+    erasure.erase(database, project, [ids[1]], "Ana")
     with pytest.raises(Problem, match="nothing"):
         decisions.undo(database, project, "Ana")
     assert decisions.decide_many(database, project, [Decision(ids[1], "accept", "Ben")]) == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -235,6 +236,25 @@ def test_perfect_and_constant_answers_have_the_known_scores(kind: str, task: Tas
     assert constant["kappa"] == pytest.approx(0)
 
 
+def test_a_random_answer_scores_what_chance_says(kind: str, task: Task) -> None:
+    rows = read(task, KINDS[kind].rows(60, 1))
+    gold, inputs = [label for _, label in rows], [given for given, _ in rows]
+    expected = task.random_score(gold, inputs)
+    assert expected == task.random_score(gold, inputs)
+    assert set(task.metrics) <= set(expected)
+    if not task.has_classes:
+        assert abs(expected[KINDS[kind].metric]) < KINDS[kind].chance
+        return
+    if task.head == "choice":
+        right = float(np.mean([1 / len(given["options"]) for given in inputs]))
+    else:
+        right = sum((n / len(gold)) ** 2 for n in Counter(gold).values())
+        assert expected["kappa"] == pytest.approx(0, abs=0.03)
+    # Three standard errors of 100 guesses of 60 items.
+    assert expected["accuracy"] == pytest.approx(right, abs=0.02)
+    assert expected["roc_auc"] in (0.5, None)
+
+
 def test_examples_hold_the_inputs_and_never_the_label(kind: str, task: Task) -> None:
     inputs, _ = read(task, KINDS[kind].rows(12, 1))[0]
     examples = task.examples(inputs)
@@ -284,6 +304,7 @@ def test_a_sweep_beats_chance_on_planted_rows(session: Session, kind: str, stude
     assert all(point.estimate.mean > 1.3 * KINDS[kind].chance for point in curve.points)
     assert curve.constant is None or curve.constant < 0.8
     assert results.summary(project, study, metric) and results.table(project, study)
+    assert curve.random is not None and curve.random < 0.6
     made = results.made_by(project, study, next(iter(curve.points[1].keys.values())))
     assert len(made.trained_on) == 40
 

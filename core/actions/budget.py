@@ -11,6 +11,7 @@ from core import budget
 from core.actions.session import here, project_of, task_of
 from core.budget import Prices, Purchase
 from core.errors import Problem
+from core.records import SOURCES, Source
 from core.store import allocations, decisions, projects, runs, samples
 
 DEFAULT_WAGE = 18.0
@@ -43,7 +44,7 @@ def measured(project: str) -> Measured:
     database = here().database
     labels = decisions.active_seconds(database, project, ["label"])
     curations = decisions.active_seconds(database, project, ["accept", "reject", "edit"])
-    usage = runs.usage(database, project)
+    usage = runs.usage(database, project, purpose="write")
     rows = [
         row
         for row in samples.counts(database, project)
@@ -88,23 +89,27 @@ def set_prices(project: str, chosen: Prices) -> None:
     Raises:
         Problem: a price below zero.
     """
-    for price in (chosen.human_usd, chosen.synthetic_usd):
+    for price in map(chosen.of, SOURCES):
         if price is not None and not (math.isfinite(price) and price >= 0):
             raise Problem("A price is a number of dollars, not below zero.")
     projects.change_settings(here().database, project, prices=asdict(chosen))
 
 
 def purchase(
-    project: str, total_usd: float, money_share: float, chosen: Prices, classes: str = "natural"
-) -> Purchase:
+    project: str, total_usd: float, money_share: float, chosen: Prices, classes: str = "natural",
+    mixed_in: Source = "synthetic",
+) -> Purchase:  # fmt: skip
     """Return what a budget buys, per class: human rows in their own mix, synthetic balanced.
 
-    With `classes="uniform"` both are bought equally per class.
+    With `classes="uniform"` both are bought equally per class. Texts for an LLM to label come in
+    the human mix, whatever is asked for: nobody knows their class before.
     """
     labels = task_of(project).strata
     even: Mapping[str, float] = dict.fromkeys(labels, 1.0)
-    human = even if classes == "uniform" else human_mix(project)
-    return budget.purchase(total_usd, money_share, chosen, human, even)
+    mix = human_mix(project)
+    human = even if classes == "uniform" else mix
+    others = even if mixed_in == "synthetic" else mix
+    return budget.purchase(total_usd, money_share, chosen, human, others, mixed_in)
 
 
 def human_mix(project: str) -> dict[str, float]:

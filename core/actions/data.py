@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from core.actions.session import here, project_of, task_of
-from core.errors import Problem
-from core.records import Decision
-from core.store import decisions, projects, runs, samples
+from core.errors import Missing, Problem
+from core.records import Decision, Sample
+from core.store import decisions, erasure, projects, runs, samples
+from core.store.erasure import Erased
 from core.store.samples import Filter
 from core.tasks.base import HasRoles, LabelSpec
 
@@ -126,12 +127,41 @@ def balance(project: str) -> list[dict[str, Any]]:
     return samples.counts(here().database, project)
 
 
-def delete_samples(project: str, ids: Sequence[str], annotator: str) -> None:
-    """Delete samples: a decision that stays, and texts that do not."""
-    database = here().database
-    events = [Decision(sample=sample, kind="delete", annotator=annotator) for sample in ids]
-    decisions.decide_many(database, project, events)
-    samples.erase(database, project, ids)
+def delete_samples(project: str, ids: Sequence[str], annotator: str) -> Erased:
+    """Delete samples for good: a decision that stays, and texts that do not, wherever they are.
+
+    Beside the database these are frozen pools, job folders and kept vectors. The database's file
+    still holds freed blocks with the words until it is written anew, when Admix next ends or
+    starts. What left this home folder (backups, exports, prompts) is not reached.
+
+    Raises:
+        Problem: a job of the project is at work.
+        Missing: an id that the project does not have; nothing was deleted.
+    """
+    session = here()
+    if unknown := samples.unknown(session.database, project, ids):
+        raise Missing(f"There is no sample {unknown[0]!r}.", "Nothing was deleted.")
+    # A text that an LLM labelled is there once more, under that label.
+    gone = [*ids, *samples.labelled_from(session.database, project, ids)]
+    with session.runner.at_rest(project, set(gone)):
+        erased = erasure.erase(session.database, project, gone, annotator)
+    for vectors in (session.home / "cache").glob("*/*.safetensors"):
+        vectors.unlink(missing_ok=True)
+    return erased
+
+
+def erased_in_words(erased: Erased) -> str:
+    """Return what an erasure did, in a sentence."""
+    return (
+        f"Erased {erased.n_samples:,} samples, and their words in {erased.n_completions:,} calls,"
+        f" {erased.n_runs:,} generation plans and {erased.n_pools:,} pools."
+        " Backups, exports and what providers were sent are not reached."
+    )
+
+
+def find_samples(project: str, text: str, limit: int = 100) -> list[Sample]:
+    """Return samples of any source, split and status whose text contains some words."""
+    return samples.page(here().database, project, Filter(text=text), limit)
 
 
 def label_names(project: str) -> tuple[str, ...]:
@@ -148,6 +178,11 @@ def roles(project: str) -> tuple[LabelSpec, ...] | None:
     """Return the roles of a project's task with their definitions, None where it has no roles."""
     task = task_of(project)
     return task.roles if isinstance(task, HasRoles) else None
+
+
+def metrics(project: str) -> dict[str, str]:
+    """Return the metrics of a project's task with their titles, the main one first."""
+    return {name: metric.title for name, metric in task_of(project).metrics.items()}
 
 
 def labels(project: str) -> tuple[LabelSpec, ...]:

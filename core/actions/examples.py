@@ -47,6 +47,19 @@ def set_examples(project: str, ids: Sequence[str]) -> None:
     projects.change_settings(here().database, project, examples=list(ids))
 
 
+def refuse_gone(project: str, planned: Sequence[str]) -> None:
+    """Refuse to go on with prompts of which an example may not be shown any more.
+
+    Raises:
+        Problem: there is one.
+    """
+    if set(planned) - {sample.id for sample in example_set(project)}:
+        raise Problem(
+            "An example of this run's prompts was since left out, moved or chosen for testing.",
+            "Discard this run and start a new one; what it made is kept.",
+        )
+
+
 def redraw_examples(project: str, size: int) -> list[Sample]:
     """Draw another example set of a size."""
     set_examples(project, _draw(project, size))

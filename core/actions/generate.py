@@ -9,7 +9,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from core import budget
-from core.actions.examples import example_set
+from core.actions.asking import known_price, money_of, provider_for, refuse_blind_cap
+from core.actions.examples import example_set, refuse_gone
 from core.actions.session import here, project_of, task_of
 from core.budget import Target
 from core.errors import Problem, ProviderStop
@@ -156,14 +157,6 @@ def synthetic_counts(project: str) -> dict[str, int]:
     return found
 
 
-def known_price(request: Request) -> Price | None:
-    """Return the price that a request is counted at: typed, recorded with a replay, or listed."""
-    if request.price is not None:
-        return request.price
-    provider = make(Provider, request.provider, request.provider_settings)
-    return provider.own_price() or budget.list_price(request.provider, provider.model_name)
-
-
 def estimate(project: str, request: Request, preview: str | None = None) -> Estimated:
     """Return what a request is likely to cost, from a preview's tokens where there is one."""
     provider = make(Provider, request.provider, request.provider_settings)
@@ -253,11 +246,7 @@ def launch(project: str, request: Request) -> str:
     """
     if min(request.targets.values(), default=0) < 0 or not sum(request.targets.values()):
         raise Problem("Nothing to generate: no target is above 0.", "Set a target per class.")
-    if request.cap_usd is not None and known_price(request) is None:
-        raise Problem(
-            "A cap needs a price, and the price of this model is not known.",
-            "Type its price per million tokens, or start without a cap.",
-        )
+    refuse_blind_cap(request)
     return _submit(project, request, is_preview=False)
 
 
@@ -356,12 +345,7 @@ def resume(job: str) -> None:
     """
     session = here()
     run = runs.get(session.database, jobs.get(session.database, job).subject)
-    planned = {example["id"] for example in run["plan"]["examples"]}
-    if planned - {sample.id for sample in example_set(run["project"])}:
-        raise Problem(
-            "An example of this run's prompts was since left out, moved or chosen for testing.",
-            "Discard this run and start a new one; what it made is kept.",
-        )
+    refuse_gone(run["project"], [example["id"] for example in run["plan"]["examples"]])
     session.runner.start(job)
 
 
@@ -382,34 +366,18 @@ def wait(run: str, told: Any = None) -> Job:
 def _plan(project: str, request: Request) -> dict[str, Any]:
     info = project_of(project)
     task = task_of(project)
-    provider = make(Provider, request.provider, request.provider_settings)
     strategy = make(Strategy, request.strategy, request.strategy_settings)
     if not task.labels:
         raise Problem("The task has no labels yet.", "Import a train file, or add labels on Data.")
     if unknown := [name for name in request.targets if name not in task.strata]:
         raise Problem(f"{unknown[0]!r} is not one of the labels.")
-    if info.stays_here and not provider.is_local:
-        raise Problem(
-            "This project's texts stay on this machine.", "Choose a provider on this machine."
-        )
-    if provider.keys and provider.needs_key and not find_key(provider.keys):
-        raise Problem(
-            f"{provider.title} needs a key in {provider.keys[0]}.",
-            "Set it in the environment or in .streamlit/secrets.toml and start Admix again.",
-        )
+    provider = provider_for(project, request)
     asked = [label for label, n in request.targets.items() if n] or list(task.strata)
     if len(lacking := provider.lacks(asked)) == len(asked):
         raise Problem(
             f"{provider.title} has nothing for {', '.join(map(repr, lacking[:5]))}.",
             "It replays texts written for another task: choose a provider that writes new ones.",
         )
-    price = known_price(request)
-    for amount in (
-        request.cap_usd,
-        *((price.input_per_mtok, price.output_per_mtok) if price else ()),
-    ):
-        if amount is not None and not (math.isfinite(amount) and amount >= 0):
-            raise Problem(f"{amount} is not an amount of money.", "Type dollars, not below zero.")
     return {
         "task": task.to_json(),
         "guidelines": info.guidelines,
@@ -423,8 +391,7 @@ def _plan(project: str, request: Request) -> dict[str, Any]:
         "seed": request.seed,
         "first_draws": _first_draws(project, provider),
         "max_calls": 3.0,
-        "cap_usd": request.cap_usd,
-        "price": asdict(price) if price else None,
+        **money_of(request),
     }
 
 

@@ -102,15 +102,10 @@ def delete_project(project: str) -> None:
     """Erase a project with its jobs and the pools that no other project uses."""
     session = here()
     session.runner.forget([job.id for job in jobs.of_project(session.database, project)])
-    gone = {study["pool"] for study in studies.of_project(session.database, project)}
+    gone = pools.of_project(session.database, project)
+    session.database.note_erasure()
     projects.delete(session.database, project)
-    kept = {
-        study["pool"]
-        for other in projects.all_projects(session.database)
-        for study in studies.of_project(session.database, other.id)
-    }
-    for pool in gone - kept:
-        pools.path(session.home, pool).unlink(missing_ok=True)
+    pools.remove_unused(session.database, gone)
 
 
 def overview(project: str) -> Overview:
@@ -123,10 +118,16 @@ def overview(project: str) -> Overview:
 
     human = n(split="train", source="human")
     test = n(split="test")
-    synthetic = n(split="train", source="synthetic", status="accepted")
-    pending = n(split="train", source="synthetic", status="pending")
+    synthetic, labelled = (
+        n(split="train", source=source, status="accepted")
+        for source in ("synthetic", "llm-labelled")
+    )
+    pending = sum(
+        n(split="train", source=source, status="pending")
+        for source in ("synthetic", "llm-labelled")
+    )
     n_studies = len(studies.of_project(database, project))
-    step, page = _next_step(human, test, synthetic, pending, n_studies)
+    step, page = _next_step(human, test, synthetic + labelled, pending, n_studies)
     return Overview(
         project=project_of(project),
         n_human=human,
@@ -167,7 +168,7 @@ def backup(target: Path) -> tuple[Path, Path]:
 
 
 def _next_step(
-    human: int, test: int, synthetic: int, pending: int, n_studies: int
+    human: int, test: int, from_llm: int, pending: int, n_studies: int
 ) -> tuple[str, str]:
     if not human:
         return "Import human-labelled text", "data"
@@ -175,8 +176,8 @@ def _next_step(
         return "Import or draw a test split", "data"
     if pending:
         return f"Curate {pending:,} pending pseudo-samples", "curate"
-    if not synthetic:
+    if not from_llm:
         return "Preview and generate pseudo-samples", "generate"
     if not n_studies:
         return "Launch a training sweep", "train"
-    return "Look at accuracy against the synthetic share", "results"
+    return "Look at accuracy against the share of LLM data", "results"

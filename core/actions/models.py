@@ -67,19 +67,23 @@ def export_model(
     with tempfile.TemporaryDirectory(prefix=".admix-", dir=folder.parent) as made:
         at_work = Path(made)
         scores = train_again(database, at_work, task, trial, about, told, os.cpu_count() or 1)
-        pool = pools.read(pools.path(database.home, trial.pool))
+        pool, mixture = pools.read(pools.path(database.home, trial.pool)), Mixture(**trial.mixture)
+        drawn = [pool[i] for i in Draws(pool, task.strata).draw(mixture, trial.seed)]
         card = ModelCard(
             project=project_of(project).name,
             study=found["name"],
             task=task,
             student=from_json(Student, trial.student),
-            trial={**row, "pool": trial.pool},
-            n_behind=_n_behind(project, found, row),
+            trial=trial.key,
+            pool=trial.pool,
+            mixture=mixture,
+            seed=trial.seed,
+            made_by=_made_by(project, drawn),
+            n_behind=None if any(one.behind is None for one in drawn) else trial.n_behind,
             scores=scores,
             constant=task.constant_score([one.label for one in pool if one.split == "test"]),
             cell=_means(task, rows, row),
             n_test=sum(one.split == "test" for one in pool),
-            written_by=_written_by(project, task, pool, row),
             n_compared=n_compared,
             folder=folder.name,
             version=version(),
@@ -113,7 +117,7 @@ def _chosen(
 
 
 def _sizes(row: Mapping[str, Any]) -> str:
-    rows = f"{row['n_human']:,} human and {row['n_synthetic']:,} synthetic rows"
+    rows = Mixture(**row["mixture"]).in_words()
     return f"{row['student']['kind']} on {rows}, seed {row['seed']}"
 
 
@@ -125,11 +129,6 @@ def _check_free(folder: Path) -> None:
         return
     if folder.exists() or folder.is_symlink():
         raise Problem(f"{folder} exists already.", "Name a new folder.")
-
-
-def _n_behind(project: str, study: Mapping[str, Any], row: Mapping[str, Any]) -> int | None:
-    report = pools.about(here().database, project, study["pool"])["report"]
-    return None if row["n_synthetic"] and report.get("behind_unknown") else row["n_behind"]
 
 
 def _means(
@@ -149,27 +148,28 @@ def _means(
     return made
 
 
-def _written_by(
-    project: str, task: Task, pool: Sequence[PoolRow], row: Mapping[str, Any]
-) -> dict[str, int]:
-    """Return how many of a trial's synthetic rows each generator wrote."""
-    drawn = Draws(pool, task.strata).draw(Mixture(**row["mixture"]), row["seed"])
-    ids = [pool[i].id for i in drawn if pool[i].source == "synthetic"]
+def _made_by(project: str, drawn: Sequence[PoolRow]) -> dict[str, int]:
+    """Return how many rows of language models each of these wrote or labelled."""
+    verbs = {"synthetic": "written by", "llm-labelled": "labelled by"}
+    source = {row.id: row.source for row in drawn if row.source in verbs}
+    known = {
+        sample.id: _generator(sample.provenance)
+        for sample in samples.by_ids(here().database, project, list(source))
+    }
     counts = Counter(
-        _generator(sample.provenance) for sample in samples.by_ids(here().database, project, ids)
+        f"{verbs[of]} {known.get(id_, 'one that is not known, of samples deleted since')}"
+        for id_, of in source.items()
     )
-    if n_gone := len(ids) - counts.total():
-        counts["not known: the samples were deleted"] += n_gone
     return dict(counts.most_common())
 
 
 def _generator(provenance: Mapping[str, Any]) -> str:
     provider = provenance.get("provider")
     if not isinstance(provider, Mapping):
-        return "not known: they were imported"
-    which = provider.get("model") or provider.get("recording")
+        return "one that is not known, of samples imported"
+    model = provenance.get("model") or provider.get("model") or provider.get("recording")
     strategy = (provenance.get("strategy") or {}).get("kind")
-    told = " ".join(str(part) for part in (provider.get("kind"), which) if part)
+    told = " ".join(str(part) for part in (provider.get("kind"), model) if part)
     return f"{told}, asked by {strategy}" if strategy else told
 
 

@@ -16,7 +16,7 @@ from core.actions.session import here
 from core.errors import Problem
 from core.formats import write_csv
 from core.mixture import Draws, Mixture
-from core.records import PoolRow
+from core.records import SOURCE_TITLES, SOURCE_WORDS, SOURCES, PoolRow, Source
 from core.registry import canonical, from_json
 from core.statistics import Estimate
 from core.store import pools, studies
@@ -29,6 +29,7 @@ AXES = {
     "money_share": "Synthetic share of money",
     "n_synthetic": "Synthetic rows",
 }
+"""What a curve of synthetic rows lies over; `axes` has the words for each source."""
 SPOKEN_METRICS = ("accuracy", "macro_f1", "weighted_f1")
 """Figures that a table of trials has for every kind of task."""
 NEARLY_ALL = 0.9
@@ -42,8 +43,8 @@ Axis = Literal["synthetic_share", "money_share", "n_synthetic"]
 class Point:
     """One cell of a study: where it lies, its mean with interval, and each seed's trial.
 
-    `n_behind` is None where synthetic rows were imported without saying what their prompts showed;
-    `collapsed` are the seeds whose student gives one answer to everything.
+    `n_behind` is None where rows from an LLM were imported without saying what their prompts
+    showed; `collapsed` are the seeds whose student gives one answer to everything.
     """
 
     x: float | None
@@ -58,13 +59,30 @@ class Point:
     cost_usd: float | None
     difference: Estimate | None
     collapsed: frozenset[int] = frozenset()
+    n_llm_labelled: int = 0
+
+    @property
+    def n_mixed_in(self) -> int:
+        """Return how many rows an LLM wrote or labelled."""
+        return self.n_synthetic + self.n_llm_labelled
+
+    @property
+    def n_rows(self) -> int:
+        """Return how many rows there are in all."""
+        return self.n_human + self.n_mixed_in
+
+    @property
+    def mixed_in_share(self) -> float:
+        """Return the share of rows that an LLM wrote or labelled."""
+        return self.n_mixed_in / self.n_rows if self.n_rows else 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Curve:
     """A study as a curve, with the sentences that belong to it.
 
-    `constant` is the figure of the best constant answer, None where it has none.
+    `constant` is the figure of the best constant answer and `random` the expected one of a random
+    answer, None where there is none; `mixed_in` is the source that is mixed in with human rows.
     """
 
     study: Mapping[str, Any]
@@ -76,6 +94,18 @@ class Curve:
     notes: tuple[str, ...]
     constant: float | None = None
     is_lower_better: bool = False
+    mixed_in: Source = "synthetic"
+    random: float | None = None
+
+    @property
+    def is_over_share(self) -> bool:
+        """Say whether the curve lies over a share rather than a count."""
+        return self.axis != axes(self.mixed_in)["n_synthetic"]
+
+    @property
+    def is_over_rows(self) -> bool:
+        """Say whether the curve lies over the share of rows."""
+        return self.axis == axes(self.mixed_in)["synthetic_share"]
 
     def best(self, points: Sequence[Point]) -> Point:
         """Return the point with the best mean."""
@@ -85,12 +115,26 @@ class Curve:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """What made a point: its rows and the test items it got wrong."""
+    """What made a point: its rows and the test items it got wrong.
+
+    `intervals` are those of single figures over test items, by title, where the kind has some.
+    """
 
     trial: Mapping[str, Any]
     trained_on: tuple[Mapping[str, Any], ...]
     wrong: tuple[Mapping[str, Any], ...]
     n_test: int
+    intervals: Mapping[str, tuple[float, float, float]]
+
+
+def axes(source: Source) -> dict[str, str]:
+    """Return the titles of what a curve may lie over, where a source is mixed in.
+
+    >>> axes("llm-labelled")["n_synthetic"]
+    'LLM-labelled rows'
+    """
+    words = SOURCE_TITLES[source]
+    return {axis: title.replace("Synthetic", words) for axis, title in AXES.items()}
 
 
 def curve(
@@ -119,24 +163,28 @@ def curve(
         cells[canonical(row["mixture"])].append(row)
     baseline: dict[int, float] = {}
     for cell in cells.values():
-        if cell[0]["n_synthetic"] == 0:
+        if _is_human_only(cell[0]):
             baseline = _by_seed(cell, metric, label)
     report = pools.about(here().database, project, found["pool"])["report"]
-    is_unknown = bool(report.get("behind_unknown"))
+    mixed_in = train.mixed_in(found["spec"]["study"])
+    is_unknown = bool(_behind_unknown(report, mixed_in))
     points = [_point(cell, metric, axis, label, baseline, is_unknown) for cell in cells.values()]
     points = [point for point in points if point.by_seed and point.x is not None]
-    points.sort(key=lambda point: (point.x or 0.0, point.n_synthetic))
-    human_only = next((point for point in points if point.n_synthetic == 0), None)
+    points.sort(key=lambda point: (point.x or 0.0, point.n_mixed_in))
+    human_only = next((point for point in points if point.n_mixed_in == 0), None)
+    constant, at_random = _baselines(here().home, found["pool"], task)
     return Curve(
         study=found,
         metric=f"F1 of {label}" if metric == CLASS_F1 else task.metrics[metric].title,
-        axis=AXES[axis],
+        axis=axes(mixed_in)[axis],
         points=tuple(points),
         human_only=human_only,
         n_test=report["n_test"],
         notes=tuple(_notes(found, rows, points, report)),
-        constant=_value(_constant(here().home, found["pool"], task), metric, label),
+        constant=figure(constant, metric, label),
         is_lower_better=metric != CLASS_F1 and task.metrics[metric].is_lower_better,
+        mixed_in=mixed_in,
+        random=figure(at_random, metric, label),
     )
 
 
@@ -146,21 +194,37 @@ def metric_titles(project: str, study: str) -> dict[str, str]:
     return {**titles, CLASS_F1: "F1 of one class"} if labels(project, study) else titles
 
 
+def axes_of(project: str, study: str) -> dict[str, str]:
+    """Return what the curve of a study may lie over, with titles."""
+    return axes(train.mixed_in(train.find_study(project, study)["spec"]["study"]))
+
+
 def table(project: str, study: str) -> list[dict[str, Any]]:
     """Return one flat row per trial, as tables, CSV and JSON show them."""
     found = train.find_study(project, study)
     own = _task(found).metrics
     # Scripts read these columns as they are; a kind that is measured otherwise adds its own.
     others = [] if set(SPOKEN_METRICS) <= set(own) else [m for m in own if m not in SPOKEN_METRICS]
+    rows = studies.table(here().database, project, found["id"])
+    has_labelled = any(row["n_llm_labelled"] for row in rows)
+
+    def labelled(row: Mapping[str, Any]) -> dict[str, Any]:
+        # Only where a study has such rows: scripts read the columns by their place, too.
+        n, total = row["n_llm_labelled"], _n_rows(row)
+        if not has_labelled:
+            return {}
+        return {"n_llm_labelled": n, "llm_labelled_share": round(n / total, 6) if total else 0.0}
+
     return [
         {
             "study": found["name"],
             "trial": row["trial"],
             "student": row["student"]["kind"],
-            "n_total": row["n_human"] + row["n_synthetic"],
+            "n_total": _n_rows(row),
             "n_human": row["n_human"],
             "n_synthetic": row["n_synthetic"],
             "synthetic_share": round(row["synthetic_share"], 6),
+            **labelled(row),
             "money_share": _rounded(row["money_share"]),
             "cost_usd": _rounded(row["cost_usd"]),
             "seed": row["seed"],
@@ -168,7 +232,7 @@ def table(project: str, study: str) -> list[dict[str, Any]]:
             "seconds": row["seconds"],
             "status": row["status"],
         }
-        for row in studies.table(here().database, project, found["id"])
+        for row in rows
     ]
 
 
@@ -178,13 +242,17 @@ def summary(
     """Return one row per cell: sizes, cost, mean with limits, difference to human-only."""
     made = []
     found = curve(project, study, metric, label=label)
+    has_labelled = any(point.n_llm_labelled for point in found.points)
     for point in found.points:
         difference = point.difference
+        share, n = point.n_llm_labelled / (point.n_rows or 1), point.n_llm_labelled
         made.append(
             {
+                **({"LLM-labelled share": share} if has_labelled else {}),
                 "synthetic share": point.synthetic_share,
                 "human rows": point.n_human,
                 "synthetic rows": point.n_synthetic,
+                **({"LLM-labelled rows": n} if has_labelled else {}),
                 "human rows in prompts": point.n_behind,
                 "cost (USD)": point.cost_usd,
                 "seeds": point.estimate.n_seeds,
@@ -220,6 +288,12 @@ def labels(project: str, study: str) -> tuple[str, ...]:
 def has_classes(project: str, study: str) -> bool:
     """Say whether the labels of a study are classes."""
     return _task_of(project, study).has_classes
+
+
+def gold(project: str, study: str) -> tuple[Task, dict[str, str]]:
+    """Return a study's task and the labels of its test rows by id, as they were at its launch."""
+    rows = _test_rows(project, study)
+    return _task_of(project, study), {row["id"]: row["label"] for row in rows}
 
 
 def confusion(
@@ -286,6 +360,11 @@ def made_by(project: str, study: str, key: str) -> Made:
         ),
         wrong=tuple(wrong),
         n_test=len(tests),
+        intervals={
+            metric.title: (row["scores"][name], *row["scores"][f"{name}_interval"])
+            for name, metric in task.metrics.items()
+            if row["scores"].get(f"{name}_interval")
+        },
     )  # fmt: skip
 
 
@@ -311,9 +390,29 @@ def _task_of(project: str, study: str) -> Task:
 
 
 @lru_cache(maxsize=8)
-def _constant(home: Path, pool: str, task: Task) -> Mapping[str, Any]:
-    gold = [row.label for row in _pool(home, pool) if row.split == "test"]
-    return task.constant_score(gold) if gold and task.label_names else {}
+def _baselines(home: Path, pool: str, task: Task) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """Return the scores of the best constant answer, and the expected ones of a random answer."""
+    test = [row for row in _pool(home, pool) if row.split == "test"]
+    gold = [row.label for row in test]
+    if not gold or not task.label_names:
+        return {}, {}
+    return task.constant_score(gold), task.random_score(gold, [row.inputs for row in test])
+
+
+def _n_rows(row: Mapping[str, Any]) -> int:
+    return int(row["n_human"] + row["n_synthetic"] + row["n_llm_labelled"])
+
+
+def _is_human_only(row: Mapping[str, Any]) -> bool:
+    return not row["n_synthetic"] and not row["n_llm_labelled"]
+
+
+def _behind_unknown(report: Mapping[str, Any], source: Source) -> int:
+    """Return how many rows of a source do not tell which human rows are behind them."""
+    found = report.get("behind_unknown") or {}
+    # Reports of before LLM-labelled rows were drawn have a number, which is of synthetic rows.
+    by_source = found if isinstance(found, Mapping) else {"synthetic": found}
+    return int(by_source.get(source, 0))
 
 
 def _test_rows(project: str, study: str) -> list[dict[str, Any]]:
@@ -328,15 +427,15 @@ def _test_rows(project: str, study: str) -> list[dict[str, Any]]:
 
 def _by_seed(cell: Sequence[Mapping[str, Any]], metric: str, label: str) -> dict[int, float]:
     figures = {
-        row["seed"]: _value(row["scores"], metric, label) for row in cell if row["status"] == "done"
+        row["seed"]: figure(row["scores"], metric, label) for row in cell if row["status"] == "done"
     }
     return {seed: value for seed, value in figures.items() if value is not None}
 
 
-def _value(scores: Mapping[str, Any], metric: str, label: str) -> float | None:
+def figure(scores: Mapping[str, Any], metric: str, label: str | None) -> float | None:
     """Return one figure of a score; None where it is not defined, or was not measured then."""
     if metric == CLASS_F1:
-        return (scores.get("per_class") or {}).get(label, {}).get("f1")
+        return (scores.get("per_class") or {}).get(label or "", {}).get("f1")
     return scores.get(metric)
 
 
@@ -346,18 +445,22 @@ def _point(
 ) -> Point:  # fmt: skip
     first = cell[0]
     values = _by_seed(cell, metric, label)
-    is_baseline = first["n_synthetic"] == 0
+    is_baseline = _is_human_only(first)
+    n_mixed_in = first["n_synthetic"] + first["n_llm_labelled"]
+    xs = {
+        "synthetic_share": n_mixed_in / (_n_rows(first) or 1),
+        "money_share": first["money_share"],
+        "n_synthetic": n_mixed_in,
+    }
     return Point(
-        x=first[axis],
+        x=xs[axis],
         estimate=statistics.over_seeds(list(values.values())),
         by_seed=values,
         keys={row["seed"]: row["trial"] for row in cell if row["seed"] in values},
         n_human=first["n_human"],
         n_synthetic=first["n_synthetic"],
         n_behind=(
-            None
-            if is_behind_unknown and first["n_synthetic"]
-            else max(row["n_behind"] for row in cell)
+            None if is_behind_unknown and n_mixed_in else max(row["n_behind"] for row in cell)
         ),
         synthetic_share=first["synthetic_share"],
         money_share=first["money_share"],
@@ -370,6 +473,7 @@ def _point(
             for row in cell
             if row["status"] == "done" and row["scores"].get("n_answers") == 1
         ),
+        n_llm_labelled=first["n_llm_labelled"],
     )
 
 
@@ -378,6 +482,8 @@ def _notes(
     report: Mapping[str, Any],
 ) -> list[str]:  # fmt: skip
     notes = []
+    source = train.mixed_in(study["spec"]["study"])
+    words = SOURCE_WORDS[source]
     n_waiting = sum(1 for row in rows if row["status"] == "waiting")
     if not points:
         notes.append("No trial is done yet." if n_waiting else "No cell has a figure on this axis.")
@@ -385,9 +491,9 @@ def _notes(
         notes.append(f"{len(points)} of the cells so far: too few for a curve.")
     if points and max(point.estimate.n_seeds for point in points) < statistics.MIN_SEEDS:
         notes.append(f"Fewer than {statistics.MIN_SEEDS} seeds: no interval can be given.")
-    if points and not any(point.n_synthetic for point in points):
-        notes.append("No synthetic data in this study: there is nothing to compare with.")
-    if drained := _nearly_drained(points, report["n_rows"]):
+    if points and not any(point.n_mixed_in for point in points):
+        notes.append(f"No {words} data in this study: there is nothing to compare with.")
+    if drained := _nearly_drained(points, report["n_rows"], words):
         notes.append(
             f"{drained} nearly every row of the pool is drawn under every seed: there the interval"
             " does not show what other rows would have come to."
@@ -399,39 +505,45 @@ def _notes(
     if n_waiting:
         notes.append(f"{n_waiting} of {len(rows)} trials are still to come.")
     for cell in study["left_out"]:
-        notes.append(f"Left out at {cell['asked_share']:.0%} synthetic: {cell['reason']}")
+        notes.append(f"Left out at {cell['asked_share']:.0%} {words}: {cell['reason']}")
     if study["spec"]["study"].get("classes") == "natural" and (
-        _mix_distance(report["per_class"]) > MIX_DISTANCE
+        _mix_distance(report["per_class"], source) > MIX_DISTANCE
     ):
         notes.append(
             "Each source keeps its own class mix here, and the two differ: part of a difference"
             " may be the mix. Look at macro-F1 too, or train with the class mix human or uniform."
         )
-    if report.get("behind_unknown"):
-        notes.append("Human rows behind imported synthetic samples are unknown.")
+    if _behind_unknown(report, source):
+        notes.append(f"Human rows behind imported {words} samples are unknown.")
+    if n_erased := report.get("n_erased"):
+        notes.append(
+            f"The text of {n_erased:,} rows of its pool was erased since; the figures stay as they"
+            " were, and trials that were not done cannot be run any more."
+        )
     removed = report.get("removed") or {}
     if removed:
-        listed = ", ".join(f"{n} {source}" for source, n in sorted(removed.items()))
+        listed = ", ".join(f"{n} {SOURCE_WORDS[of]}" for of, n in sorted(removed.items()))
         notes.append(f"Kept out because they are close to test texts: {listed}.")
     return notes
 
 
-def _nearly_drained(points: Sequence[Point], n_rows: Mapping[str, int]) -> str:
+def _nearly_drained(points: Sequence[Point], n_rows: Mapping[str, int], words: str) -> str:
     """Return at which shares nearly all rows of every source in use are drawn, in words."""
     found = []
     for point in points:
-        drawn = {"human": point.n_human, "synthetic": point.n_synthetic}
+        sizes = (point.n_human, point.n_synthetic, point.n_llm_labelled)
+        drawn = dict(zip(SOURCES, sizes, strict=True))
         used = {source: n for source, n in drawn.items() if n}
         if used and all(n >= NEARLY_ALL * n_rows.get(source, n) for source, n in used.items()):
-            found.append(f"{point.synthetic_share:.0%}")
-    return f"At {', '.join(found)} synthetic" if found else ""
+            found.append(f"{point.mixed_in_share:.0%}")
+    return f"At {', '.join(found)} {words}" if found else ""
 
 
-def _mix_distance(per_class: Mapping[str, Mapping[str, int]]) -> float:
+def _mix_distance(per_class: Mapping[str, Mapping[str, int]], mixed_in: Source) -> float:
     """Return the share of rows that would have to change class for the sources' mixes to agree."""
     totals = {
         source: sum(counts.get(source, 0) for counts in per_class.values())
-        for source in ("human", "synthetic")
+        for source in ("human", mixed_in)
     }
     if not all(totals.values()):
         return 0.0
@@ -439,7 +551,7 @@ def _mix_distance(per_class: Mapping[str, Mapping[str, int]]) -> float:
         [counts.get(source, 0) / total for source, total in totals.items()]
         for counts in per_class.values()
     ]
-    return sum(abs(human - synthetic) for human, synthetic in shares) / 2
+    return sum(abs(human - other) for human, other in shares) / 2
 
 
 def _rounded(value: float | None) -> float | None:

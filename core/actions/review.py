@@ -321,8 +321,12 @@ COMMAND_KEYS = {"accept": "Enter", "skip": "s", "undo": "u", "reject": "x", "edi
 def keys_of(labels: Sequence[str]) -> dict[str, str | None]:
     """Return a key per label: 1 to 9, 0, then letters; None for all where there are too many.
 
+    Labels that are digits have themselves.
+
     >>> keys_of(["a", "b"])
     {'a': '1', 'b': '2'}
     """
+    if labels and all(len(name) == 1 and name in "0123456789" for name in labels):
+        return {name: name for name in labels}
     keys: list[str | None] = [*"1234567890", *FREE_LETTERS]
     return {name: keys[i] if len(labels) <= MOST_KEYS else None for i, name in enumerate(labels)}

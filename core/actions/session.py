@@ -12,7 +12,7 @@ from core.errors import Problem
 from core.jobs.runner import Runner
 from core.records import Project
 from core.registry import from_json
-from core.store import projects
+from core.store import pools, projects
 from core.store.db import Database, open_database
 from core.tasks.base import Task
 
@@ -49,6 +49,7 @@ def start(
         if _session is None:
             folder = home_folder(home)
             database = open_database(folder, what)
+            pools.remove_former(database)
             runner = Runner(database, executor)
             runner.recover()
             _session = Session(folder, database, runner)

@@ -16,7 +16,8 @@ from core.actions.gate import Gate, gate
 from core.actions.session import here, task_of
 from core.budget import Prices
 from core.errors import Missing, Problem
-from core.records import Job, PoolRow, Trial
+from core.mixture import behind
+from core.records import SOURCE_WORDS, SOURCES, Job, PoolRow, Source, Trial
 from core.registry import make, member, member_ids
 from core.store import decisions, jobs, pools, samples, studies
 from core.store.db import new_id
@@ -24,7 +25,7 @@ from core.store.pools import version_of
 from core.students.base import Student
 from core.studies.base import LeftOut, Study, StudyPlan
 from core.tasks.base import Head, Task
-from core.text import NEAR
+from core.text import NEAR, normalise
 
 ROUGH_SECONDS = {"tfidf": (2.0, 0.0008), "frozen": (8.0, 0.0004)}
 """Seconds to start and per trained row, used until trials of the project say better."""
@@ -47,16 +48,21 @@ class StudyRequest:
 
 @dataclass(frozen=True, slots=True)
 class PoolReport:
-    """What a pool holds, by source and class, and what was kept out of it and why."""
+    """What a pool holds, by source and class, and what was kept out of it and why.
+
+    `n_behind` counts the human rows in prompts of a source's rows, `behind_unknown` the rows whose
+    prompts are unknown, `n_same_text` the LLM-labelled rows whose text a human labelled, too.
+    """
 
     n_rows: Mapping[str, int]
     per_class: Mapping[str, Mapping[str, int]]
     n_test: int
     removed: Mapping[str, int]
     removed_ids: Sequence[str]
-    n_behind: int
-    behind_unknown: int
+    n_behind: Mapping[str, int]
+    behind_unknown: Mapping[str, int]
     n_not_used: Mapping[str, int]
+    n_same_text: int = 0
     threshold: float = NEAR
 
 
@@ -74,6 +80,7 @@ class Outline:
     is_measured: bool
     report: PoolReport
     trials: tuple[Trial, ...]
+    mixed_in: Source
 
     def seconds_with(self, n_workers: int) -> float:
         """Return rough seconds with so many workers."""
@@ -109,14 +116,19 @@ def has_rows(project: str, split: str) -> bool:
     )
 
 
-def suggested_size(project: str, most: int = 400) -> int:
-    """Return a training size that both all-human and all-synthetic cells can be filled with."""
+def suggested(project: str, most: int = 400) -> dict[str, Any]:
+    """Return settings that fit a project: LLM data that it has, and a size that fills every cell.
+
+    Without synthetic rows LLM-labelled ones are mixed in, if there are some.
+    """
     found: Counter[str] = Counter()
     for row in samples.counts(here().database, project):
         if row["split"] == "train" and row["status"] == "accepted" and row["stratum"] is not None:
             found[row["source"]] += row["n"]
-    there = [found[source] for source in ("human", "synthetic") if found[source]]
-    return max(2, min([most, *there]))
+    is_labelled = found["llm-labelled"] and not found["synthetic"]
+    mixes_in = "llm-labelled" if is_labelled else "synthetic"
+    there = [found[source] for source in ("human", mixes_in) if found[source]]
+    return {"n_total": max(2, min([most, *there])), "mixes_in": mixes_in}
 
 
 def pool_rows(project: str) -> tuple[list[PoolRow], PoolReport]:
@@ -147,10 +159,9 @@ def _pool_rows(
     gone = {row["id"] for row in removed}
     rows = [_pool_row(row) for row in [*train, *test] if row["id"] not in gone]
     n_not_used = Counter(
-        "llm-labelled" if row["source"] == "llm-labelled" else str(row["status"])
+        str(row["status"])
         for row in stored
-        if row["split"] == "train"
-        and (row["status"] != "accepted" or row["source"] == "llm-labelled")
+        if row["split"] == "train" and row["status"] != "accepted"
     )
     return rows, _report(rows, removed, n_not_used)
 
@@ -163,7 +174,7 @@ def _removed(tests: Gate, train: Sequence[Mapping[str, Any]]) -> list[Mapping[st
 
 def _behind(row: Mapping[str, Any]) -> tuple[str, ...] | None:
     """Return the human rows behind a row, None where they are unknown."""
-    if row["source"] != "synthetic":
+    if row["source"] == "human":
         return ()
     human_ids = json.loads(row["provenance"] or "{}").get("human_ids")
     return None if human_ids is None else tuple(human_ids)
@@ -178,8 +189,9 @@ def outline(project: str, request: StudyRequest) -> Outline:
     plan = _planned(here().home, project, newest, study, student, task, prices(project))
     start, trained, is_measured = _time(project, request.student, plan.trials, len(rows))
     return Outline(
-        len(plan.trials), plan.left_out, start, trained, is_measured, report, plan.trials
-    )
+        len(plan.trials), plan.left_out, start, trained, is_measured, report, plan.trials,
+        mixed_in(study.to_json()),
+    )  # fmt: skip
 
 
 @lru_cache(maxsize=8)
@@ -264,6 +276,7 @@ def history(project: str) -> list[dict[str, Any]]:
             "student": study["spec"]["student"]["kind"],
             "size": study["spec"]["study"].get("n_total"),
             "held": study["spec"]["study"].get("hold"),
+            "mixed in": SOURCE_WORDS[mixed_in(study["spec"]["study"])],
             "class mix": study["spec"]["study"].get("classes"),
             "trials": study["n_trials"],
             "done": study["n_done"],
@@ -271,6 +284,13 @@ def history(project: str) -> list[dict[str, Any]]:
         }
         for study in all_studies(project)
     ]
+
+
+def mixed_in(settings: Mapping[str, Any]) -> Source:
+    """Return the source that a study of some settings mixes in with human rows."""
+    # Studies of before there was a choice do not say.
+    found: Source = settings.get("mixes_in", "synthetic")
+    return found
 
 
 def find_study(project: str, study: str | None = None) -> dict[str, Any]:
@@ -379,16 +399,25 @@ def _report(
     per_class: dict[str, Counter[str]] = {}
     for row in train:
         per_class.setdefault(row.stratum, Counter())[row.source] += 1
-    synthetic = [row for row in train if row.source == "synthetic"]
+    from_llm = {
+        source: [row for row in train if row.source == source]
+        for source in SOURCES
+        if source != "human"
+    }
+    texts = {normalise(row.text) for row in train if row.source == "human"}
     return PoolReport(
         n_rows=dict(Counter(row.source for row in train)),
         per_class={label: dict(counts) for label, counts in per_class.items()},
         n_test=sum(1 for row in rows if row.split == "test"),
         removed=dict(Counter(str(row["source"]) for row in removed)),
         removed_ids=[row["id"] for row in removed],
-        n_behind=len({id_ for row in synthetic for id_ in row.behind or ()}),
-        behind_unknown=sum(1 for row in synthetic if row.behind is None),
+        n_behind={source: len(behind(found)) for source, found in from_llm.items()},
+        behind_unknown={
+            source: sum(1 for row in found if row.behind is None)
+            for source, found in from_llm.items()
+        },
         n_not_used=dict(n_not_used),
+        n_same_text=sum(1 for row in from_llm["llm-labelled"] if normalise(row.text) in texts),
     )
 
 
@@ -404,5 +433,5 @@ def _time(
     seen = studies.seconds_per_row(here().database, project, student)
     start, per_row = ROUGH_SECONDS.get(student, (10.0, 0.01))
     encode = n_rows / 150 if student == "frozen" else 0.0
-    trained = sum(trial.n_human + trial.n_synthetic for trial in trials)
+    trained = sum(trial.n_human + trial.n_synthetic + trial.n_llm_labelled for trial in trials)
     return start + encode, trained * (per_row if seen is None else seen), seen is not None

@@ -53,7 +53,7 @@ def read_parquet(name: str, data: bytes) -> Table:
 
 def main() -> int:
     """Read a name, as a line of JSON, and a file; write its columns and its rows, a line each."""
-    _bound_memory()
+    bound_memory()
     name = json.loads(sys.stdin.buffer.readline())
     try:
         table = read_parquet(name, sys.stdin.buffer.read())
@@ -66,7 +66,8 @@ def main() -> int:
     return 0
 
 
-def _bound_memory() -> None:
+def bound_memory() -> None:
+    """Set an end to the memory of this process, which reads what strangers wrote."""
     try:
         import resource
     except ImportError:  # Windows
@@ -100,7 +101,7 @@ def _rows(name: str, columns: Sequence[str], file: Any) -> list[Cells]:
     rows: list[Cells] = []
     n_left = MAX_UNPACKED
     for batch in file.iter_batches(batch_size=_ROWS_AT_ONCE):
-        n_left -= sum(map(_n_bytes, batch.columns))
+        n_left -= sum(map(unpacked_bytes, batch.columns))
         if n_left < 0:
             raise BadFile(f"{name} unpacks to more than {MAX_UNPACKED:,} bytes.")
         texts = [_texts(column) for column in batch.columns]
@@ -108,7 +109,7 @@ def _rows(name: str, columns: Sequence[str], file: Any) -> list[Cells]:
     return rows
 
 
-def _n_bytes(column: Any) -> int:
+def unpacked_bytes(column: Any) -> int:
     """Return the size of a column whose texts are written out, row by row."""
     if not pa.types.is_dictionary(column.type) or not _is_text(column.type.value_type):
         return int(column.nbytes)

@@ -12,14 +12,14 @@ import shutil
 import threading
 import time
 import traceback
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from core.errors import Problem
-from core.jobs import generation, outbox, training, worker
+from core.jobs import answers, generation, outbox, training, worker
 from core.jobs.executors import EXECUTORS, Part
 from core.records import Job
 from core.registry import from_json
@@ -28,6 +28,8 @@ from core.store.db import Database, new_id
 from core.studies.base import Study
 from core.tasks.base import Task
 
+ASKING = {"generate": generation, "solve": answers, "label": answers}
+"""Kinds of job that ask a provider, under a cap, with what prepares, keeps and counts them."""
 TICK_SECONDS = 0.2
 BATCH = 50
 """Reported lines that are kept in one transaction."""
@@ -172,6 +174,30 @@ class Runner:
             found.append(job.id)
         return found
 
+    @contextmanager
+    def at_rest(self, project: str, erased: Set[str] = frozenset()) -> Iterator[None]:
+        """Let nothing of a project start, and leave no words of erased samples in its folders.
+
+        What a worker reported is in the database; of the rest a job needs only the texts that its
+        run began with, which are kept without those of the samples named.
+
+        Raises:
+            Problem: a job of the project is at work.
+        """
+        with self._lock:
+            if any(running.job.project == project for running in self._running.values()):
+                raise Problem("A job of this project is at work.", "Stop it first.")
+            for job in jobs.of_project(self._database, project):
+                folder = self._folder(job.id)
+                if job.state != "done":
+                    self._take_in_left_overs(job, folder)
+                for file in (*folder.glob("*.txt"), *folder.glob("part*/*")):
+                    if file.name == generation.TEXTS and job.state != "done":
+                        generation.forget(file, erased)
+                    elif file.name != "lock":
+                        file.unlink(missing_ok=True)
+            yield
+
     def forget(self, job_ids: Sequence[str]) -> None:
         """Stop jobs and remove their folders."""
         for job_id in job_ids:
@@ -181,11 +207,11 @@ class Runner:
     def close(self, patience: float = 10.0) -> None:
         """Stop every job and the thread; replies in flight, being paid for, may still arrive."""
         for job_id, running in list(self._running.items()):
-            if running.job.kind == "generate":
+            if running.job.kind in ASKING:
                 self.pause(job_id)
         deadline = time.monotonic() + patience
         while time.monotonic() < deadline and any(
-            running.job.kind == "generate" for running in list(self._running.values())
+            running.job.kind in ASKING for running in list(self._running.values())
         ):
             time.sleep(0.05)
         for job_id in list(self._running):
@@ -197,8 +223,9 @@ class Runner:
         return self._database.home / "jobs" / job_id
 
     def _prepare(self, job: Job, folder: Path, n_workers: int) -> list[Path]:
-        if job.kind == "generate":
-            return generation.prepare(self._database, folder, runs.get(self._database, job.subject))
+        if job.kind in ASKING:
+            run = runs.get(self._database, job.subject)
+            return ASKING[job.kind].prepare(self._database, folder, run)
         study = studies.get(self._database, job.project, job.subject)
         task = from_json(Task, study["spec"]["task"])
         wanted = Study.wanted(
@@ -222,7 +249,7 @@ class Runner:
             self._keep(running, lines)
             # Read again after a kill right here, it would change nothing: lines count by key.
             mark.write_text(str(offset))
-        if job.kind == "generate":
+        if job.kind in ASKING:
             with self._database.write() as cursor:
                 ledger.lose_open(cursor, job.subject)
 
@@ -261,7 +288,7 @@ class Runner:
         if None in codes or running.job.id not in self._running:
             return
         del self._running[running.job.id]
-        if running.job.kind == "generate":
+        if running.job.kind in ASKING:
             with self._database.write() as cursor:
                 ledger.lose_open(cursor, running.job.subject)
         state, message = self._verdict(running, [code for code in codes if code is not None])
@@ -284,13 +311,13 @@ class Runner:
             return
         job = running.job
         keepable = [line for line in lines if line["kind"] not in _SAID]
-        run = runs.get(self._database, job.subject) if job.kind == "generate" else {}
+        run = runs.get(self._database, job.subject) if job.kind in ASKING else {}
         # In small batches, so that a decision waits for none of them.
         for start in range(0, len(keepable), BATCH):
             with self._database.write() as cursor:
                 for line in keepable[start : start + BATCH]:
-                    if job.kind == "generate":
-                        generation.keep(cursor, job.project, run, line)
+                    if job.kind in ASKING:
+                        ASKING[job.kind].keep(cursor, job.project, run, line)
                     else:
                         training.keep(cursor, job.project, line)
         for line in lines:
@@ -306,19 +333,21 @@ class Runner:
 
     def _progress(self, running: _Running) -> dict[str, Any]:
         job = running.job
-        if job.kind == "train":
-            n_done, n_wanted = studies.progress(self._database, job.project, job.subject)
-            return {**running.progress, "n_wanted": n_wanted, "n_done": n_done}
-        done = runs.outcomes(self._database, job.subject)
-        wanted = sum(runs.get(self._database, job.subject)["plan"]["targets"].values())
-        usable = sum(row["n_drafts"] - row["n_flagged"] for row in done)
-        return {**running.progress, "n_wanted": wanted, "n_done": usable}
+        n_done, n_wanted = self._counts(job)
+        return {**running.progress, "n_wanted": n_wanted, "n_done": n_done}
 
     def _n_missing(self, job: Job) -> int:
-        if job.kind != "train":
+        if job.kind == "generate":
             return 1  # a generation run alone knows when it is at its end
-        n_done, n_wanted = studies.progress(self._database, job.project, job.subject)
+        n_done, n_wanted = self._counts(job)
         return n_wanted - n_done
+
+    def _counts(self, job: Job) -> tuple[int, int]:
+        """Return how much of a job is done, and how much it wants."""
+        if job.kind in ASKING:
+            run = runs.get(self._database, job.subject)
+            return ASKING[job.kind].progress(self._database, run)
+        return studies.progress(self._database, job.project, job.subject)
 
 
 _SAID = ("error", "note", "progress", "end")

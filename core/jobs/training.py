@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from core.errors import Problem
 from core.jobs.outbox import Outbox
 from core.learning import Answers, Course, Learned, Lesson
 from core.mixture import Draws, Mixture
@@ -24,7 +25,16 @@ def prepare(
     database: Database, folder: Path, study: Mapping[str, Any], task: Task, trials: Sequence[Trial],
     n_workers: int,
 ) -> list[Path]:  # fmt: skip
-    """Write one plan per worker, trials dealt out in turn, and return the parts' folders."""
+    """Write one plan per worker, trials dealt out in turn, and return the parts' folders.
+
+    Raises:
+        Problem: rows of the pool were erased, so that its trials cannot be run any more.
+    """
+    if pools.about(database, study["project"], study["pool"])["report"].get("n_erased"):
+        raise Problem(
+            "Texts of this study's pool were erased, so its other trials cannot be run.",
+            "Launch a new study; what this one came to stays.",
+        )
     parts = []
     n_parts = max(1, min(n_workers, len(trials)))
     for number in range(n_parts):
@@ -124,6 +134,7 @@ class Tests:
             gold = [self._rows[i].label for i in numbers]
             found = self._task.score(gold, said.labels, said.chances)
             if split == "test":
+                found |= self._task.intervals(gold, said.labels)
                 scores |= found | {"n_answers": len(set(said.labels))}
                 answers = said
             else:

@@ -37,8 +37,10 @@ def work(folder: Path, paused: threading.Event | None = None) -> int:
                 from core.jobs import training as kind
             elif plan["kind"] == "save":
                 from core.jobs import saving as kind  # type: ignore[no-redef]
-            else:
+            elif plan["kind"] == "generate":
                 from core.jobs import generation as kind  # type: ignore[no-redef]
+            else:
+                from core.jobs import answers as kind  # type: ignore[no-redef]
             kind.work(folder, plan, outbox, paused or threading.Event())
         except Problem as problem:
             outbox.put("error", {"message": problem.message, "hint": problem.hint}, sync=True)

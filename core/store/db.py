@@ -13,7 +13,7 @@ import socket
 import threading
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,6 +26,9 @@ from core.errors import Busy, Problem
 from core.store.migrations import migrate
 
 Cursor = duckdb.DuckDBPyConnection
+
+ERASED = "erased"
+"""File in a home folder that says: the database holds freed blocks with erased texts."""
 
 
 def now() -> datetime:
@@ -91,12 +94,21 @@ class Database:
             # Still there only where it could not be moved.
             staging.unlink(missing_ok=True)
 
+    def note_erasure(self) -> None:
+        """Have the file written anew when it is next closed or opened.
+
+        What was erased is out of every table at once, but stands in freed blocks of the file until
+        then. Call it before the erasure, so that a kill in between cannot lose the note.
+        """
+        (self.home / ERASED).touch(mode=0o600)
+
     def close(self) -> None:
         """Write everything down and let the file and the lock go."""
         with self.write_lock:
             self.connection.execute("CHECKPOINT")
             self.connection.close()
             _open_databases.pop(self.home, None)
+            _rewrite_if_erased(self.home)
             os.ftruncate(self.lock_fd, 0)
             os.close(self.lock_fd)
 
@@ -142,8 +154,12 @@ def owner(home: Path) -> dict[str, Any] | None:
 
 def insert(cursor: Cursor, table: str, columns: dict[str, list[Any]], schema: pa.Schema) -> None:
     """Append rows given by column; the way in for many rows (row by row is 1,000 times slower)."""
-    arrow = pa.table({name: columns[name] for name in schema.names}, schema=schema)
-    cursor.register("rows_to_insert", arrow)
+    append(cursor, table, pa.table({name: columns[name] for name in schema.names}, schema=schema))
+
+
+def append(cursor: Cursor, table: str, rows: pa.Table) -> None:
+    """Append rows that are an Arrow table; columns that it lacks get their default."""
+    cursor.register("rows_to_insert", rows)
     cursor.execute(f"INSERT INTO {table} BY NAME SELECT * FROM rows_to_insert")  # noqa: S608
     cursor.unregister("rows_to_insert")
 
@@ -159,18 +175,34 @@ def dicts(cursor: Cursor) -> list[dict[str, Any]]:
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
+def _rewrite_if_erased(home: Path) -> None:
+    """Write the database into a new file, without its freed blocks, if texts were erased in it.
+
+    Nobody else has it open: the lock file is ours, and this process is not connected. Where it
+    cannot be done (a full disk, a thread that still reads) the note stays, and the old file too.
+    """
+    note, path, staging = home / ERASED, home / "admix.duckdb", home / ".rewritten.duckdb"
+    if not note.exists():
+        return
+    with suppress(duckdb.Error, OSError):
+        try:
+            staging.unlink(missing_ok=True)
+            with duckdb.connect(str(path), config=_config()) as connection:
+                connection.execute(f"ATTACH '{_quoted(staging)}' AS rewritten")
+                connection.execute("COPY FROM DATABASE admix TO rewritten")
+                connection.execute("DETACH rewritten")
+            staging.replace(path)
+            note.unlink()
+        finally:
+            staging.unlink(missing_ok=True)
+            staging.with_name(staging.name + ".wal").unlink(missing_ok=True)
+
+
 def _connect(home: Path) -> Cursor:
     path = home / "admix.duckdb"
-    config: dict[str, str | bool | int | float | list[str]] = {
-        # Low, or the database fights with training for the machine.
-        "threads": "2",
-        "memory_limit": os.environ.get("ADMIX_DB_MEMORY", "1GB"),
-        "allow_community_extensions": "false",
-        "autoinstall_known_extensions": "false",
-        "autoload_known_extensions": "false",
-    }
     try:
-        connection = duckdb.connect(str(path), config=config)
+        _rewrite_if_erased(home)
+        connection = duckdb.connect(str(path), config=_config())
     except duckdb.Error as error:
         raise Problem(
             f"{path} cannot be opened: {str(error).splitlines()[0]}",
@@ -181,6 +213,17 @@ def _connect(home: Path) -> Cursor:
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
     return connection
+
+
+def _config() -> dict[str, str | bool | int | float | list[str]]:
+    return {
+        # Low, or the database fights with training for the machine.
+        "threads": "2",
+        "memory_limit": os.environ.get("ADMIX_DB_MEMORY", "1GB"),
+        "allow_community_extensions": "false",
+        "autoinstall_known_extensions": "false",
+        "autoload_known_extensions": "false",
+    }
 
 
 def _take_lock(path: Path, what: str) -> int:

@@ -113,10 +113,15 @@ def refresh(cursor: Cursor, project: str, samples: Sequence[str]) -> None:
 def rebuild(database: Database, project: str) -> None:
     """Make the state of a whole project anew from its events."""
     with database.write() as cursor:
-        cursor.execute("DELETE FROM sample_now WHERE project = ?", [project])
-        cursor.execute(
-            "INSERT INTO sample_now BY NAME " + STATE.format(where="true"), {"project": project}
-        )
+        rebuild_in(cursor, project)
+
+
+def rebuild_in(cursor: Cursor, project: str) -> None:
+    """Make the state of a whole project anew inside a transaction."""
+    cursor.execute("DELETE FROM sample_now WHERE project = ?", [project])
+    cursor.execute(
+        "INSERT INTO sample_now BY NAME " + STATE.format(where="true"), {"project": project}
+    )
 
 
 def decide(
@@ -159,21 +164,32 @@ def decide_many(
     are those that anybody decided on since.
     """
     with database.write() as cursor:
-        cursor.execute(
-            "SELECT id, revision FROM sample_now WHERE project = ? AND status <> 'deleted'"
-            " AND id IN (SELECT unnest(?))",
-            [project, [decision.sample for decision in decisions]],
-        )
-        current = dict(cursor.fetchall())
-        good = [
-            decision
-            for decision in decisions
-            if decision.sample in current
-            and (shown is None or shown[decision.sample] == current[decision.sample])
-        ]
-        if good:
-            _append(cursor, project, good, new_id(), None, split)
-            refresh(cursor, project, [decision.sample for decision in good])
+        return decide_many_in(cursor, project, decisions, split, shown)
+
+
+def decide_many_in(
+    cursor: Cursor,
+    project: str,
+    decisions: Sequence[Decision],
+    split: str | None = None,
+    shown: Mapping[str, int] | None = None,
+) -> int:
+    """Append many decisions inside a transaction, as `decide_many` does."""
+    cursor.execute(
+        "SELECT id, revision FROM sample_now WHERE project = ? AND status <> 'deleted'"
+        " AND id IN (SELECT unnest(?))",
+        [project, [decision.sample for decision in decisions]],
+    )
+    current = dict(cursor.fetchall())
+    good = [
+        decision
+        for decision in decisions
+        if decision.sample in current
+        and (shown is None or shown[decision.sample] == current[decision.sample])
+    ]
+    if good:
+        _append(cursor, project, good, new_id(), None, split)
+        refresh(cursor, project, [decision.sample for decision in good])
     return len(good)
 
 

@@ -90,7 +90,18 @@ UPDATE sample_now SET stratum = label;
 """
 """Labels that are no classes, such as a score or spans, are counted and drawn by a stratum."""
 
-STEPS: tuple[str, ...] = (M001_FIRST, M002_STRATA)
+M003_LLM_LABELLED = """
+ALTER TABLE trial ADD COLUMN n_llm_labelled BIGINT DEFAULT 0;
+"""
+
+M004_ANSWERS = """
+CREATE TABLE answer (
+    project VARCHAR, run VARCHAR, item VARCHAR, key VARCHAR, label VARCHAR, outcome VARCHAR,
+    problem VARCHAR, was_cached BOOLEAN
+);
+"""
+
+STEPS: tuple[str, ...] = (M001_FIRST, M002_STRATA, M003_LLM_LABELLED, M004_ANSWERS)
 
 
 def migrate(connection: duckdb.DuckDBPyConnection) -> None:

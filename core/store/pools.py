@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from core.errors import Missing
 from core.records import PoolRow
-from core.registry import content_hash
-from core.store.db import Database, dicts, new_id, now
+from core.registry import canonical, content_hash
+from core.store.db import Cursor, Database, dicts, new_id, now
+
+ERASED = "[erased]"
+"""What stands where words were that somebody had erased."""
+
+_HASH = re.compile(r"[0-9a-f]{24}")
 
 
 def version_of(inputs: Mapping[str, Any], label: str) -> str:
@@ -24,6 +33,25 @@ def version_of(inputs: Mapping[str, Any], label: str) -> str:
 def path(home: Path, pool: str) -> Path:
     """Return where a pool lies."""
     return home / "pools" / f"{pool}.parquet"
+
+
+def hash_of(names: Sequence[str], batches: Callable[[list[str]], Iterable[pa.RecordBatch]]) -> str:
+    """Return the hash that `freeze` gives to rows, from their columns, read one after the other.
+
+    `batches` yields the rows of the columns it is given, and so a large pool is never in memory.
+    """
+    digest = hashlib.sha256(b"[{")
+    for place, name in enumerate(sorted(names)):
+        digest.update(f"{',' if place else ''}{canonical(name)}:[".encode())
+        is_first = True
+        for batch in batches([name]):
+            if batch.num_rows:
+                values = canonical(batch[name].to_pylist())[1:-1]
+                digest.update(f"{'' if is_first else ','}{values}".encode("utf-8", "surrogatepass"))
+                is_first = False
+        digest.update(b"]")
+    digest.update(b"}]")
+    return digest.hexdigest()[:24]
 
 
 def freeze(
@@ -49,7 +77,6 @@ def freeze(
     pool = content_hash(columns)
     target = path(database.home, pool)
     if not target.exists():
-        staging = target.with_name(f".{new_id()}")
         table = pa.table(columns).cast(
             pa.schema(
                 [
@@ -58,8 +85,7 @@ def freeze(
                 ]
             )
         )
-        pq.write_table(table, staging)
-        staging.replace(target)
+        _write(target, table)
     with database.write() as cursor:
         known = cursor.execute(
             "SELECT 1 FROM pool WHERE hash = ? AND project = ?", [pool, project]
@@ -96,6 +122,64 @@ def read(file: Path) -> list[PoolRow]:
     ]
 
 
+def erase_rows(database: Database, cursor: Cursor, project: str, ids: set[str]) -> int:
+    """Put pools without the words of these rows in place of those with them; return how many.
+
+    A pool is named by its content, so the new one has a name of its own, which the project's
+    studies take over; its report says how many of its rows have no words and what it was called.
+    """
+    cursor.execute("SELECT hash, report FROM pool WHERE project = ?", [project])
+    n_changed = 0
+    for pool, text in cursor.fetchall():
+        file = path(database.home, pool)
+        rows = _without(file, ids) if file.exists() else None
+        if rows is None:
+            continue
+        made = hash_of(rows.column_names, partial(_batches, rows))
+        if made == pool:  # erased before
+            continue
+        _write(path(database.home, made), rows)
+        report = json.loads(text)
+        report |= {
+            "n_erased": sum(text == ERASED for text in rows["text"].to_pylist()),
+            "was": [*report.get("was", ()), pool],
+        }
+        cursor.execute(
+            "UPDATE pool SET hash = ?, report = ? WHERE hash = ? AND project = ?",
+            [made, json.dumps(report), pool, project],
+        )
+        cursor.execute(
+            "UPDATE study SET pool = ? WHERE pool = ? AND project = ?", [made, pool, project]
+        )
+        n_changed += 1
+    return n_changed
+
+
+def remove_former(database: Database) -> None:
+    """Remove the files of pools whose rows were erased; a kill may have left them."""
+    with database.read() as cursor:
+        cursor.execute("SELECT report ->> '$.was[*]' FROM pool")
+        former = {name for row in cursor.fetchall() for name in row[0] or ()}
+    remove_unused(database, former)
+
+
+def remove_unused(database: Database, names: Iterable[str]) -> None:
+    """Remove the files of pools of these names, but for those that a project has."""
+    with database.read() as cursor:
+        cursor.execute("SELECT hash FROM pool")
+        used = {row[0] for row in cursor.fetchall()}
+    for name in set(names) - used:
+        if _HASH.fullmatch(name):  # it may come from an archive, and it names a file
+            path(database.home, name).unlink(missing_ok=True)
+
+
+def of_project(database: Database, project: str) -> list[str]:
+    """Return the names of a project's pools, and those they had before rows were erased."""
+    with database.read() as cursor:
+        cursor.execute("SELECT hash, report ->> '$.was[*]' FROM pool WHERE project = ?", [project])
+        return [name for pool, former in cursor.fetchall() for name in (pool, *(former or ()))]
+
+
 def about(database: Database, project: str, pool: str) -> dict[str, Any]:
     """Return a pool's report and the last event it saw."""
     with database.read() as cursor:
@@ -104,3 +188,25 @@ def about(database: Database, project: str, pool: str) -> dict[str, Any]:
     if not rows:
         raise Missing(f"There is no pool {pool}.")
     return {**rows[0], "report": json.loads(rows[0]["report"])}
+
+
+def _without(file: Path, ids: set[str]) -> pa.Table | None:
+    """Return a pool whose rows of these ids have no words, None where it has no such row."""
+    there = pq.read_table(file, columns=["id"])["id"].to_pylist()
+    if ids.isdisjoint(there):
+        return None
+    rows, is_gone = pq.read_table(file), pa.array([id_ in ids for id_ in there])
+    for column, nothing in (("text", ERASED), ("inputs", "{}"), ("version", "")):
+        changed = pc.if_else(is_gone, nothing, rows[column])
+        rows = rows.set_column(rows.column_names.index(column), column, changed)
+    return rows
+
+
+def _batches(rows: pa.Table, names: list[str]) -> list[pa.RecordBatch]:
+    return list(rows.select(names).to_batches())
+
+
+def _write(target: Path, rows: pa.Table) -> None:
+    staging = target.with_name(f".{new_id()}")
+    pq.write_table(rows, staging)
+    staging.replace(target)

@@ -107,19 +107,18 @@ def change_settings(database: Database, project_id: str, **items: Any) -> None:
 
 
 TABLES_OF_A_PROJECT = (
-    "sample", "event", "sample_now", "verdict", "run", "completion", "reading", "job", "pool",
-    "study", "result", "allocation",
+    "sample", "event", "sample_now", "verdict", "run", "completion", "reading", "answer", "job",
+    "pool", "study", "result", "allocation",
 )  # fmt: skip
+"""Tables with a column `project`."""
+CHILD_TABLES = (("ledger", "run", "run"), ("job_event", "job", "job"), ("trial", "study", "study"))
+"""Tables whose rows belong to a project through a parent: the table, its column, the parent."""
 
 
 def delete(database: Database, project_id: str) -> None:
     """Erase a project and everything that belongs to it."""
     with database.write() as cursor:
-        for table, column, parent in (
-            ("ledger", "run", "run"),
-            ("job_event", "job", "job"),
-            ("trial", "study", "study"),
-        ):
+        for table, column, parent in CHILD_TABLES:
             cursor.execute(
                 f"DELETE FROM {table} WHERE {column} IN "  # noqa: S608
                 f"(SELECT id FROM {parent} WHERE project = ?)",

@@ -44,12 +44,20 @@ def set_plan(database: Database, project: str, run: str, plan: Mapping[str, Any]
         )
 
 
-def of_project(database: Database, project: str, previews: bool = False) -> list[dict[str, Any]]:
-    """Return the runs of a project, the newest first."""
+def purpose_of(plan: Mapping[str, Any]) -> str:
+    """Return what a run's completions are for: to `write` or `label` samples, or to `solve`."""
+    return str(plan.get("purpose", "write"))
+
+
+def of_project(
+    database: Database, project: str, previews: bool = False, purpose: str = "write"
+) -> list[dict[str, Any]]:
+    """Return the runs of a project that have one purpose, the newest first."""
     with database.read() as cursor:
         cursor.execute(
-            "SELECT * FROM run WHERE project = ? AND is_preview = ? ORDER BY created_at DESC",
-            [project, previews],
+            "SELECT * FROM run WHERE project = ? AND is_preview = ?"
+            " AND coalesce(plan ->> 'purpose', 'write') = ? ORDER BY created_at DESC",
+            [project, previews, purpose],
         )
         return [{**row, "plan": json.loads(row["plan"])} for row in dicts(cursor)]
 
@@ -101,13 +109,18 @@ def keep_reading(cursor: Cursor, project: str, run: str, key: str, row: Mapping[
     return True
 
 
-def replies(database: Database, project: str, provider: str) -> list[dict[str, Any]]:
-    """Return what a provider's completions of a project said, without their prompts, by key."""
+def replies(database: Database, project: str, provider: str, purpose: str) -> list[dict[str, Any]]:
+    """Return what a provider's completions said in runs of one purpose, without their prompts.
+
+    What answered the sealed test set is so never known to a run that writes or labels samples.
+    """
     with database.read() as cursor:
         cursor.execute(
             "SELECT key, text, finish, model, detail, input_tokens, output_tokens, cached_tokens"
-            " FROM completion WHERE project = ? AND provider ->> 'kind' = ?",
-            [project, provider],
+            " FROM completion WHERE project = $project AND provider ->> 'kind' = $provider"
+            " AND run IN (SELECT id FROM run WHERE project = $project"
+            "  AND coalesce(plan ->> 'purpose', 'write') = $purpose)",
+            {"project": project, "provider": provider, "purpose": purpose},
         )
         return dicts(cursor)
 
@@ -184,15 +197,19 @@ def next_draws(database: Database, run: str) -> dict[str, int]:
         return dict(cursor.fetchall())
 
 
-def usage(database: Database, project: str, run: str | None = None) -> dict[str, Any]:
-    """Return tokens and money spent on the completions of a project, or of one run."""
+def usage(
+    database: Database, project: str, run: str | None = None, purpose: str | None = None
+) -> dict[str, Any]:
+    """Return tokens and money spent on the completions of a project, of one run or one purpose."""
     with database.read() as cursor:
         cursor.execute(
             "SELECT count(*) AS n, sum(input_tokens)::BIGINT AS input_tokens,"
             " sum(output_tokens)::BIGINT AS output_tokens, sum(cost_usd) AS cost_usd,"
             " count(*) FILTER (cost_usd IS NULL) AS n_unpriced,"
             " quantile_cont(output_tokens, 0.9) AS high_output_tokens"
-            " FROM completion WHERE project = ? AND (? IS NULL OR run = ?)",
-            [project, run, run],
+            " FROM completion WHERE project = $project AND ($run IS NULL OR run = $run)"
+            " AND ($purpose IS NULL OR run IN (SELECT id FROM run WHERE project = $project"
+            "  AND coalesce(plan ->> 'purpose', 'write') = $purpose))",
+            {"project": project, "run": run, "purpose": purpose},
         )
         return dicts(cursor)[0]

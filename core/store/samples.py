@@ -171,6 +171,36 @@ def by_ids(database: Database, project: str, ids: Sequence[str]) -> list[Sample]
         return [_sample(row) for row in dicts(cursor)]
 
 
+def is_unlabelled(cursor: Cursor, project: str, sample: str) -> bool:
+    """Say whether a row still waits for its label: nobody has labelled, left out or erased it."""
+    row = cursor.execute(
+        "SELECT label IS NULL AND status = 'pending' FROM sample_now WHERE project = ? AND id = ?",
+        [project, sample],
+    ).fetchone()
+    return bool(row and row[0])
+
+
+def labelled_from(database: Database, project: str, ids: Sequence[str]) -> list[str]:
+    """Return the samples whose text is that of others of a project, labelled by an LLM."""
+    with database.read() as cursor:
+        cursor.execute(
+            "SELECT id FROM sample WHERE project = ? AND provenance ->> 'of' IN (SELECT unnest(?))",
+            [project, list(ids)],
+        )
+        return [row[0] for row in cursor.fetchall() if row[0] not in set(ids)]
+
+
+def unknown(database: Database, project: str, ids: Sequence[str]) -> list[str]:
+    """Return those ids of which a project has no sample, not even a deleted one."""
+    with database.read() as cursor:
+        cursor.execute(
+            "SELECT wanted FROM (SELECT unnest(?) AS wanted) WHERE wanted NOT IN"
+            " (SELECT id FROM sample WHERE project = ?)",
+            [list(ids), project],
+        )
+        return [row[0] for row in cursor.fetchall()]
+
+
 def everything(database: Database, project: str) -> list[dict[str, Any]]:
     """Return all samples that are not deleted, with provenance, as dictionaries."""
     with database.read() as cursor:
@@ -182,13 +212,19 @@ def everything(database: Database, project: str) -> list[dict[str, Any]]:
         return dicts(cursor)
 
 
-def texts(database: Database, project: str) -> list[tuple[str, str, str | None, str]]:
-    """Return (id, text, label, split) of every sample that is neither rejected nor deleted."""
+def texts(
+    database: Database, project: str, not_of_run: str | None = None
+) -> list[tuple[str, str, str | None, str]]:
+    """Return (id, text, label, split) of every sample that is neither rejected nor deleted.
+
+    With `not_of_run`, without those that this run made.
+    """
     with database.read() as cursor:
         cursor.execute(
-            "SELECT id, text, label, split FROM sample_now WHERE project = ?"
-            " AND status IN ('accepted', 'pending') ORDER BY seq",
-            [project],
+            "SELECT id, text, label, split FROM sample_now WHERE project = $project"
+            " AND status IN ('accepted', 'pending')"
+            " AND ($run IS NULL OR run IS DISTINCT FROM $run) ORDER BY seq",
+            {"project": project, "run": not_of_run},
         )
         return cursor.fetchall()
 
@@ -203,28 +239,6 @@ def test_version(database: Database, project: str) -> tuple[int, int, int]:
             [project],
         ).fetchone()
     return (row[0], row[1], row[2]) if row else (0, 0, 0)
-
-
-def erase(database: Database, project: str, ids: Sequence[str]) -> None:
-    """Erase the texts of samples everywhere; a tombstone with the id stays."""
-    gone = list(ids)
-    with database.write() as cursor:
-        for table in ("sample", "sample_now"):
-            cursor.execute(
-                f"UPDATE {table} SET text = '', inputs = '{{}}' WHERE project = ?"  # noqa: S608
-                " AND id IN (SELECT unnest(?))",
-                [project, gone],
-            )
-        cursor.execute(
-            "UPDATE event SET text = NULL, inputs = NULL WHERE project = ?"
-            " AND sample IN (SELECT unnest(?))",
-            [project, gone],
-        )
-        cursor.execute(
-            "UPDATE verdict SET close_text = NULL WHERE project = $1"
-            " AND (sample IN (SELECT unnest($2)) OR close_to IN (SELECT unnest($2)))",
-            [project, gone],
-        )
 
 
 def _sample(row: Mapping[str, Any]) -> Sample:

@@ -15,7 +15,7 @@ from core.store.db import Cursor, Database, dicts, insert, now, schema_of
 _TRIALS = schema_of(
     study=pa.string(), key=pa.string(), student=pa.string(), mixture=pa.string(), seed=pa.int64(),
     n_human=pa.int64(), n_synthetic=pa.int64(), n_behind=pa.int64(), synthetic_share=pa.float64(),
-    money_share=pa.float64(), cost_usd=pa.float64(),
+    money_share=pa.float64(), cost_usd=pa.float64(), n_llm_labelled=pa.int64(),
 )  # fmt: skip
 
 
@@ -50,6 +50,7 @@ def create(
                 "synthetic_share": [trial.synthetic_share for trial in trials],
                 "money_share": [trial.money_share for trial in trials],
                 "cost_usd": [trial.cost_usd for trial in trials],
+                "n_llm_labelled": [trial.n_llm_labelled for trial in trials],
             },
             _TRIALS,
         )
@@ -103,6 +104,7 @@ def trials(database: Database, study: str) -> list[Trial]:
                 synthetic_share=row["synthetic_share"],
                 money_share=row["money_share"],
                 cost_usd=row["cost_usd"],
+                n_llm_labelled=row["n_llm_labelled"],
             )
             for row in dicts(cursor)
         ]
@@ -147,8 +149,8 @@ def table(database: Database, project: str, study: str) -> list[dict[str, Any]]:
     with database.read() as cursor:
         cursor.execute(
             "SELECT trial.study, trial.key AS trial, trial.student, trial.mixture, n_human,"
-            " n_synthetic, n_behind, synthetic_share, money_share, cost_usd, seed, result.scores,"
-            " result.seconds, result.device, result.n_steps,"
+            " n_synthetic, n_llm_labelled, n_behind, synthetic_share, money_share, cost_usd, seed,"
+            " result.scores, result.seconds, result.device, result.n_steps,"
             " coalesce(result.status, 'waiting') AS status, result.error"
             " FROM trial LEFT JOIN result ON result.project = ? AND result.key = trial.key"
             " WHERE trial.study = ? ORDER BY trial.rowid",
@@ -169,10 +171,10 @@ def seconds_per_row(database: Database, project: str, student: str) -> float | N
     """Return the median seconds per trained row over a project's trials of a student."""
     with database.read() as cursor:
         row = cursor.execute(
-            "SELECT median(result.seconds / (n_human + n_synthetic)) FROM result"
+            "SELECT median(result.seconds / (n_human + n_synthetic + n_llm_labelled)) FROM result"
             " JOIN trial ON trial.key = result.key"
             " WHERE result.project = ? AND result.status = 'done'"
-            " AND n_human + n_synthetic > 0 AND trial.student ->> 'kind' = ?",
+            " AND n_human + n_synthetic + n_llm_labelled > 0 AND trial.student ->> 'kind' = ?",
             [project, student],
         ).fetchone()
     return row[0] if row else None

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from core.errors import Unreadable
 from core.records import Completion, Draft, Prompt, Reading
 from core.registry import canonical
+from core.replies import Twofold, printable, read_json
 from core.tasks.base import Task
 
-_FENCE = re.compile(r"```(?:json)?[ \t]*\r?\n(.*?)\s*```", re.DOTALL | re.IGNORECASE)
+NO_RULES: Mapping[str, Any] = MappingProxyType({})
 
 
 def items_schema(task: Task, label: str) -> dict[str, Any]:
@@ -28,8 +28,15 @@ def items_schema(task: Task, label: str) -> dict[str, Any]:
     }
 
 
-def read_items(task: Task, prompt: Prompt, completion: Completion) -> Reading:
-    """Read `{"items": [...]}` or a bare list, keeping good items and saying what others lack."""
+def read_items(
+    task: Task, prompt: Prompt, completion: Completion, rules: Mapping[str, Any] = NO_RULES,
+    whole: bool = False,
+) -> Reading:  # fmt: skip
+    """Read `{"items": [...]}` or a bare list, keeping good items and saying what others lack.
+
+    `rules` are those of the task that every item must keep. With `whole` a reply counts only if it
+    has exactly the items asked for, each of them good.
+    """
     if completion.finish in ("refused", "failed"):
         why = completion.detail or "the provider gave no reason"
         return Reading((), (f"{completion.finish}: {why}",), completion.finish)
@@ -43,28 +50,21 @@ def read_items(task: Task, prompt: Prompt, completion: Completion) -> Reading:
     drafts, problems = [], []
     for item in items[: prompt.n_items]:
         try:
-            drafts.append(_draft(task, item, prompt.label))
+            drafts.append(_draft(task, item, prompt.label, rules))
         except Unreadable as error:
-            problems.append(_printable(str(error)))
+            problems.append(printable(str(error)))
     if n_extra := max(0, len(items) - prompt.n_items):
         problems.append(f"{n_extra:,} more than the {prompt.n_items:,} items asked for: dropped")
+    if whole and len(drafts) == len(items) < prompt.n_items:
+        problems.append(f"{len(items):,} items, not the {prompt.n_items:,} asked for")
+    if whole and problems:
+        return Reading((), (*problems, "so the whole reply was dropped"), "invalid")
     return Reading(tuple(drafts), tuple(problems), "read" if drafts else "invalid")
 
 
 def _items(text: str) -> list[Any]:
-    """Return the list in a reply that is JSON and nothing else, but for a fence and white space."""
-    text = text.strip()
-    fenced = _FENCE.fullmatch(text)
-    try:
-        data = json.loads(
-            fenced[1] if fenced else text, object_pairs_hook=_object, parse_constant=_constant
-        )
-    except RecursionError:
-        raise Unreadable("the reply is nested too deeply") from None
-    except ValueError as error:
-        # The parser's words only: what it quotes of the reply can be as long as the reply.
-        what = error.msg if isinstance(error, json.JSONDecodeError) else "a value out of bounds"
-        raise Unreadable(f"the reply is not JSON: {what}") from None
+    """Return the list that a reply is, or has under `items`."""
+    data = read_json(text)
     if isinstance(data, Mapping):
         data = data.get("items")
     if not isinstance(data, list):
@@ -74,30 +74,14 @@ def _items(text: str) -> list[Any]:
     return data
 
 
-class _Twofold:
-    """An object that names one thing twice, so that nobody knows which of the values counts."""
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any] | _Twofold:
-    found = dict(pairs)
-    return found if len(found) == len(pairs) else _Twofold()
-
-
-def _constant(name: str) -> Any:
-    raise Unreadable(f"the reply is not JSON: {name} is no value of it")
-
-
-def _draft(task: Task, item: Any, label: str) -> Draft:
-    if isinstance(item, _Twofold):
+def _draft(task: Task, item: Any, label: str, rules: Mapping[str, Any]) -> Draft:
+    if isinstance(item, Twofold):
         raise Unreadable("an item names one thing twice")
     draft = task.read_item(item, label)
+    if fault := task.breaks(draft.inputs, rules):
+        raise Unreadable(f"an item has {fault}")
     try:
         canonical([draft.text, dict(draft.inputs)]).encode("utf-8")
     except UnicodeEncodeError:
         raise Unreadable("an item holds half a character, which cannot be stored") from None
     return draft
-
-
-def _printable(text: str) -> str:
-    """Return a reason that can be stored, whatever of the reply it quotes."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")[:300]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import math
-import re
 from typing import Any, ClassVar
 
 from pydantic import Field
 
 from core.records import Completion, Prompt, Reading
+from core.replies import to_json
 from core.strategies._items import items_schema, read_items
 from core.strategies.base import ExampleRow, GenerationPlan, Progress, Strategy
 
@@ -36,6 +35,9 @@ class FewShot(Strategy):
 
     n_examples: int = Field(4, ge=0, le=20, description="human examples shown in each prompt")
     n_items: int = Field(5, ge=1, le=20, description="new items asked for in each call")
+    whole_replies: bool = Field(
+        False, description="drop a reply unless it has all items asked for and each can be read"
+    )
 
     def next_round(self, plan: GenerationPlan, progress: Progress) -> list[Prompt]:
         """Return as many calls per class as would do if every item of them were usable."""
@@ -47,7 +49,7 @@ class FewShot(Strategy):
 
     def read(self, plan: GenerationPlan, prompt: Prompt, completion: Completion) -> Reading:
         """Read a list of items; what cannot be read is said, never guessed."""
-        return read_items(plan.task, prompt, completion)
+        return read_items(plan.task, prompt, completion, _rules(plan), self.whole_replies)
 
     def _calls(self, plan: GenerationPlan, progress: Progress, label: str) -> range:
         """Return the numbers of a class's next calls, within the bound on all its calls."""
@@ -68,6 +70,8 @@ class FewShot(Strategy):
             "n_items": self.n_items,
             "examples": [plan.task.item_json(row.inputs, row.label) for row in rows],
         }
+        if rules := _rules(plan):
+            asked["rules"] = rules
         if about := plan.task.about_label(label):
             asked["about_the_label"] = about
         if len(plan.task.fields) > 1:
@@ -80,7 +84,7 @@ class FewShot(Strategy):
         guidelines = plan.guidelines.strip()
         return Prompt(
             system=f"{_INSTRUCTIONS}\n\nGuidelines of the task:\n{guidelines or 'none'}",
-            user=_json(asked),
+            user=to_json(asked),
             schema=items_schema(plan.task, label),
             label=label,
             draw=draw,
@@ -96,7 +100,5 @@ class FewShot(Strategy):
         return plan.generator(label, draw).sample(shown, min(self.n_examples, len(shown)))
 
 
-def _json(data: Any) -> str:
-    """Return JSON, with the halves of characters that UTF-8 has no bytes for escaped."""
-    text = json.dumps(data, ensure_ascii=False)
-    return re.sub("[\ud800-\udfff]", lambda half: f"\\u{ord(half[0]):04x}", text)
+def _rules(plan: GenerationPlan) -> dict[str, Any]:
+    return plan.task.rules([row.inputs for row in plan.examples])

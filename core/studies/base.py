@@ -34,6 +34,7 @@ class LeftOut:
     n_human: int
     n_synthetic: int
     reason: str
+    n_llm_labelled: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +107,9 @@ def make_trial(
     """
     drawn = draws.draw(cell.mixture, seed)
     mixture, settings = cell.mixture.to_json(), student.to_json()
-    n = len(drawn)
-    synthetic_usd = prices.cost(0, cell.mixture.n_synthetic)
-    cost_usd = prices.cost(draws.n_human_paid(drawn), cell.mixture.n_synthetic)
+    n, from_llm = len(drawn), (cell.mixture.n_synthetic, cell.mixture.n_llm_labelled)
+    llm_usd = prices.cost(0, *from_llm)
+    cost_usd = prices.cost(draws.n_human_paid(drawn), *from_llm)
     return Trial(
         key=trial_key(pool, task, mixture, settings, fingerprint, seed),
         pool=pool,
@@ -119,6 +120,7 @@ def make_trial(
         n_synthetic=cell.mixture.n_synthetic,
         n_behind=draws.n_behind(drawn),
         synthetic_share=cell.mixture.n_synthetic / n if n else 0.0,
-        money_share=synthetic_usd / cost_usd if cost_usd and synthetic_usd is not None else None,
+        money_share=llm_usd / cost_usd if cost_usd and llm_usd is not None else None,
         cost_usd=cost_usd,
+        n_llm_labelled=cell.mixture.n_llm_labelled,
     )

@@ -1,4 +1,4 @@
-"""Accuracy against the synthetic share: one line of cells from all human to all synthetic."""
+"""Accuracy against the share of LLM data: one line of cells from all human to all from an LLM."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, field_validator
 
-from core.budget import Prices
+from core.budget import ONE, Prices
 from core.errors import Problem
 from core.mixture import Classes, Draws, Mixture, Short
-from core.records import PoolRow, Trial
+from core.records import SOURCE_WORDS, PoolRow, Trial
 from core.students.base import Student
 from core.studies.base import Cell, LeftOut, Study, StudyPlan, make_trial
 from core.tasks.base import Task
@@ -20,7 +20,7 @@ DEFAULT_RATIOS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0)
 
 
 class RatioSweep(Study):
-    """Train at several shares of synthetic data with several seeds each."""
+    """Train at several shares of synthetic or LLM-labelled data with several seeds each."""
 
     title: ClassVar[str] = "Ratio sweep"
 
@@ -34,7 +34,7 @@ class RatioSweep(Study):
     ratios: tuple[float, ...] = Field(
         default=DEFAULT_RATIOS,
         min_length=1,
-        description="shares of synthetic data, of rows or of money, each from 0 to 1",
+        description="shares of the LLM data mixed in, of rows or of money, each from 0 to 1",
     )
     seeds: int = Field(default=5, ge=1, le=1000, description="number of seeds per share")
     hold: Literal["total", "human", "money"] = Field(
@@ -45,6 +45,12 @@ class RatioSweep(Study):
         default="natural",
         description="class mix: natural (each source its own), human (that of the human rows), "
         "or uniform",
+    )
+
+    mixes_in: Literal["synthetic", "llm-labelled"] = Field(
+        default="synthetic",
+        description="LLM data mixed in with human rows: synthetic (an LLM wrote text and label) or "
+        "llm-labelled (human text with an LLM's label)",
     )
 
     @field_validator("ratios")
@@ -76,34 +82,46 @@ class RatioSweep(Study):
             if isinstance(cell, LeftOut):
                 left_out.append(cell)
                 continue
-            mixture = cell.mixture
             try:
                 kept[ratio] = {
                     seed: make_trial(pool, draws, cell, student, fingerprint, seed, prices, task)
                     for seed in seeds
                 }
             except Short as short:
-                left_out.append(LeftOut(ratio, mixture.n_human, mixture.n_synthetic, short.message))
+                left_out.append(_left_out(cell, short.message))
         trials = tuple(kept[ratio][seed] for seed in seeds for ratio in kept)
         return StudyPlan(trials, tuple(left_out))
 
     def _cell(self, ratio: float, prices: Prices) -> Cell | LeftOut:
         if self.hold == "total":
-            n_synthetic = round(ratio * self.n_total)
-            n_human = self.n_total - n_synthetic
+            n_mixed_in = round(ratio * self.n_total)
+            n_human = self.n_total - n_mixed_in
         elif self.hold == "human":
             if ratio == 1:
-                reason = "adding to human rows never reaches 100% synthetic"
-                return LeftOut(ratio, self.n_total, 0, reason)
+                reason = f"adding to human rows never reaches 100% {SOURCE_WORDS[self.mixes_in]}"
+                return _left_out(self._mixed(self.n_total, 0, ratio), reason)
             n_human = self.n_total
-            n_synthetic = round(ratio / (1 - ratio) * n_human)
+            n_mixed_in = round(ratio / (1 - ratio) * n_human)
         else:
-            if not prices.human_usd or not prices.synthetic_usd:
+            price = prices.of(self.mixes_in)
+            if not prices.human_usd or not price:
                 raise Problem(
-                    "Holding money needs the price of a human label and of a synthetic sample.",
-                    "Set both on the Budget page, or with --human-usd and --synthetic-usd.",
+                    f"Holding money needs the price of {ONE['human']} and of {ONE[self.mixes_in]}.",
+                    f"Set both on the Budget page, or with --human-usd and --{self.mixes_in}-usd.",
                 )
             budget = self.n_total * prices.human_usd
             n_human = math.floor((1 - ratio) * budget / prices.human_usd + 1e-9)
-            n_synthetic = math.floor(ratio * budget / prices.synthetic_usd + 1e-9)
-        return Cell(Mixture(n_human, n_synthetic, self.classes), ratio)
+            n_mixed_in = math.floor(ratio * budget / price + 1e-9)
+        return self._mixed(n_human, n_mixed_in, ratio)
+
+    def _mixed(self, n_human: int, n_mixed_in: int, ratio: float) -> Cell:
+        is_synthetic = self.mixes_in == "synthetic"
+        sizes = (n_mixed_in, 0) if is_synthetic else (0, n_mixed_in)
+        return Cell(Mixture(n_human, sizes[0], self.classes, sizes[1]), ratio)
+
+
+def _left_out(cell: Cell, reason: str) -> LeftOut:
+    mixture = cell.mixture
+    return LeftOut(
+        cell.asked_share, mixture.n_human, mixture.n_synthetic, reason, mixture.n_llm_labelled
+    )

@@ -6,7 +6,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from core.errors import Unreadable
+from core.spans import Span
+from core.text import tokens
 
 NONE = "(none)"
 """The stratum of texts without a mark."""
@@ -21,6 +25,17 @@ def main_type(types: Sequence[str], names: Sequence[str]) -> str:
     counts = Counter(types)
     known = [name for name in names if counts[name]] or sorted(counts)
     return max(known, key=counts.__getitem__, default=NONE)
+
+
+def guessed(
+    text: str, shapes: Sequence[Sequence[str]], generator: np.random.Generator
+) -> list[Span]:
+    """Return one of some lists of types, each on a word of the text drawn at random."""
+    words, types = tokens(text), shapes[int(generator.integers(len(shapes)))]
+    n = min(len(words), len(types))
+    drawn = sorted(generator.choice(len(words), n, replace=False).tolist()) if n else []
+    places = [words[place] for place in drawn]
+    return [Span(start, end, name) for (start, end), name in zip(places, types, strict=False)]
 
 
 def given_parts(answer: Any, what: str, name: str) -> list[tuple[str, str]]:

@@ -21,6 +21,10 @@ from core.tasks._stages import Head as Head  # noqa: PLC0414
 
 Answer = Literal["choices", "slider", "marks"]
 """How a person gives a label: by one of some buttons, on a scale, or by marking the text."""
+FEWEST_GUESSES, MOST_GUESSES, GUESSED_ITEMS = 20, 100, 20_000
+"""Over 20,000 guessed items the standard error of an accuracy is at most 0.0036."""
+NO_ANSWER = ""
+"""Stands for an answer that could not be read; no label is empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +95,8 @@ class Task(Member):
     """The column that the label is read from."""
     marked: ClassVar[InputField | None] = None
     """A column that may stand for the main text and its label at once."""
+    answer_rule: ClassVar[str] = "one of the names under `answers`, exactly as it stands there"
+    """What a language model is told about the form of its answer."""
     metrics: ClassVar[Mapping[str, Metric]] = {
         "accuracy": Metric("Accuracy"),
         "macro_f1": Metric("Macro-F1"),
@@ -267,6 +273,16 @@ class Task(Member):
         del label
         return ""
 
+    def rules(self, examples: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """Return what every example has in common and every new item must keep."""
+        del examples
+        return {}
+
+    def breaks(self, inputs: Mapping[str, Any], rules: Mapping[str, Any]) -> str | None:
+        """Return which of the rules some inputs do not keep, or None."""
+        del inputs, rules
+        return None
+
     def wanted_schema(self, stratum: str) -> dict[str, Any]:
         """Return the JSON schema of an item's answer, where the item was asked for a stratum."""
         return {"type": "string", "enum": [stratum]}
@@ -304,8 +320,7 @@ class Task(Member):
 
     def item_json(self, inputs: Mapping[str, Any], label: str) -> dict[str, Any]:
         """Return a sample as a language model is shown it."""
-        given = {name: inputs[name] for name in self.field_names() if name in inputs}
-        return {**given, self.answer.name: self.answer_json(label, inputs)}
+        return {**self.question_json(inputs), self.answer.name: self.answer_json(label, inputs)}
 
     def read_item(self, item: Any, label: str) -> Draft:
         """Read one item of a reply that was asked for a stratum, of which its label must be.
@@ -338,6 +353,66 @@ class Task(Member):
         """Say whether a label is what was asked for with a stratum."""
         return self.stratum(label) == stratum
 
+    def question_json(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a sample as a language model is shown it that has to say the label."""
+        return {name: inputs[name] for name in self.field_names() if name in inputs}
+
+    def about_answers(self, inputs: Mapping[str, Any]) -> dict[str, str]:
+        """Return the answers that a question may have, each with what it means."""
+        definitions = {label.name: label.definition for label in self.labels}
+        names = self.choices(inputs) or self.label_names
+        return {name: definitions.get(name, "") for name in names}
+
+    def answer_schema(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the JSON schema of an answer to a question."""
+        value = {"type": "string", "enum": list(self.choices(inputs))}
+        return {
+            "type": "object",
+            "properties": {self.answer.name: value if self.has_classes else self.wanted_schema("")},
+            "required": [self.answer.name],
+            "additionalProperties": False,
+        }
+
+    def read_answer(self, reply: Any, inputs: Mapping[str, Any]) -> str:
+        """Return the label that a language model answered with.
+
+        Raises:
+            Unreadable: the reply is not an object, or names none of the answers.
+        """
+        if not self.has_classes:
+            return self.read_answer_json(self.given(reply), inputs)
+        found = self.answered(reply)
+        label = self.read_label(found, inputs)
+        if label not in self.choices(inputs):
+            raise Unreadable(f"an answer that is none of those asked for ({found!r})")
+        return label
+
+    def given(self, reply: Any) -> Any:
+        """Return what a reply gives for the answer, None where it gives nothing.
+
+        Raises:
+            Unreadable: the reply is not an object.
+        """
+        if not isinstance(reply, Mapping):
+            raise Unreadable("the reply is not an object that names each thing once")
+        return reply.get(self.answer.name)
+
+    def answered(self, reply: Any) -> str:
+        """Return the text that a reply gives for the answer.
+
+        Raises:
+            Unreadable: there is none.
+        """
+        found = self.given(reply)
+        if not isinstance(found, str):
+            raise Unreadable(f"the reply has no text for the {self.answer.name}")
+        return found
+
+    def wrong_answer(self, gold: str) -> str:
+        """Return what counts where no answer could be read: one that is never right."""
+        del gold
+        return NO_ANSWER
+
     @abstractmethod
     def score(
         self, gold: Sequence[str], predicted: Sequence[str], chances: np.ndarray | None = None
@@ -348,10 +423,38 @@ class Task(Member):
         figures that need them are None without.
         """
 
+    def intervals(self, gold: Sequence[str], predicted: Sequence[str]) -> dict[str, Any]:
+        """Return 95% intervals over test items of figures whose name they begin with, if any."""
+        del gold, predicted
+        return {}
+
     def constant_score(self, gold: Sequence[str]) -> dict[str, Any]:
         """Return the scores of answering the commonest gold label to everything."""
         commonest = max(self.label_names, key=list(gold).count)
         return self.score(gold, [commonest] * len(gold))
+
+    def guess(
+        self, gold: Sequence[str], inputs: Sequence[Mapping[str, Any]],
+        generator: np.random.Generator,
+    ) -> list[str]:  # fmt: skip
+        """Return a random label for every item, each as often as it is among the gold labels."""
+        del inputs
+        return [gold[i] for i in generator.integers(len(gold), size=len(gold))]
+
+    def random_score(
+        self, gold: Sequence[str], inputs: Sequence[Mapping[str, Any]]
+    ) -> dict[str, Any]:
+        """Return the expected scores of guessing: their means over many guesses, seed fixed."""
+        generator = np.random.default_rng(0)
+        # Equal chances for every label rank nothing, which is what a guess expects of a ranking.
+        even = np.full((len(gold), len(self.labels)), 1 / max(1, len(self.labels)))
+        n_guesses = min(MOST_GUESSES, max(FEWEST_GUESSES, GUESSED_ITEMS // len(gold)))
+        return metrics.mean_scores(
+            [
+                self.score(gold, self.guess(gold, inputs, generator), None if number else even)
+                for number in range(n_guesses)
+            ]
+        )
 
     def classification(
         self, gold: Sequence[str], predicted: Sequence[str], chances: np.ndarray | None

@@ -147,9 +147,53 @@ class Choice(Task):
             if letter in self.label_names
         }
 
+    def about_answers(self, inputs: Mapping[str, Any]) -> dict[str, str]:
+        """Return the letters of a question's options, each with its option."""
+        options = dict(zip(LETTERS, inputs["options"], strict=False))
+        return {letter: options[letter] for letter in self.choices(inputs)}
+
+    def read_answer(self, reply: Any, inputs: Mapping[str, Any]) -> str:
+        """Return the letter that a language model answered with, or that of an option's text.
+
+        Raises:
+            Unreadable: the reply is not an object, or its answer is neither, or two options.
+        """
+        found = self.answered(reply).strip()
+        # Letters are what was asked for, so they count before an option that is such a letter.
+        if found in self.choices(inputs):
+            return found
+        if inputs["options"].count(found) == 1:
+            return LETTERS[inputs["options"].index(found)]
+        raise Unreadable(f"an answer that names none of its options ({found[:60]!r})")
+
     def about_label(self, label: str) -> str:
         """Return which place the right option stands at."""
         return f"The right option is number {LETTERS.index(label) + 1} of the list."
+
+    def rules(self, examples: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """Return the options where all examples have the same ones, or else how many they have."""
+        several = {tuple(given["options"]) for given in examples}
+        if len(several) == 1 and len(examples) > 1:
+            return {"options_of_every_item": list(several.pop())}
+        sizes = {len(options) for options in several}
+        return {"n_options_of_every_item": sizes.pop()} if len(sizes) == 1 else {}
+
+    def breaks(self, inputs: Mapping[str, Any], rules: Mapping[str, Any]) -> str | None:
+        """Return that options were changed, or are too many or few; None if they are right."""
+        fixed, n = rules.get("options_of_every_item"), rules.get("n_options_of_every_item")
+        if fixed is not None and inputs["options"] != fixed:
+            return "other options than the fixed ones"
+        if n is not None and len(inputs["options"]) != n:
+            return f"{len(inputs['options'])} options, not {n}"
+        return None
+
+    def guess(
+        self, gold: Sequence[str], inputs: Sequence[Mapping[str, Any]],
+        generator: np.random.Generator,
+    ) -> list[str]:  # fmt: skip
+        """Return a random option for every item, all of its options alike."""
+        del gold
+        return [LETTERS[generator.integers(len(given["options"]))] for given in inputs]
 
     def score(
         self, gold: Sequence[str], predicted: Sequence[str], chances: np.ndarray | None = None

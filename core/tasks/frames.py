@@ -11,7 +11,7 @@ from pydantic import Field
 from core import metrics, spans
 from core.errors import Unreadable
 from core.spans import Argument, Frame, Span
-from core.tasks._parts import NONE, given_parts, located, main_type, object_schema
+from core.tasks._parts import NONE, given_parts, guessed, located, main_type, object_schema
 from core.tasks._stages import ArgumentStage, Stage, TagStage
 from core.tasks.base import Answer, Example, Head, InputField, LabelSpec, Metric, Task
 
@@ -41,6 +41,11 @@ class Frames(Task):
         "frames", "Frames", "a list of triggers with start, end, type and arguments",
         is_required=False, called=("events", "label", "labels", "annotations"),
     )  # fmt: skip
+    answer_rule: ClassVar[str] = (
+        "a list of every trigger of the types under `answers`, in reading order, each with exactly"
+        " its characters in the text, its type, and its arguments with their characters and roles;"
+        " an empty list where there is none"
+    )
     metrics: ClassVar[Mapping[str, Metric]] = {
         "trigger_f1": Metric("Trigger F1, weighted"),
         "argument_f1": Metric("Argument F1, weighted"),
@@ -203,6 +208,44 @@ class Frames(Task):
         del chances
         read = [[spans.read_frames(label) for label in side] for side in (gold, predicted)]
         return metrics.frames(read[0], read[1], self.label_names, self.role_names)
+
+    def about_answers(self, inputs: Mapping[str, Any]) -> dict[str, str]:
+        """Return the types of trigger and the roles, each with what it means."""
+        roles = {f"role {role.name}": role.definition for role in self.roles}
+        return {**super().about_answers(inputs), **roles}
+
+    def wrong_answer(self, gold: str) -> str:
+        """Return no trigger, or where that would be right, one that is not there."""
+        wrong = [Frame(0, 1, self.label_names[0])]
+        return "[]" if spans.read_frames(gold) else spans.to_label(wrong)
+
+    def guess(
+        self, gold: Sequence[str], inputs: Sequence[Mapping[str, Any]],
+        generator: np.random.Generator,
+    ) -> list[str]:  # fmt: skip
+        """Return as many triggers as some text has, of its types, with words drawn as arguments."""
+        found = [spans.read_frames(label) for label in gold]
+        shapes = [[one.type for one in some] for some in found]
+        roles = [[part.role for part in one.arguments] for some in found for one in some] or [[]]
+        made = []
+        for given in inputs:
+            text = self.text_of(given)
+            triggers = guessed(text, shapes, generator)
+            made.append(
+                spans.to_label(
+                    Frame(
+                        one.start,
+                        one.end,
+                        one.type,
+                        tuple(
+                            Argument(part.start, part.end, part.type)
+                            for part in guessed(text, roles, generator)
+                        ),
+                    )
+                    for one in triggers
+                )
+            )
+        return made
 
     def constant_score(self, gold: Sequence[str]) -> dict[str, Any]:
         """Return the scores of finding no trigger anywhere."""

@@ -98,6 +98,22 @@ class Grade(Task):
             return tuple(float(place) for place in range(len(numbers)))
         return tuple(number for number in numbers if number is not None)
 
+    def answered(self, reply: Any) -> str:
+        """Return the score that a reply gives, as a text or as a number.
+
+        Raises:
+            Unreadable: there is none.
+        """
+        found = reply.get(self.answer.name) if isinstance(reply, Mapping) else None
+        if isinstance(found, int | float) and not isinstance(found, bool):
+            return str(found)
+        return super().answered(reply)
+
+    def wrong_answer(self, gold: str) -> str:
+        """Return the score that is farthest off, so that no figure gains from silence."""
+        value = dict(zip(self.label_names, self.values, strict=True))
+        return max(self.label_names, key=lambda name: abs(value[name] - value[gold]))
+
     def score(
         self, gold: Sequence[str], predicted: Sequence[str], chances: np.ndarray | None = None
     ) -> dict[str, Any]:

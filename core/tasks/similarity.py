@@ -44,6 +44,9 @@ class Similarity(Task):
         "score", "Score", "how alike the two texts are", is_required=False,
         called=("similarity", "label", "similarity_score", "gold", "rating"),
     )  # fmt: skip
+    answer_rule: ClassVar[str] = (
+        "a number on the scale whose points `answers` explains, also between them"
+    )
     metrics: ClassVar[Mapping[str, Metric]] = {
         "pearson": Metric("Pearson correlation"),
         "spearman": Metric("Spearman correlation"),
@@ -170,15 +173,26 @@ class Similarity(Task):
             raise Unreadable(fault)
         return label
 
+    def wrong_answer(self, gold: str) -> str:
+        """Return the end of the scale that is farther off."""
+        is_low = float(gold) - self.low > self.high - float(gold)
+        return self.label_names[0 if is_low else -1]
+
     def _write(self, number: float) -> str:
         return _written(min(max(number, self.low), self.high))
 
     def score(
         self, gold: Sequence[str], predicted: Sequence[str], chances: np.ndarray | None = None
     ) -> dict[str, Any]:
-        """Return Pearson and Spearman correlation and the mean squared error."""
+        """Return Pearson and Spearman correlation and mean squared error."""
         del chances
         return metrics.agreement([float(one) for one in gold], [float(one) for one in predicted])
+
+    def intervals(self, gold: Sequence[str], predicted: Sequence[str]) -> dict[str, Any]:
+        """Return the intervals of each figure over the test items, by resampling them."""
+        return metrics.agreement_intervals(
+            [float(one) for one in gold], [float(one) for one in predicted]
+        )
 
     def constant_score(self, gold: Sequence[str]) -> dict[str, Any]:
         """Return the scores of answering the mean gold score to everything."""

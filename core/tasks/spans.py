@@ -12,7 +12,7 @@ from core import inline, metrics, spans
 from core.errors import Unreadable
 from core.registry import canonical
 from core.spans import Span
-from core.tasks._parts import NONE, given_parts, located, main_type, object_schema
+from core.tasks._parts import NONE, given_parts, guessed, located, main_type, object_schema
 from core.tasks._stages import Stage, TagStage
 from core.tasks.base import Answer, Example, Head, InputField, Metric, Task
 
@@ -43,6 +43,10 @@ class Spans(Task):
         "marked", "Marked text", "text and spans at once, as [words](type)", is_required=False,
         called=("inline", "annotated"),
     )  # fmt: skip
+    answer_rule: ClassVar[str] = (
+        "a list of every span of the types under `answers`, in reading order, each with exactly its"
+        " characters in the text and its type; an empty list where there is none"
+    )
     metrics: ClassVar[Mapping[str, Metric]] = {
         "micro_f1": Metric("Entity F1, strict"),
         "macro_f1": Metric("Macro-F1 of types"),
@@ -177,6 +181,18 @@ class Spans(Task):
         del chances
         read = [[list(spans.read_spans(label)) for label in side] for side in (gold, predicted)]
         return metrics.entities(read[0], read[1], self.label_names)
+
+    def wrong_answer(self, gold: str) -> str:
+        """Return no span, or where that would be right, one that is not there."""
+        return "[]" if spans.read_spans(gold) else spans.to_label([Span(0, 1, self.label_names[0])])
+
+    def guess(
+        self, gold: Sequence[str], inputs: Sequence[Mapping[str, Any]],
+        generator: np.random.Generator,
+    ) -> list[str]:  # fmt: skip
+        """Return as many spans as some text has, of its types, each on a random word."""
+        shapes = [[one.type for one in spans.read_spans(label)] for label in gold]
+        return [spans.to_label(guessed(self.text_of(given), shapes, generator)) for given in inputs]
 
     def constant_score(self, gold: Sequence[str]) -> dict[str, Any]:
         """Return the scores of finding no span anywhere."""

@@ -7,9 +7,11 @@ from typing import Any
 
 import streamlit as st
 
-from core.actions import results
+from core.actions import results, train
 from core.actions.results import Curve, Point
+from core.actions.solvers import Solved
 from core.formats import write_csv
+from core.records import SOURCE_WORDS, Source
 from core.statistics import Estimate
 from core.ui import bars, canvas, look, pictures, plots
 
@@ -23,8 +25,9 @@ VIEWS = {
 SHARE = st.column_config.NumberColumn(format="percent")
 FIGURE = st.column_config.NumberColumn(format="%.3f")
 COLUMNS = {
-    "synthetic share": SHARE,
-    "synthetic_share": SHARE,
+    **dict.fromkeys(
+        ["synthetic share", "synthetic_share", "LLM-labelled share", "llm_labelled_share"], SHARE
+    ),
     "money_share": SHARE,
     "cost (USD)": st.column_config.NumberColumn(format="$%.2f"),
     "cost_usd": st.column_config.NumberColumn(format="$%.2f"),
@@ -42,14 +45,15 @@ def views(project: str, study: str) -> list[str]:
 
 
 def headline(curve: Curve) -> None:
-    """Show human-only, the highest mean with synthetic data, and all-synthetic, with limits."""
-    mixed = [point for point in curve.points if point.n_synthetic]
+    """Show human-only, the highest mean with data mixed in, and that data alone, with limits."""
+    mixed = [point for point in curve.points if point.n_mixed_in]
+    words = SOURCE_WORDS[curve.mixed_in]
     shown = [("Human only", curve.human_only)]
     if mixed:
         top = curve.best(mixed)
-        shown.append((f"Best mean, {top.synthetic_share:.0%} synthetic", top))
+        shown.append((f"Best mean, {top.mixed_in_share:.0%} {words}", top))
         if mixed[-1].n_human == 0 and mixed[-1] is not top:
-            shown.append(("All synthetic", mixed[-1]))
+            shown.append((f"All {words}", mixed[-1]))
     with st.container(horizontal=True):
         for name, point in shown:
             if point is not None:
@@ -64,10 +68,11 @@ def limits(estimate: Estimate) -> str:
     return f"95% interval {estimate.low:.3f} to {estimate.high:.3f}, {estimate.n_seeds} seeds"
 
 
-def plot(curve: Curve) -> str | None:
+def plot(curve: Curve, solved: Sequence[Solved] = ()) -> str | None:
     """Show the curve and return the trial whose dot was clicked, once."""
     event = st.plotly_chart(
-        plots.curve_figure(curve), key=f"curve_{curve.study['id']}_{curve.axis}_{curve.metric}",
+        plots.curve_figure(curve, solved),
+        key=f"curve_{curve.study['id']}_{curve.axis}_{curve.metric}",
         on_select="rerun", selection_mode="points", config=canvas.CONFIG,
         alt=f"{curve.metric} over {curve.axis}",
     )  # fmt: skip
@@ -82,11 +87,13 @@ def plot(curve: Curve) -> str | None:
     return clicked
 
 
-def downloads(project: str, curve: Curve, metric: str, label: str | None) -> None:
+def downloads(
+    project: str, curve: Curve, metric: str, label: str | None, solved: Sequence[Solved] = ()
+) -> None:
     """Show the plot's pictures and data as downloads."""
     study = curve.study["id"]
     pictures.downloads(
-        plots.curve_figure(curve), curve.study["name"],
+        plots.curve_figure(curve, solved), curve.study["name"],
         [plots.subtitle(curve), plots.caption(curve)], "curve_picture",
         {
             "Trials (CSV)": lambda: results.trials_csv(project, study),
@@ -98,7 +105,7 @@ def downloads(project: str, curve: Curve, metric: str, label: str | None) -> Non
 def trial_names(curve: Curve) -> dict[str, str]:
     """Return every trial done by its key, in words."""
     return {
-        key: f"{_cell(point)}, seed {seed}"
+        key: f"{_cell(curve, point)}, seed {seed}"
         for point in curve.points
         for seed, key in point.keys.items()
     }
@@ -107,10 +114,16 @@ def trial_names(curve: Curve) -> dict[str, str]:
 def samples(project: str, study: str, trial: str) -> None:
     """Show which samples trained a trial, by source, and which test items it got wrong."""
     made = results.made_by(project, study, trial)
-    by_source: dict[str, list[Mapping[str, Any]]] = {"human": [], "synthetic": []}
+    mixed_in = train.mixed_in(train.find_study(project, study)["spec"]["study"])
+    by_source: dict[Source, list[Mapping[str, Any]]] = {"human": [], mixed_in: []}
     for row in made.trained_on:
         by_source.setdefault(row["source"], []).append(row)
-    titles = [f"Trained on {len(rows):,} {source}" for source, rows in by_source.items()]
+    titles = [
+        f"Trained on {len(rows):,} {SOURCE_WORDS[source]}" for source, rows in by_source.items()
+    ]
+    for title, (value, low, high) in made.intervals.items():
+        st.caption(f"{title} of this trial: **{value:.3f}**, 95% interval over test items"
+                   f" {low:.3f} to {high:.3f} (1,000 resamples)")  # fmt: skip
     wrong, *tabs = st.tabs([f"Wrong: {len(made.wrong):,} of {made.n_test:,} test items", *titles])
     with wrong:
         _searchable(made.wrong, "wrong", {"text": "text", "label": "gold", "predicted": "predicted",
@@ -123,7 +136,7 @@ def samples(project: str, study: str, trial: str) -> None:
 
 def confusion(project: str, study: str, curve: Curve) -> None:
     """Show the confusion matrix of a cell, over all its seeds."""
-    cells = {i: _cell(point) for i, point in enumerate(curve.points)}
+    cells = {i: _cell(curve, point) for i, point in enumerate(curve.points)}
     chosen = st.selectbox("Cell", list(cells), format_func=cells.__getitem__, key="confusion_cell",
                           width=460)  # fmt: skip
     keys = list(curve.points[chosen].keys.values())
@@ -164,7 +177,8 @@ def tables(project: str, study: str, metric: str, label: str | None) -> None:
 def difference(project: str, curve: Curve, metric: str, label: str | None) -> None:
     """Show the paired differences to human-only, with their limits."""
     if not any(point.difference for point in curve.points):
-        st.info("A difference needs a human-only cell and one with synthetic rows, same seeds.")
+        words = SOURCE_WORDS[curve.mixed_in]
+        st.info(f"A difference needs a human-only cell and one with {words} rows, same seeds.")
         return
     figure = plots.difference_figure(curve)
     st.plotly_chart(figure, key="difference", config=canvas.CONFIG)
@@ -214,5 +228,8 @@ def _searchable(rows: Sequence[Mapping[str, Any]], key: str, names: Mapping[str,
         **COLUMNS, "text": st.column_config.TextColumn(width="large")})  # fmt: skip
 
 
-def _cell(point: Point) -> str:
-    return f"{point.synthetic_share:.0%} synthetic ({point.n_human:,} + {point.n_synthetic:,} rows)"
+def _cell(curve: Curve, point: Point) -> str:
+    return (
+        f"{point.mixed_in_share:.0%} {SOURCE_WORDS[curve.mixed_in]}"
+        f" ({point.n_human:,} + {point.n_mixed_in:,} rows)"
+    )

@@ -38,21 +38,29 @@ def marked(card: Card, asked: Asked) -> None:
 
 
 def _marks(at: Desk, shown: Shown, card: Card, asked: Asked) -> None:
-    sample, name = card.sample, at.key("marks")
+    sample = card.sample
     before = json.loads(sample.label or "[]")
     marker.mark(
         sample.text, tokens(sample.text), before, list(asked.types), _pressed(asked.types),
-        key=name, roles=list(asked.roles), role_keys=_pressed(asked.roles),
+        key=at.key("marks"), roles=list(asked.roles), role_keys=_pressed(asked.roles),
         context=str(sample.inputs.get("context", "")), source=sample.source,
     )  # fmt: skip
 
+
+def save_marks(at: Desk, shown: Shown | None, card: Card | None) -> None:
+    """Draw the button that says the marks are right as they are now."""
+    name = at.key("marks")
+
     def save() -> None:
+        assert shown is not None and card is not None  # noqa: S101  else it cannot be pressed
         # As the browser last sent them: the press may be newer than this drawing of the page.
-        found = marker.current(name, before)
-        at.decide(shown, review.answer, json.dumps(found))
+        found = marker.latest(name)
+        at.decide(shown, review.answer, card.sample.label or "[]" if found is None else
+                  json.dumps(found))  # fmt: skip
 
     st.button("Save the marks", key=at.key("save_marks"), type="primary", on_click=save,
               shortcut=review.COMMAND_KEYS["accept"], icon=":material/check:",
+              disabled=card is None,
               help="No mark says that there is nothing to mark.")  # fmt: skip
 
 

@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from core.formats import write_csv
+from core.records import SOURCE_WORDS, SOURCES
 from core.ui import canvas, pictures
 from core.ui.look import COLOURS
 
@@ -32,7 +33,7 @@ def show(counts: Mapping[str, Sequence[Mapping[str, Any]]], labels: Sequence[str
     numbers = [
         {
             "Class": UNLABELLED if row["stratum"] is None else row["stratum"],
-            "Source": row["source"],
+            "Source": SOURCE_WORDS[row["source"]],
             "Status": row["status"],
             "Rows": row["n"],
         }
@@ -50,7 +51,7 @@ def figure(rows: Sequence[Mapping[str, Any]], labels: Sequence[str]) -> go.Figur
     classes = [*labels, *([None] if None in there else [])]
     total = {label: sum(row["n"] for row in rows if row["stratum"] == label) for label in classes}
     drawn = go.Figure()
-    for source, colour in COLOURS.items():
+    for source in SOURCES:
         for status, words in (("accepted", ""), ("pending", ", pending")):
             n = {
                 row["stratum"]: row["n"]
@@ -62,10 +63,11 @@ def figure(rows: Sequence[Mapping[str, Any]], labels: Sequence[str]) -> go.Figur
                 drawn.add_bar(
                     y=[_name(label) for label in classes],
                     x=[n.get(label, 0) for label in classes],
-                    name=source + words, orientation="h",
-                    marker={"color": colour, "line": {"width": 0},
+                    name=SOURCE_WORDS[source] + words, orientation="h",
+                    marker={"color": COLOURS[source], "line": {"width": 0},
                             "pattern": {"shape": shape, "fillmode": "replace", "size": 6}},
-                    hovertemplate="%{y}: %{x:,} " + source + words + "<extra></extra>",
+                    hovertemplate="%{y}: %{x:,} " + SOURCE_WORDS[source] + words
+                    + "<extra></extra>",
                 )  # fmt: skip
     drawn.add_scatter(
         y=[_name(label) for label in classes], x=list(total.values()), mode="text",

@@ -7,7 +7,9 @@ from typing import Any
 
 import plotly.graph_objects as go
 
+from core.records import SOURCE_TITLES, SOURCES
 from core.ui.canvas import GREY, HUMAN, SYNTHETIC, dressed, safe
+from core.ui.look import COLOURS
 
 
 def confusion_figure(labels: Sequence[str], counts: Sequence[Sequence[int]]) -> go.Figure:
@@ -40,15 +42,15 @@ def confusion_figure(labels: Sequence[str], counts: Sequence[Sequence[int]]) -> 
     return dressed(figure, 220 + 44 * max(3, len(names)), 28)
 
 
-def purchase_figure(per_class: Mapping[str, tuple[int, int]]) -> go.Figure:
-    """Return what an allocation buys of every class, human and synthetic stacked."""
+def purchase_figure(per_class: Mapping[str, Sequence[int]]) -> go.Figure:
+    """Return what an allocation buys of every class, its sources stacked."""
     return _stacked(per_class, "Rows bought")
 
 
 def pool_figure(per_class: Mapping[str, Mapping[str, int]]) -> go.Figure:
-    """Return what a pool holds of every class, human and synthetic stacked."""
+    """Return what a pool holds of every class, its sources stacked."""
     counts = {
-        label: (found.get("human", 0), found.get("synthetic", 0))
+        label: tuple(found.get(source, 0) for source in SOURCES)
         for label, found in per_class.items()
     }
     return _stacked(counts, "Rows in the pool")
@@ -72,13 +74,17 @@ def published_figure(data: Mapping[str, Any]) -> go.Figure:
     return dressed(figure)
 
 
-def _stacked(counts: Mapping[str, tuple[int, int]], unit: str) -> go.Figure:
+def _stacked(counts: Mapping[str, Sequence[int]], unit: str) -> go.Figure:
+    """Stack counts by class in the order of the sources; LLM-labelled ones where there are some."""
     names = [safe(label) for label in counts]
     figure = go.Figure()
-    for place, (source, colour) in enumerate((("Human", HUMAN), ("Synthetic", SYNTHETIC))):
+    for source, *ns in zip(SOURCES, *counts.values(), strict=False):
+        if source == "llm-labelled" and not any(ns):
+            continue
+        name = SOURCE_TITLES[source]
         figure.add_bar(
-            x=names, y=[pair[place] for pair in counts.values()], name=source,
-            marker={"color": colour}, hovertemplate=f"%{{x}}: %{{y:,}} rows<extra>{source}</extra>",
+            x=names, y=ns, name=name, marker={"color": COLOURS[source]},
+            hovertemplate=f"%{{x}}: %{{y:,}} rows<extra>{name}</extra>",
         )  # fmt: skip
     figure.update_layout(barmode="stack")
     figure.update_xaxes(title_text="Class", type="category", automargin=True)

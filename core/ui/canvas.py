@@ -16,6 +16,8 @@ from core.ui.look import COLOURS
 
 HUMAN, SYNTHETIC = COLOURS["human"], COLOURS["synthetic"]
 GREY = "#8A8D99"
+SOLVER = "#CC79A7"
+"""A language model that is tested itself; of the same colours as the sources."""
 EXPORT_SIZE = (1280, 720)
 """Width and height of a downloaded picture, in pixels before scaling."""
 CONFIG: dict[str, Any] = {

@@ -82,11 +82,14 @@ def text(card: Card, asked: Asked, *, is_answered: bool = False) -> None:
         if asked.by == "marks":
             answering.marked(card, asked)
         else:
-            _parts(card, has_list=not is_answered)
+            _parts(card, has_list=not is_answered, is_even=asked.by == "slider")
 
 
-def _parts(card: Card, has_list: bool) -> None:
-    """Show the main text with its options, and beside them the texts they are about."""
+def _parts(card: Card, has_list: bool, is_even: bool) -> None:
+    """Show the main text with its options, and beside them the texts they are about.
+
+    They are smaller, unless it `is_even` which of them is looked at.
+    """
     main, *others = card.parts
     beside = [(field, value) for field, value in others if not field.is_list]
     places = st.columns(2) if beside else [st.container()]
@@ -101,7 +104,7 @@ def _parts(card: Card, has_list: bool) -> None:
     for field, value in beside:
         with places[1]:
             st.caption(field.title)
-            look.literal(value, card.sample.source, small=True)
+            look.literal(value, card.sample.source, small=not is_even)
 
 
 def accept_label(at: Desk, shown: Shown | None, card: Card | None) -> None:
@@ -176,7 +179,7 @@ def provenance(project: str, sample: str, key: str) -> None:
 def _origin(about: dict[str, object]) -> None:
     facts = {
         "Model": about["model"],
-        "Strategy": _kind(about["strategy"]),
+        **({"Strategy": _kind(about["strategy"])} if about["strategy"] else {}),
         "Provider": _kind(about["provider"]),
         "Tokens": f"{about['input_tokens'] or 0:,} in, {about['output_tokens'] or 0:,} out",
         "Price of the call": look.usd(about["cost_usd"], 4),  # type: ignore[arg-type]

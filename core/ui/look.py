@@ -7,6 +7,8 @@ from collections.abc import Mapping
 
 import streamlit as st
 
+from core.records import SOURCE_WORDS
+
 COLOURS: Mapping[str, str] = {
     "human": "#E69F00",
     "synthetic": "#0072B2",
@@ -61,8 +63,9 @@ def literal(text: str, source: str = "human", small: bool = False) -> None:
 def source_badge(source: str, more: str = "") -> None:
     """Show where a text comes from, in its colour and in words."""
     colour = COLOURS.get(source, "#888888")
+    words = SOURCE_WORDS.get(source, source)
     st.html(
-        f'<span class="admix-source" style="--admix-source:{colour}">{html.escape(source)}</span>'
+        f'<span class="admix-source" style="--admix-source:{colour}">{html.escape(words)}</span>'
         f"{html.escape(more)}"
     )
 

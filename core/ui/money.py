@@ -1,4 +1,4 @@
-"""What does a label cost, and what does a synthetic sample? Prices asked for with their basis."""
+"""What does a row of each source cost? Prices asked for with their basis, and what they buy."""
 
 from __future__ import annotations
 
@@ -9,22 +9,30 @@ import streamlit as st
 
 from core.actions import budget
 from core.actions.budget import Measured
-from core.budget import Prices, Purchase
+from core.budget import ONE, Prices, Purchase
 from core.formats import write_csv
+from core.records import SOURCE_TITLES, SOURCE_WORDS, SOURCES, Source
 from core.ui import bars, canvas, frame, look, pictures
 
 MEASURED, TYPED = "measured", "typed"
+UNITS: Mapping[Source, str] = {
+    "synthetic": "Synthetic samples",
+    "llm-labelled": "LLM-labelled texts",
+}
+"""What an allocation may buy beside human labels."""
 
 
 def prices(project: str) -> Prices:
-    """Ask for both prices, each from what was measured or typed, and say what it rests on."""
+    """Ask for the prices, each from what was measured or typed, and say what it rests on."""
     seen, kept = budget.measured(project), budget.prices(project)
-    left, right = st.columns(2, gap="large")
+    left, middle, right = st.columns(3, gap="large")
     with left:
         human = _human(project, seen, kept)
-    with right:
+    with middle:
         synthetic = _synthetic(project, seen, kept)
-    return Prices(human, synthetic)
+    with right:
+        llm_labelled = _llm_labelled(project, kept)
+    return Prices(human, synthetic, llm_labelled)
 
 
 def _human(project: str, seen: Measured, kept: Prices) -> float | None:
@@ -57,6 +65,15 @@ def _synthetic(project: str, seen: Measured, kept: Prices) -> float | None:
                            step=1.0, key=f"curator_{project}", width=240)  # fmt: skip
     price = budget.suggested_prices(project, float(wage)).synthetic_usd
     _result("Price of a synthetic sample", price, _spent(seen))
+    return price
+
+
+def _llm_labelled(project: str, kept: Prices) -> float | None:
+    st.markdown("**An LLM-labelled text**")
+    price = _typed("USD per LLM-labelled text", kept.llm_labelled_usd,
+                   f"llm-labelled_usd_{project}")  # fmt: skip
+    st.caption("A human wrote the text: what collecting it cost must be in this price, beside the"
+               " LLM's label. Empty: not known.")  # fmt: skip
     return price
 
 
@@ -108,40 +125,45 @@ def _result(label: str, price: float | None, basis: str) -> None:
 
 def in_use(used: Prices) -> str:
     """Say which prices studies count with."""
-    if used.human_usd is None and used.synthetic_usd is None:
+    if used == Prices():
         return "Studies count without prices so far."
-    return look.plain(
+    told = (
         f"Studies count with {look.usd(used.human_usd, 4)} per human label and"
-        f" {look.usd(used.synthetic_usd, 4)} per synthetic sample."
+        f" {look.usd(used.synthetic_usd, 4)} per synthetic sample"
     )
+    if used.llm_labelled_usd is not None:
+        told += f", {look.usd(used.llm_labelled_usd, 4)} per LLM-labelled text"
+    return look.plain(f"{told}.")
 
 
-def missing(chosen: Prices, percent: int) -> str:
+def missing(chosen: Prices, percent: int, mixed_in: Source) -> str:
     """Say which price an allocation needs and has not, or nothing."""
     if percent < 100 and not chosen.human_usd:
-        return "The price of a human label is not known."
-    if percent > 0 and not chosen.synthetic_usd:
-        return "The price of a synthetic sample is not known."
+        return f"The price of {ONE['human']} is not known."
+    if percent > 0 and not chosen.of(mixed_in):
+        return f"The price of {ONE[mixed_in]} is not known."
     return ""
 
 
-def bought(found: Purchase) -> None:
+def bought(found: Purchase, mixed_in: Source) -> None:
     """Show what an allocation buys: in all, by class as bars, and as a table."""
+    words = SOURCE_TITLES[mixed_in]
+    n_mixed_in = found.n_synthetic + found.n_llm_labelled
     with st.container(horizontal=True):
         st.metric("Human labels", f"{found.n_human:,}", width=160)
-        st.metric("Synthetic samples", f"{found.n_synthetic:,}", width=190)
-        st.metric("Synthetic share (by count)", f"{found.synthetic_share:.1%}", width=250)
+        st.metric(UNITS[mixed_in], f"{n_mixed_in:,}", width=190)
+        st.metric(f"{words} share (by count)", f"{found.mixed_in_share:.1%}", width=250)
         st.metric("Costs", look.usd(found.cost_usd), width=150,
                   help="Whole samples only, so a little may be left over.")  # fmt: skip
     figure = bars.purchase_figure(found.per_class)
     st.plotly_chart(figure, key="bought", config=canvas.CONFIG)
     rows = [
-        {"class": label, "human": human, "synthetic": synthetic}
-        for label, (human, synthetic) in found.per_class.items()
+        {"class": label, "human": human, SOURCE_WORDS[mixed_in]: sum(others)}
+        for label, (human, *others) in found.per_class.items()
     ]
     told = (
-        f"{look.usd(found.cost_usd)} buys {found.n_human:,} human labels and"
-        f" {found.n_synthetic:,} synthetic samples"
+        f"{look.usd(found.cost_usd)} buys. Human labels: {found.n_human:,}."
+        f" {UNITS[mixed_in]}: {n_mixed_in:,}."
     )
     pictures.downloads(figure, "What the allocation buys", [told], "bought_picture",
                        {"Rows (CSV)": lambda: write_csv(list(rows[0]), rows)})  # fmt: skip
@@ -150,20 +172,24 @@ def bought(found: Purchase) -> None:
 
 
 def plan_of(
-    total_usd: float, share: float, classes: str, chosen: Prices, found: Purchase
-) -> dict[str, Any]:
+    total_usd: float, share: float, classes: str, mixed_in: Source, chosen: Prices,
+    found: Purchase,
+) -> dict[str, Any]:  # fmt: skip
     """Return an allocation as it is kept under a name."""
     return {
+        "mixed_in": mixed_in,
         "total_usd": total_usd,
         "money_share": share,
         "classes": classes,
         "human_usd": chosen.human_usd,
         "synthetic_usd": chosen.synthetic_usd,
+        "llm-labelled_usd": chosen.llm_labelled_usd,
         "n_human": found.n_human,
         "n_synthetic": found.n_synthetic,
-        "synthetic_share": found.synthetic_share,
+        "n_llm_labelled": found.n_llm_labelled,
+        "mixed_in_share": found.mixed_in_share,
         "cost_usd": found.cost_usd,
-        "per_class": {label: list(pair) for label, pair in found.per_class.items()},
+        "per_class": {label: list(numbers) for label, numbers in found.per_class.items()},
     }
 
 
@@ -189,13 +215,14 @@ def saved(project: str) -> None:
 
 def _take_up(project: str, plan: Mapping[str, Any]) -> None:
     """Fill the page's form with a saved plan, prices as they were then."""
-    for source in ("human", "synthetic"):
+    for source in SOURCES:
         if plan.get(f"{source}_usd") is not None:
             st.session_state[f"how_{source}_{project}"] = TYPED
             st.session_state[f"{source}_usd_{project}"] = plan[f"{source}_usd"]
     st.session_state["total_usd"] = plan["total_usd"]
     st.session_state["money_share"] = round(100 * plan["money_share"])
     st.session_state["classes"] = plan.get("classes", "natural")
+    st.session_state["mixed_in"] = plan.get("mixed_in", "synthetic")
 
 
 def _row(each: Mapping[str, Any]) -> dict[str, Any]:
@@ -205,11 +232,13 @@ def _row(each: Mapping[str, Any]) -> dict[str, Any]:
         "saved": each["created_at"],
         "budget": plan.get("total_usd"),
         "money share": plan.get("money_share"),
-        "synthetic share": plan.get("synthetic_share"),
+        "share by count": plan.get("mixed_in_share", plan.get("synthetic_share")),
         "human": plan.get("n_human"),
         "synthetic": plan.get("n_synthetic"),
+        "LLM-labelled": plan.get("n_llm_labelled", 0),
         "per human label": plan.get("human_usd"),
         "per synthetic sample": plan.get("synthetic_usd"),
+        "per LLM-labelled text": plan.get("llm-labelled_usd"),
     }
 
 
@@ -217,7 +246,8 @@ _COLUMNS = {
     "saved": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm"),
     "budget": st.column_config.NumberColumn(format="$%.2f"),
     "money share": st.column_config.NumberColumn(format="percent"),
-    "synthetic share": st.column_config.NumberColumn(format="percent"),
+    "share by count": st.column_config.NumberColumn(format="percent"),
     "per human label": st.column_config.NumberColumn(format="$%.4f"),
     "per synthetic sample": st.column_config.NumberColumn(format="$%.5f"),
+    "per LLM-labelled text": st.column_config.NumberColumn(format="$%.5f"),
 }

@@ -7,8 +7,11 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from core.actions.results import AXES, Curve, Point
-from core.ui.canvas import GREY, HUMAN, SYNTHETIC, dressed, safe
+from core.actions.results import Curve, Point
+from core.actions.solvers import Solved
+from core.records import SOURCE_WORDS
+from core.ui.canvas import GREY, HUMAN, SOLVER, dressed, safe
+from core.ui.look import COLOURS
 
 _INTERVAL = (
     "Bars: 95% interval of the mean (Student's t over seeds), for new draws from this pool and the"
@@ -18,32 +21,39 @@ DIFFERENCE_CAPTION = (
     "Each seed's cell minus the same seed's human-only cell; bars: 95% interval of the mean"
     " (Student's t), for new draws from this pool; the same test items."
 )
-_SHARES = (AXES["synthetic_share"], AXES["money_share"])
+ALIKE = 0.05
+"""Part of the plot's height within which two lines share a label."""
+_DASHES = ("longdash", "dashdot", "longdashdot", "solid")
 
 
-def curve_figure(curve: Curve) -> go.Figure:
-    """Return a metric over the share of synthetic data: means, limits where given, and seeds.
+def curve_figure(curve: Curve, solved: Sequence[Solved] = ()) -> go.Figure:
+    """Return a metric over the share of the LLM data: means, limits where given, and seeds.
+
+    A language model that solved the test items is a horizontal line with its limits.
 
     `customdata` of every dot is its trial's key, that of a mean the key of its first seed.
     """
     figure = go.Figure()
-    mixed = [point for point in curve.points if point.n_synthetic]
+    mixed = [point for point in curve.points if point.n_mixed_in]
     human = curve.human_only
-    if curve.constant is not None:
-        _constant_line(figure, curve.constant)
+    colour, words = COLOURS[curve.mixed_in], SOURCE_WORDS[curve.mixed_in]
+    _baselines(figure, curve, _height(curve, solved))
     if human is not None:
         _human_line(figure, human)
     if human is not None:
         figure.add_trace(_seeds([human], curve, "Single seeds, human only", HUMAN))
         figure.add_trace(_means([human], curve, "Mean, human only", HUMAN, "diamond"))
     if mixed:
-        figure.add_trace(_seeds(mixed, curve, "Single seeds", SYNTHETIC))
-        figure.add_trace(_means(mixed, curve, "Mean with synthetic data", SYNTHETIC, "circle"))
+        figure.add_trace(_seeds(mixed, curve, "Single seeds", colour))
+        figure.add_trace(_means(mixed, curve, f"Mean with {words} data", colour, "circle"))
+    for place, each in enumerate(solved):
+        _solver_line(figure, each, place)
     end = _over(figure, curve)
     if mixed and mixed[-1].n_human == 0:
-        _mark_all_synthetic(figure, mixed[-1], end)
+        _mark_all_mixed_in(figure, curve, mixed[-1], end)
     figure.update_yaxes(
-        title_text=f"{safe(curve.metric)} on {curve.n_test:,} test items", range=_height(curve)
+        title_text=f"{safe(curve.metric)} on {curve.n_test:,} test items",
+        range=_height(curve, solved),
     )
     return dressed(figure)
 
@@ -52,13 +62,14 @@ def difference_figure(curve: Curve) -> go.Figure:
     """Return the paired difference of each cell to human-only, seed by seed, with its limits."""
     points = [point for point in curve.points if point.difference is not None]
     found = [point.difference for point in points if point.difference is not None]
+    colour = COLOURS[curve.mixed_in]
     figure = go.Figure()
     figure.add_hline(y=0, line={"color": HUMAN, "dash": "dash", "width": 3})
     if points:
         figure.add_scatter(
             x=[point.x for point in points], y=[each.mean for each in found],
             error_y=_limits(found), mode="lines+markers", name="Difference to human only",
-            marker={"size": 11, "color": SYNTHETIC}, line={"color": SYNTHETIC, "width": 2},
+            marker={"size": 11, "color": colour}, line={"color": colour, "width": 2},
             text=[f"{_rows(p)}, {d.n_seeds} seeds" for p, d in zip(points, found, strict=True)],
             hovertemplate="%{text}<br>%{y:+.3f}<extra></extra>",
         )  # fmt: skip
@@ -70,7 +81,10 @@ def difference_figure(curve: Curve) -> go.Figure:
 def caption(curve: Curve) -> str:
     """Return what the marks of a curve mean; bars are named only where there are some."""
     has_bars = any(point.estimate.low is not None for point in curve.points)
-    return f"{_INTERVAL if has_bars else ''}Small dots: single seeds."
+    told = f"{_INTERVAL if has_bars else ''}Small dots: single seeds."
+    if curve.mixed_in == "llm-labelled":
+        told += " LLM-labelled: human texts with an LLM's label."
+    return told
 
 
 def subtitle(curve: Curve) -> str:
@@ -78,7 +92,7 @@ def subtitle(curve: Curve) -> str:
     student = curve.study["spec"]["student"]["kind"]
     if not curve.points:
         return f"{student} student; no trial is done yet"
-    sizes = sorted({point.n_human + point.n_synthetic for point in curve.points})
+    sizes = sorted({point.n_rows for point in curve.points})
     seeds = sorted({point.estimate.n_seeds for point in curve.points})
     return (
         f"{student} student; n = {_span(sizes)} train rows a cell; "
@@ -111,7 +125,7 @@ def _seeds(points: Sequence[Point], curve: Curve, name: str, colour: str) -> go.
         customdata=[[point.keys[seed]] for point, seed, _ in dots],
         text=[f"seed {seed}, {_rows(point)}" for point, seed, _ in dots],
         hovertemplate=f"%{{text}}<br>{safe(curve.metric)} %{{y:.3f}}<extra></extra>",
-        mode="markers", name=name, showlegend=colour == SYNTHETIC or len(curve.points) == 1,
+        mode="markers", name=name, showlegend=colour != HUMAN or len(curve.points) == 1,
         marker={"size": 9, "opacity": 0.65, "color": colour,
                 "symbol": ["x" if seed in point.collapsed else "circle" for point, seed, _ in dots],
                 "line": {"width": 1, "color": "rgba(255, 255, 255, 0.7)"}},
@@ -121,24 +135,24 @@ def _seeds(points: Sequence[Point], curve: Curve, name: str, colour: str) -> go.
 
 def _over(figure: go.Figure, curve: Curve) -> float | None:
     """Name the horizontal axis and return its right end, where it is set."""
-    axis = curve.axis
-    figure.update_xaxes(title_text=axis + (" (%)" if axis in _SHARES else " (count)"))
-    if axis not in _SHARES:
+    figure.update_xaxes(title_text=curve.axis + (" (%)" if curve.is_over_share else " (count)"))
+    if not curve.is_over_share:
         return None
-    # Rows are compared over the whole scale; of money, synthetic rows may take a corner only.
+    # Rows are compared over the whole scale; of money, an LLM's rows may take a corner only.
     last = max((point.x or 0.0 for point in curve.points), default=1.0)
-    end = 1.06 if axis == AXES["synthetic_share"] or last > 0.5 else max(0.02, 1.08 * last)
+    end = 1.06 if curve.is_over_rows or last > 0.5 else max(0.02, 1.08 * last)
     figure.update_xaxes(tickformat=".0%", range=[-0.04 * end, end], nticks=8, tickangle=0)
     return end
 
 
-def _height(curve: Curve) -> list[float] | None:
+def _height(curve: Curve, solved: Sequence[Solved]) -> list[float] | None:
     """Return the part of the scale that holds every dot and limit, with some air.
 
     Where all lie between 0 and 1, as most metrics do, it does not go much beyond.
     """
     values = [value for point in curve.points for value in point.by_seed.values()]
-    values += [curve.constant] if values and curve.constant is not None else []
+    if values:
+        values += [line for line in (curve.constant, curve.random) if line is not None]
     ends = [
         end
         for point in curve.points
@@ -147,6 +161,7 @@ def _height(curve: Curve) -> list[float] | None:
     ]
     if not values:
         return None
+    ends += [end for each in solved for end in (each.value, each.low, each.high) if end is not None]
     low, high = min(values + ends), max(values + ends)
     air = max(0.1 * (high - low), 0.02)
     bottom = low - air if low < 0 else max(-0.01, low - air)
@@ -176,33 +191,78 @@ def _human_line(figure: go.Figure, human: Point) -> None:
     )  # fmt: skip
 
 
-def _constant_line(figure: go.Figure, value: float) -> None:
+def _baselines(figure: go.Figure, curve: Curve, height: list[float] | None) -> None:
+    """Draw what answers come to that read no text, with one label where both are nearly alike."""
+    named = ((curve.constant, "best constant answer", 2), (curve.random, "random answer", 1))
+    lines = sorted(((y, name, width) for y, name, width in named if y is not None), reverse=True)
+    low, high = height or (0.0, 1.0)
+    is_one = len(lines) == 2 and lines[0][0] - lines[1][0] < ALIKE * (high - low)
+    for place, (value, name, width) in enumerate(lines):
+        line = {"color": GREY, "dash": "dot", "width": width}
+        if is_one and place:
+            figure.add_hline(y=value, line=line)
+            continue
+        figure.add_hline(
+            y=value, line=line,
+            annotation={"text": "best constant answer, random answer" if is_one else name,
+                        "font": {"size": 14, "color": GREY}, "xanchor": "left", "x": 0.02},
+            annotation_position="bottom left" if place else "top left",
+        )  # fmt: skip
+
+
+def _solver_line(figure: go.Figure, solved: Solved, place: int) -> None:
+    if solved.low is not None:
+        figure.add_hrect(y0=solved.low, y1=solved.high, fillcolor=SOLVER, opacity=0.08,
+                         line_width=0, layer="below")  # fmt: skip
+    line = {"color": SOLVER, "dash": _DASHES[place % len(_DASHES)], "width": 2}
+    name = f"{safe(solved.model)}, {examples_shown(solved)}"
     figure.add_hline(
-        y=value, line={"color": GREY, "dash": "dot", "width": 2},
-        annotation={"text": "best constant answer", "font": {"size": 14, "color": GREY},
-                    "xanchor": "left", "x": 0.02},
+        y=solved.value, line=line,
+        annotation={"text": name, "font": {"size": 14, "color": SOLVER}, "xanchor": "left",
+                    "x": 0.05 + 0.2 * (place % 4)},
         annotation_position="top left",
     )  # fmt: skip
+    # A line across the plot has no place in the legend, so this one stands there for it.
+    figure.add_scatter(x=[None], y=[None], mode="lines", line=line, name=f"{name}: {_said(solved)}")
 
 
-def _mark_all_synthetic(figure: go.Figure, point: Point, end: float | None) -> None:
-    """Name the all-synthetic cell above its place; `end` is the right end of the axis, if set."""
+def examples_shown(solved: Solved) -> str:
+    """Return how many examples a language model was shown, in words."""
+    return f"{solved.n_examples} example{'' if solved.n_examples == 1 else 's'}"
+
+
+def _said(solved: Solved) -> str:
+    limits = ""
+    if solved.low is not None:
+        limits = f" (95% over items {solved.low:.3f} to {solved.high:.3f})"
+    return (
+        f"{solved.value:.3f}{limits}, n = {solved.n:,} test items,"
+        f" {solved.failures:.1%} parse failures"
+    )
+
+
+def _mark_all_mixed_in(figure: go.Figure, curve: Curve, point: Point, end: float | None) -> None:
+    """Name the cell without human rows above its place; `end` is the axis's right end, if set."""
     behind = "human rows behind unknown"
-    if point.n_behind:
+    if point.n_behind is not None:
         behind = f"only the {point.n_behind:,} examples in prompts"
+    if point.n_behind == 0:
+        behind = "no human examples in prompts"
     is_far_left = point.x is not None and point.x < (end or 2 * point.x) / 2
-    figure.add_vline(x=point.x, line={"color": SYNTHETIC, "dash": "dot", "width": 1.5},
-                     layer="below")  # fmt: skip
+    figure.add_vline(x=point.x, line={"color": COLOURS[curve.mixed_in], "dash": "dot",
+                                      "width": 1.5}, layer="below")  # fmt: skip
     figure.add_annotation(
         x=point.x, y=1, yref="paper", yanchor="bottom",
         xanchor="left" if is_far_left else "right", xshift=-8 if is_far_left else 8,
-        text=f"100% synthetic: {behind}",
+        text=f"100% {SOURCE_WORDS[curve.mixed_in]}: {behind}",
         font={"size": 15}, showarrow=False,
     )  # fmt: skip
 
 
 def _rows(point: Point) -> str:
-    return f"{point.n_human:,} human + {point.n_synthetic:,} synthetic rows"
+    sizes = {"synthetic": point.n_synthetic, "LLM-labelled": point.n_llm_labelled}
+    mixed_in = [f"{n:,} {words}" for words, n in sizes.items() if n]
+    return f"{' + '.join([f'{point.n_human:,} human', *mixed_in])} rows"
 
 
 def _told(point: Point) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from core.actions import generate
+from core.actions.asking import Asked, known_price
 from core.actions.generate import Estimated, Previewed, ProviderInfo
 from core.records import Price
 from core.ui import look
@@ -38,9 +38,9 @@ def can_ask(provider: ProviderInfo) -> bool:
     return False
 
 
-def price_of(request: generate.Request) -> Price | None:
+def price_of(request: Asked, key: str = "") -> Price | None:
     """Show what tokens cost and where the figure comes from; ask for it where it is not known."""
-    known = generate.known_price(request)
+    known = known_price(request)
     if known is not None:
         st.caption(
             f"Price: {look.plain(look.usd(known.input_per_mtok))} in,"
@@ -49,14 +49,14 @@ def price_of(request: generate.Request) -> Price | None:
         )
     else:
         st.warning("The price of this model is not known: type it, or go on without a cap.")
-    typed = st.checkbox("Type another price", key="types_price") if known else True
+    typed = st.checkbox("Type another price", key=f"{key}types_price") if known else True
     if not typed:
         return None
     with st.container(horizontal=True):
         paid_in = st.number_input("Input, USD per million tokens", 0.0, value=None, step=0.1,
-                                  key="price_in", width=260)  # fmt: skip
+                                  key=f"{key}price_in", width=260)  # fmt: skip
         paid_out = st.number_input("Output, USD per million tokens", 0.0, value=None, step=0.1,
-                                   key="price_out", width=260)  # fmt: skip
+                                   key=f"{key}price_out", width=260)  # fmt: skip
     if paid_in is None or paid_out is None:
         return None
     return Price(paid_in, paid_out, "typed", "for this run")

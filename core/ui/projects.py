@@ -3,25 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 import streamlit as st
 
-from core.actions import demo, home
+from core.actions import archives, demo, home
 from core.actions.home import Overview
 from core.records import Project
 from core.ui import frame, look, progress
 
-UNITS = {"generate": "pseudo-samples", "train": "trials"}
+UNITS = {
+    "generate": "pseudo-samples", "solve": "answers", "label": "answers", "train": "trials",
+}  # fmt: skip
 
 
 def card(seen: Overview) -> None:
-    """Show what a project has, its next step, and how to delete it."""
+    """Show what a project has, its next step, and how to export or delete it."""
     project = seen.project
     with st.container(border=True):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(f"#### {look.plain(project.name)}", width="stretch")
             if project.is_demo:
                 st.badge("demo", color="gray", icon=":material/science:")
+            st.download_button(
+                "Export", data=partial(archives.export_bytes, project.id),
+                file_name="".join(c if c.isalnum() else "-" for c in project.name)
+                + archives.ENDING,
+                mime="application/zip", on_click="ignore", icon=":material/download:",
+                type="tertiary", key=f"export_{project.id}",
+                help="The whole project as one file, to open here or in another Admix.",
+            )  # fmt: skip
             _delete(project)
         with st.container(horizontal=True, gap="medium"):
             for name, n in (
@@ -73,6 +84,22 @@ def new_form() -> None:
             frame.choose(project.name)
             frame.say(f"Started {project.name}.")
             st.switch_page("pages/data.py")
+
+
+def open_form() -> None:
+    """Ask for an exported project and open it."""
+    with st.form("open_project", enter_to_submit=False):
+        file = st.file_uploader("An exported project", type=["zip"])
+        name = st.text_input("Its name here", max_chars=home.MAX_NAME, placeholder="as it was")
+        if st.form_submit_button("Open it", icon=":material/folder_open:"):
+            if file is None:
+                st.error("Choose a file first.", icon=":material/error:")
+                return
+            with st.spinner("Looking it over…"):
+                project = archives.open_project(file, file.name, name.strip() or None)
+            frame.choose(project.name)
+            frame.say(f"Opened {project.name}.")
+            st.rerun()
 
 
 def demo_button() -> None:

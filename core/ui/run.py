@@ -7,6 +7,7 @@ from typing import Any
 import streamlit as st
 
 from core.actions import generate
+from core.actions.answers import Status
 from core.actions.generate import RunStatus
 from core.budget import Target
 from core.records import Job
@@ -71,12 +72,12 @@ def targets(project: str) -> dict[str, int]:
     return made
 
 
-def cap(has_price: bool) -> float | None:
+def cap(has_price: bool, key: str = "") -> float | None:
     """Ask for the most that a run may spend; without a price no cap can be kept."""
     return st.number_input(
         "Cap (USD)", min_value=0.0, value=DEFAULT_CAP_USD if has_price else None, step=1.0,
         format="%.4g",
-        disabled=not has_price, placeholder="needs a price", width=200, key=f"cap_{has_price}",
+        disabled=not has_price, placeholder="needs a price", width=200, key=f"{key}cap_{has_price}",
         help="Money is reserved before a call is made; a call that could pass the cap is not made.",
     )  # fmt: skip
 
@@ -99,7 +100,7 @@ def show(project: str, run: str) -> None:
     progress.bar(job, "usable")
     if not now.is_preview:
         _counts(now)
-        _money(now)
+        money(now)
     progress.buttons(
         job,
         resume=lambda: generate.resume(job.id),
@@ -107,7 +108,7 @@ def show(project: str, run: str) -> None:
         discard=lambda: generate.discard(job.id),
     )
     if job.state in progress.RESUMABLE and now.cap_usd is not None:
-        _raise_cap(project, now)
+        raise_cap(project, now)
 
 
 def past(project: str, at_work: Job | None) -> None:
@@ -139,7 +140,8 @@ def _counts(now: RunStatus) -> None:
             st.metric(name, f"{n:,}", help=told, width=103)
 
 
-def _money(now: RunStatus) -> None:
+def money(now: RunStatus | Status) -> None:
+    """Show what a run spent, has reserved and lost, and its cap."""
     account = now.account
     if not account.is_price_known:
         st.caption("Money: the price of this model is not known.")
@@ -153,7 +155,8 @@ def _money(now: RunStatus) -> None:
         st.progress(min(1.0, account.committed_usd / now.cap_usd), text="Share of the cap")
 
 
-def _raise_cap(project: str, now: RunStatus) -> None:
+def raise_cap(project: str, now: RunStatus | Status) -> None:
+    """Ask for another cap, which counts when the run is resumed."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         new = st.number_input("Another cap (USD)", 0.0, value=now.cap_usd, step=1.0, width=200,
                               format="%.4g",

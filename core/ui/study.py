@@ -7,6 +7,7 @@ import streamlit as st
 from core.actions import gate, results, train
 from core.actions.train import Outline, PoolReport, StudyRequest
 from core.formats import write_csv
+from core.records import SOURCE_WORDS, SOURCES
 from core.ui import bars, canvas, look, pictures, plots, progress
 
 COLUMNS = {
@@ -48,6 +49,7 @@ def left_out(found: Outline) -> None:
     cells = found.left_out
     if not cells:
         return
+    words = SOURCE_WORDS[found.mixed_in]
     st.warning("The pool cannot fill these cells; they are left out, not filled by repetition.")
     if n := found.report.n_not_used.get("pending"):
         st.page_link(
@@ -56,9 +58,9 @@ def left_out(found: Outline) -> None:
         )  # fmt: skip
     rows = [
         {
-            "synthetic share": cell.asked_share,
+            f"{words} share": cell.asked_share,
             "human rows": cell.n_human,
-            "synthetic rows": cell.n_synthetic,
+            f"{words} rows": cell.n_synthetic + cell.n_llm_labelled,
             "reason": cell.reason,
         }
         for cell in cells
@@ -70,25 +72,34 @@ def pool(report: PoolReport) -> None:
     """Show what the pool holds per class, and what was kept out of it and why."""
     figure = bars.pool_figure(report.per_class)
     st.plotly_chart(figure, key="pool", config=canvas.CONFIG)
+    shown = [source for source in SOURCES if source != "llm-labelled" or source in report.n_rows]
     rows = [
-        {"class": label, "human": found.get("human", 0), "synthetic": found.get("synthetic", 0)}
+        {"class": label, **{SOURCE_WORDS[source]: found.get(source, 0) for source in shown}}
         for label, found in report.per_class.items()
     ]
     pictures.downloads(
         figure, "What the pool holds", [f"{report.n_test:,} test items"], "pool_picture",
-        {"Rows (CSV)": lambda: write_csv(["class", "human", "synthetic"], rows)},
+        {"Rows (CSV)": lambda: write_csv(["class", *(SOURCE_WORDS[s] for s in shown)], rows)},
     )  # fmt: skip
-    sources = sorted({*report.n_rows, *report.removed})
+    sources = [source for source in SOURCES if source in {*report.n_rows, *report.removed}]
     st.dataframe(
-        [{"source": source, "rows in the pool": report.n_rows.get(source, 0),
+        [{"source": SOURCE_WORDS[source], "rows in the pool": report.n_rows.get(source, 0),
           "removed: close to a test text": report.removed.get(source, 0)} for source in sources],
         hide_index=True,
     )  # fmt: skip
     told = [f"Leakage gate: {gate.IN_WORDS}."]
-    if report.n_behind:
-        told.append(f"{report.n_behind:,} human rows stood in prompts of the synthetic ones.")
-    if report.behind_unknown:
-        told.append(f"Human rows behind {report.behind_unknown:,} synthetic rows are unknown.")
+    told += [
+        f"{n:,} human rows stood in prompts of the {SOURCE_WORDS[source]} ones."
+        for source, n in report.n_behind.items() if n
+    ] + [
+        f"Human rows behind {n:,} {SOURCE_WORDS[source]} rows are unknown."
+        for source, n in report.behind_unknown.items() if n
+    ]  # fmt: skip
+    if report.n_same_text:
+        told.append(
+            f"{report.n_same_text:,} LLM-labelled rows have the text of a human row: no training"
+            " set has both."
+        )
     told += [f"Not used: {n:,} {what}." for what, n in report.n_not_used.items()]
     st.caption(look.plain(" ".join(told)))
 
@@ -119,4 +130,6 @@ def show(project: str, study: str) -> None:
         )
 
 
-_SHARE = {"synthetic share": st.column_config.NumberColumn(format="percent")}
+_SHARE = dict.fromkeys(
+    ["synthetic share", "LLM-labelled share"], st.column_config.NumberColumn(format="percent")
+)

@@ -1,0 +1,278 @@
+"""A language model answers item by item: it solves the test set, or labels rows without a label.
+
+Stopping, another cap and the end of a run are those of every run, in `generate`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from core import answering
+from core.actions.asking import known_price, money_of, provider_for, refuse_blind_cap
+from core.actions.examples import example_set, refuse_gone
+from core.actions.gate import gate
+from core.actions.generate import Estimated
+from core.actions.session import here, project_of, task_of
+from core.answering import Purpose, Question
+from core.errors import Problem
+from core.jobs import answers as work
+from core.providers.base import Provider, estimate_input_tokens
+from core.records import Job, Price
+from core.registry import from_json, make, member
+from core.store import answers, jobs, ledger, runs, samples
+from core.store.db import new_id
+from core.store.samples import Filter
+from core.strategies.base import ExampleRow
+
+MOST_EXAMPLES = 20
+"""Most examples that a prompt shows."""
+SHORT_ANSWER = 30
+"""Tokens of an answer that says no more than was asked for."""
+_ALL = 10_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to ask about: by whom, with how many examples, up to how many items, for how much.
+
+    `price` is one the user typed, for a model whose price is not known.
+    """
+
+    purpose: Purpose
+    provider: str
+    provider_settings: Mapping[str, Any] = field(default_factory=dict)
+    n_examples: int = 0
+    limit: int | None = None
+    seed: int = 0
+    cap_usd: float | None = None
+    price: Price | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Where a run stands: items, answers by outcome, and money in US dollars."""
+
+    run: str
+    purpose: Purpose
+    job: Job | None
+    model: str
+    n_examples: int
+    n_items: int
+    n_read: int
+    n_invalid: int
+    n_refused: int
+    n_failed: int
+    n_pending: int
+    n_flagged: int
+    account: ledger.Account
+    cap_usd: float | None
+
+
+def n_unlabelled(project: str) -> int:
+    """Return how many human train rows have no label."""
+    return samples.count(here().database, project, _UNLABELLED)
+
+
+def settled(request: Request) -> dict[str, Any]:
+    """Return a request's provider settings; words are not drawn at random unless asked for."""
+    fields = member("providers", request.provider).model_fields
+    calm = {"temperature": 0.0} if "temperature" in fields else {}
+    return {**calm, **request.provider_settings}
+
+
+def estimate(project: str, request: Request) -> Estimated:
+    """Return what a request is likely to cost, and at most; answers there already are free."""
+    database = here().database
+    plan = _plan(project, request)
+    provider = from_json(Provider, plan["provider"])
+    found = samples.by_ids(database, project, plan["items"])
+    questions = [Question(row.id, row.inputs) for row in found]
+    asked = {
+        provider.key_of(prompt): prompt
+        for _, prompt in answering.prompts(work.plan_of(plan, questions))
+    }
+    replies = runs.replies(database, project, request.provider, request.purpose)
+    known = asked.keys() & {row["key"] for row in replies}
+    tokens = [estimate_input_tokens(asked[key]) for key in asked.keys() - known]
+    price = known_price(request)
+    likely = worst = None
+    if price is not None:
+        worst = sum(price.of(n, provider.worst_output_tokens) for n in tokens)
+        likely = sum(price.of(n // 4, SHORT_ANSWER) for n in tokens)
+    basis = f"prompts at four bytes a token, answers of {SHORT_ANSWER} tokens"
+    if known:
+        basis += f"; {len(known):,} answers are there already"
+    n_humans = len(questions) + len(plan["examples"])
+    return Estimated(len(tokens), n_humans, likely, worst, price, basis)
+
+
+def launch(project: str, request: Request) -> str:
+    """Start a run in the background and return its id.
+
+    Raises:
+        Problem: no item to ask about, such a run is at work, a provider that cannot answer, no
+            key, texts that may not leave, or a cap without a price.
+    """
+    refuse_blind_cap(request)
+    session = here()
+    run = new_id()
+    # Alone, so that no two runs label the same rows.
+    with session.database.write_lock:
+        if at_work(project, request.purpose):
+            raise Problem("Such a run is at work already.", "Wait for its end, or stop it.")
+        runs.create(session.database, run, project, _plan(project, request), is_preview=False)
+        job = new_id()
+        jobs.create(session.database, job, project, request.purpose, run)
+    session.runner.start(job)
+    return run
+
+
+def resume(job: str) -> None:
+    """Go on with a run that ended early; nothing that arrived is paid again.
+
+    Items that may not be asked about any more are left out.
+
+    Raises:
+        Problem: an example of its prompts may not be shown any more; start a new run.
+    """
+    session = here()
+    run = runs.get(session.database, jobs.get(session.database, job).subject)
+    plan, project = run["plan"], run["project"]
+    refuse_gone(project, [example["id"] for example in plan["examples"]])
+    may = set(_items(project, plan["purpose"], plan["provider"]))
+    may |= {
+        answer["item"]
+        for answer in answers.of_run(session.database, run["id"])
+        if answer["outcome"] != "failed"
+    }
+    items = [item for item in plan["items"] if item in may]
+    runs.set_plan(session.database, project, run["id"], {**plan, "items": items})
+    session.runner.start(job)
+
+
+def status(project: str, run: str) -> Status:
+    """Return where a run stands."""
+    database = here().database
+    plan = runs.get(database, run)["plan"]
+    n = answers.outcomes(database, run)
+    return Status(
+        run=run,
+        purpose=plan["purpose"],
+        job=jobs.of_subject(database, run),
+        model=from_json(Provider, plan["provider"]).model_name,
+        n_examples=len(plan["examples"]),
+        n_items=len(plan["items"]),
+        n_read=n.get("read", 0),
+        n_invalid=n.get("invalid", 0),
+        n_refused=n.get("refused", 0),
+        n_failed=n.get("failed", 0),
+        n_pending=samples.count(database, project, Filter(run=run, status="pending")),
+        n_flagged=samples.count(database, project, Filter(run=run, flagged=True)),
+        account=ledger.account(database, run),
+        cap_usd=plan["cap_usd"],
+    )
+
+
+def run_ids(project: str, purpose: Purpose) -> list[str]:
+    """Return the ids of a project's runs of one purpose, the newest first."""
+    return [run["id"] for run in runs.of_project(here().database, project, purpose=purpose)]
+
+
+def at_work(project: str, purpose: Purpose) -> Job | None:
+    """Return the run of a purpose that is at work, if one is."""
+    found = jobs.of_project(here().database, project)
+    return next((job for job in found if job.kind == purpose and job.state in jobs.LIVE), None)
+
+
+def table(project: str, found: Sequence[str]) -> list[dict[str, Any]]:
+    """Return one flat row per run, as tables, CSV and JSON show them."""
+    made = []
+    for run in found:
+        now = status(project, run)
+        row: dict[str, Any] = {
+            "run": run,
+            "state": now.job.state if now.job else "not started",
+            "model": now.model,
+            "examples": now.n_examples,
+            "items": now.n_items,
+            "answered": now.n_read,
+            "unreadable": now.n_invalid,
+            "refused": now.n_refused,
+            "failed": now.n_failed,
+        }
+        if now.purpose == "label":
+            row |= {"pending": now.n_pending, "flagged": now.n_flagged}
+        spent = now.account.spent_usd if now.account.is_price_known else None
+        made.append({**row, "spent_usd": spent, "cap_usd": now.cap_usd})
+    return made
+
+
+_UNLABELLED = Filter(split="train", source="human", status="pending", unlabelled=True)
+_TEST = Filter(split="test", status="accepted", unlabelled=False)
+
+
+def _plan(project: str, request: Request) -> dict[str, Any]:
+    info = project_of(project)
+    task = task_of(project)
+    if not task.labels:
+        raise Problem("The task has no labels yet.", "Import a train file, or add labels on Data.")
+    provider = make(Provider, request.provider, settled(request))
+    if provider.is_replay:
+        raise Problem(
+            f"{provider.title} replays texts and answers no question.", "Choose another provider."
+        )
+    provider_for(project, request)
+    if not 0 <= request.n_examples <= MOST_EXAMPLES:
+        raise Problem(f"A prompt shows 0 to {MOST_EXAMPLES} examples, not {request.n_examples}.")
+    items = _items(project, request.purpose, provider.to_json())[: request.limit]
+    if not items:
+        what, hint = _NOTHING[request.purpose]
+        raise Problem(what, hint)
+    rows = [ExampleRow(row.id, dict(row.inputs), str(row.label)) for row in example_set(project)]
+    shown = answering.draw_examples(task, rows, request.n_examples, request.seed)
+    return {
+        "purpose": request.purpose,
+        "task": task.to_json(),
+        "guidelines": info.guidelines,
+        "provider": provider.to_json(),
+        "examples": [asdict(row) for row in shown],
+        "seed": request.seed,
+        "items": items,
+        **money_of(request),
+    }
+
+
+_NOTHING = {
+    "solve": ("There is no test split.", "Import one, or draw one on the Data page."),
+    "label": ("There is no row left to label.", "Import human texts without a label as train."),
+}
+
+
+def _items(project: str, purpose: str, provider: Mapping[str, Any]) -> list[str]:
+    """Return the ids of the items that may be asked about, in order."""
+    database = here().database
+    if purpose == "solve":
+        return sorted(row.id for row in samples.page(database, project, _TEST, _ALL))
+    tests, taken = gate(project), _labelled(project, provider)
+    return sorted(
+        row.id
+        for row in samples.page(database, project, _UNLABELLED, _ALL)
+        if row.id not in taken and not tests.is_leak(row.text)
+    )
+
+
+def _labelled(project: str, provider: Mapping[str, Any]) -> set[str]:
+    """Return the rows that were labelled: their label stands or waits, or is this very provider's.
+
+    A label that was rejected leaves its row to another provider.
+    """
+    database = here().database
+    there = samples.page(database, project, Filter(source="llm-labelled"), _ALL)
+    found = samples.by_ids(database, project, [sample.id for sample in there])
+    return {
+        str(sample.provenance.get("of"))
+        for sample in found
+        if sample.status != "rejected" or sample.provenance.get("provider") == provider
+    }

@@ -1,0 +1,144 @@
+"""A run that answers items one by one: solves test items, or labels rows without a label.
+
+Nothing here makes a sample of what was solved; what was labelled becomes a pending sample beside
+the row it came from.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from core.answering import AnswerPlan, Question, prompts, read
+from core.checks.base import Check, Item, Judge
+from core.jobs import asking
+from core.jobs.asking import Asker, read_lines, write_lines
+from core.jobs.outbox import Outbox
+from core.providers.base import Provider
+from core.records import NewSample, Prompt, Verdict
+from core.registry import content_hash, from_json, make, member_ids
+from core.store import answers, samples, verdicts
+from core.store.db import Cursor, Database
+from core.strategies.base import ExampleRow
+from core.tasks.base import Task
+
+
+def plan_of(plan: Mapping[str, Any], questions: Sequence[Question]) -> AnswerPlan:
+    """Return the part of a stored plan that prompts depend on, with the questions it names."""
+    return AnswerPlan(
+        purpose=plan["purpose"],
+        task=from_json(Task, plan["task"]),
+        questions=questions,
+        examples=[ExampleRow(**example) for example in plan["examples"]],
+        guidelines=plan["guidelines"],
+    )
+
+
+def prepare(database: Database, folder: Path, run: Mapping[str, Any]) -> list[Path]:
+    """Write what the worker needs: the plan, the completions there are, and the items' inputs.
+
+    Of the items no label leaves the store. Rows to label are judged against the other texts, as
+    they were at the first start.
+    """
+    plan = run["plan"]
+    part = asking.prepare(database, folder, run, plan["purpose"])
+    found = samples.by_ids(database, run["project"], plan["items"])
+    write_lines(part / "items.jsonl", [[row.id, dict(row.inputs)] for row in found])
+    if plan["purpose"] == "label" and not (part / "texts.jsonl").exists():
+        own = set(plan["items"])
+        texts = samples.texts(database, run["project"])
+        write_lines(part / "texts.jsonl", [list(row) for row in texts if row[0] not in own])
+    return [part]
+
+
+def work(folder: Path, plan: Mapping[str, Any], outbox: Outbox, paused: threading.Event) -> None:
+    """Ask about every item, once per prompt, and put each item's answer into the outbox."""
+    questions = [Question(*row) for row in read_lines(folder / "items.jsonl")]
+    planned = plan_of(plan, questions)
+    provider = from_json(Provider, plan["provider"])
+    is_label = planned.purpose == "label"
+    existing = [Item(*row) for row in read_lines(folder / "texts.jsonl")] if is_label else []
+    checks = member_ids("checks") if is_label else ()
+    judges: list[Judge] = [make(Check, name, {}).start(existing) for name in checks]
+    # Items that are alike have one prompt, which is asked and paid for once.
+    asked: dict[str, Prompt] = {}
+    behind: dict[str, list[Question]] = defaultdict(list)
+    for question, prompt in prompts(planned):
+        key = provider.key_of(prompt)
+        asked.setdefault(key, prompt)
+        behind[key].append(question)
+    asker = Asker(plan, provider, outbox, read_lines(folder / "known.jsonl"), paused)
+    for prompt, completion, was_cached in asker.ask(list(asked.values())):
+        if completion is None:
+            continue
+        key = provider.key_of(prompt)
+        for question in behind[key]:
+            answer = read(planned.task, question.inputs, completion)
+            line = {
+                "item": question.id, "key": key, **asdict(answer), "was_cached": was_cached,
+                "model": completion.model,
+            }  # fmt: skip
+            if is_label and answer.label is not None:
+                line["sample"] = _sample(plan, planned.task, question, answer.label, judges)
+            outbox.put("answer", line, sync=True)
+
+
+def keep(cursor: Cursor, project: str, run: Mapping[str, Any], line: Mapping[str, Any]) -> None:
+    """Keep what a worker reported: money, a completion, or an answer."""
+    asking.keep(cursor, project, run, line)
+    if line["kind"] != "answer":
+        return
+    is_new = answers.keep(cursor, project, run["id"], line)
+    if is_new and run["plan"]["purpose"] == "label" and line["label"] is not None:
+        _keep_labelled(cursor, project, run, line)
+
+
+def progress(database: Database, run: Mapping[str, Any]) -> tuple[int, int]:
+    """Return how many items a run has answers about, and how many it asks about."""
+    return sum(answers.outcomes(database, run["id"]).values()), len(run["plan"]["items"])
+
+
+def _keep_labelled(
+    cursor: Cursor, project: str, run: Mapping[str, Any], line: Mapping[str, Any]
+) -> None:
+    """Add the labelled row, unless a person has labelled or left out the row it came from."""
+    if not samples.is_unlabelled(cursor, project, line["item"]):
+        return
+    plan, made = run["plan"], line["sample"]
+    row = NewSample(
+        inputs=made["inputs"],
+        text=made["text"],
+        label=line["label"],
+        stratum=from_json(Task, plan["task"]).stratum(line["label"]),
+        source="llm-labelled",
+        split="train",
+        run=run["id"],
+        id=made["id"],
+        provenance={
+            "completion": line["key"],
+            "provider": plan["provider"],
+            "model": line["model"],
+            "human_ids": [example["id"] for example in plan["examples"]],
+            "of": line["item"],
+        },
+    )
+    samples.add(cursor, project, [row])
+    verdicts.replace(cursor, project, [Verdict(**verdict) for verdict in made["verdicts"]])
+
+
+def _sample(
+    plan: Mapping[str, Any], task: Task, question: Question, label: str, judges: Sequence[Judge]
+) -> dict[str, Any]:
+    # The id depends on run and row, so that a resumed run makes the same sample.
+    item = Item(content_hash(plan["run"], question.id)[:16], task.text_of(question.inputs), label)
+    found = [verdict for judge in judges for verdict in judge.judge([item])]
+    return {
+        "id": item.id,
+        "inputs": dict(question.inputs),
+        "text": item.text,
+        "verdicts": [asdict(verdict) for verdict in found if verdict.is_flagged],
+    }

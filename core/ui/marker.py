@@ -1,0 +1,145 @@
+"""How does a person mark typed spans, or frames, in a text with mouse or keyboard?
+
+Offsets are those of Python's strings. The browser is sent the text in pieces with theirs, and sends
+them back; it never counts characters itself, because JavaScript counts some of them twice.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any
+
+import streamlit as st
+from streamlit.components.v2.types import ComponentRenderer
+
+from core.errors import Problem
+from core.ui import look
+from core.ui.marks import Span, as_html, look_of, pieces, shown, static
+
+__all__ = ["Span", "as_html", "mark", "shown"]
+
+
+def mark(  # noqa: PLR0913  what a card holds, each by its name
+    text: str,
+    words: Sequence[tuple[int, int]],
+    spans: Sequence[Span],
+    types: Sequence[str],
+    keys: Mapping[str, str],
+    *,
+    key: str,
+    roles: Sequence[str] = (),
+    role_keys: Mapping[str, str] | None = None,
+    context: str = "",
+    source: str = "human",
+    disabled: bool = False,
+) -> list[Span] | None:
+    """Let a person mark a text, and return all its marks after their last change; None before it.
+
+    `words` are what can be selected, in order and apart from one another; `keys` and `role_keys`
+    map a type or a role to the key that marks with it, and one without can be clicked. With `roles`
+    the marks are triggers of frames. Edits are kept, with their undo history, as long as `key` and
+    all that is shown stay the same.
+
+    Raises:
+        Problem: one key stands for two types or roles, or a span is not within the text.
+    """
+    role_keys = role_keys or {}
+    _refuse_twice([*keys.values(), *role_keys.values()])
+    cut = pieces(text, words, spans)
+    about = {
+        "key": key,
+        "texts": [text[start:end] for start, end, _ in cut],
+        "starts": [start for start, _, _ in cut],
+        "ends": [end for _, end, _ in cut],
+        "wordOf": [word for _, _, word in cut],
+        "words": [list(word) for word in words],
+        "spans": _plain(spans, bool(roles)),
+        "types": [look_of(types, name, keys) for name in types],
+        "roles": [look_of(roles, name, role_keys) for name in roles],
+        "context": context,
+    }
+    card = hashlib.sha256(json.dumps(about).encode()).hexdigest()
+    kept = st.session_state.get(key) or {}
+    edges = {start for start, _, _ in cut}, {end for _, end, _ in cut}
+    found = _component()(
+        key=key,
+        data={
+            **about,
+            "card": card,
+            "source": look.COLOURS.get(source, "#888888"),
+            "disabled": disabled,
+            # What the server knows; read only where the browser had to draw everything anew.
+            "current": _read(kept.get("value"), card, edges, bool(roles)),
+        },
+        on_value_change=lambda: None,
+    )
+    st.session_state[f"{key}_shown"] = (card, edges, bool(roles))
+    return _read(found.get("value"), card, edges, bool(roles))
+
+
+def latest(key: str) -> list[Span] | None:
+    """Return the marks as the browser last sent them, for a callback that runs before `mark`.
+
+    None before the first change.
+    """
+    kept = st.session_state.get(key) or {}
+    return _read(kept.get("value"), *st.session_state[f"{key}_shown"])
+
+
+@cache
+def _component() -> ComponentRenderer:
+    """Register the component, once per process."""
+    return st.components.v2.component(
+        "admix_marker",
+        html='<div class="marker"></div>',
+        css=static("marks.css") + static("marker.css"),
+        js=static("marker_drawing.js") + static("marker.js"),
+    )
+
+
+def _plain(spans: Sequence[Span], is_frames: bool) -> list[Span]:
+    """Return marks, and their arguments, in the order of the text and without anything else."""
+    made = []
+    for span in sorted(spans, key=_place):
+        one = {"start": span["start"], "end": span["end"], "type": span["type"]}
+        if is_frames:
+            arguments = sorted(span.get("arguments", ()), key=_place)
+            one["arguments"] = [
+                {name: argument[name] for name in ("start", "end", "role")}
+                for argument in arguments
+            ]
+        made.append(one)
+    return made
+
+
+def _place(part: Mapping[str, Any]) -> tuple[int, int]:
+    return part["start"], part["end"]
+
+
+def _read(
+    value: Any, card: str, edges: tuple[set[int], set[int]], is_frames: bool
+) -> list[Span] | None:
+    """Return the marks that a browser sent of this card; None of another card, or of nonsense."""
+    if not isinstance(value, Mapping) or value.get("card") != card:
+        return None
+    starts, ends = edges
+    try:
+        spans = _plain(value["marks"], is_frames)
+        for part in (part for span in spans for part in (span, *span.get("arguments", ()))):
+            start, end, name, *_ = part.values()
+            is_sound = type(start) is type(end) is int and start < end and isinstance(name, str)
+            if not is_sound or start not in starts or end not in ends:
+                return None
+    except (KeyError, TypeError, AttributeError, ValueError):
+        return None
+    return spans
+
+
+def _refuse_twice(keys: Sequence[str]) -> None:
+    if twice := next((key for key in keys if keys.count(key) > 1), None):
+        raise Problem(
+            f"The key {twice} stands for two types or roles.", "Give each a key of its own."
+        )
