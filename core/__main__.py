@@ -80,7 +80,8 @@ def parser_for(folder: Path, say: Say) -> argparse.ArgumentParser:
     _add_generate(parent)
     _add_answers(parent)
     _add_accept(parent)
-    _add_study(parent)
+    _add_study(parent, path)
+    _add_predict(parent, path)
     listed = f"{', '.join(WRITABLE)}; of spans or frames also {', '.join(ANNOTATED)} (brat)"
     out = _command(parent, "export", commands.export, "export every sample with its provenance")
     out.add_argument("name", metavar="NAME")
@@ -127,7 +128,7 @@ def _command(
     parent: Any, name: str, act: Callable[[argparse.Namespace, Say], int], about: str
 ) -> argparse.ArgumentParser:
     made: argparse.ArgumentParser = parent.add_parser(name, help=about, description=about)
-    made.set_defaults(run=act)
+    made.set_defaults(run=act, needs_home=True)
     return made
 
 
@@ -255,8 +256,8 @@ def _add_accept(parent: Any) -> None:
     take.add_argument("--flagged", action="store_true", help="flagged ones too")
 
 
-def _add_study(parent: Any) -> None:
-    about = "run and show studies"
+def _add_study(parent: Any, path: Callable[[str], Path]) -> None:
+    about = "run and show studies, and keep a model of one"
     study = parent.add_parser("study", help=about, description=about)
     of_study = study.add_subparsers(dest="what", required=True, metavar="WHAT")
     launch = _command(of_study, "run", commands.study_run, "run a study to its end, or resume it")
@@ -284,6 +285,37 @@ def _add_study(parent: Any) -> None:
     show.add_argument("name", metavar="NAME")
     show.add_argument("study", metavar="STUDY", nargs="?")
     _add_format(show)
+    keep = _command(
+        of_study, "export", commands.study_export,
+        "train a trial again and write its model, for `predict`, to a new folder",
+    )  # fmt: skip
+    keep.add_argument("name", metavar="NAME")
+    keep.add_argument("study", metavar="STUDY", nargs="?", help="default: the newest")
+    keep.add_argument("folder", metavar="FOLDER", type=path)
+    keep.add_argument(
+        "--trial", metavar="KEY",
+        help="default: the first seed of the cell with the best mean of the main metric",
+    )  # fmt: skip
+
+
+def _add_predict(parent: Any, path: Callable[[str], Path]) -> None:
+    label = _command(
+        parent, "predict", commands.predict, "let an exported model label the texts of a file"
+    )
+    label.set_defaults(needs_home=False)
+    label.add_argument("folder", metavar="FOLDER", type=path, help="as `study export` wrote it")
+    label.add_argument(
+        "file", metavar="FILE", type=path,
+        help=f"ending in {', '.join(EXTENSIONS)} (brat), or a folder of brat's files",
+    )  # fmt: skip
+    label.add_argument(
+        "--out", metavar="FILE", type=path,
+        help=f"ending in {', '.join(WRITABLE)}; of spans or frames also {', '.join(ANNOTATED)}"
+        " (default: CSV on the screen)",
+    )  # fmt: skip
+    label.add_argument(
+        "--map", metavar="FIELD=COL,...", help="columns of the task's fields (default: guessed)"
+    )
 
 
 def _add_members(parser: argparse.ArgumentParser, family: str, chosen_by: str) -> None:
@@ -296,6 +328,8 @@ def _main(words: list[str]) -> int:
     if unreadable := next((word for word in words if broken(word)), None):
         raise Problem(f"{unreadable!r} is not UTF-8.", "Rename the file, or write it otherwise.")
     arguments = parser_for(folder, _print).parse_args(words)
+    if not arguments.needs_home:
+        return int(arguments.run(arguments, _print))
     home = home_folder(arguments.home)
     if home.exists() and not home.is_dir():
         raise Problem(f"{home} is not a folder.", "Name one with --home or in ADMIX_HOME.")

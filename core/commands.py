@@ -24,6 +24,8 @@ from core.actions import (
     generate,
     home,
     imports,
+    models,
+    predictions,
     results,
     solvers,
     train,
@@ -243,6 +245,40 @@ def study_show(arguments: Namespace, say: Say) -> int:
     return 0
 
 
+def study_export(arguments: Namespace, say: Say) -> int:
+    """Train a trial of a study again and keep its model."""
+    project = home.find_project(arguments.name)
+    study = _study(project, arguments.study)
+    done = models.export_model(
+        project.id, study["id"], arguments.folder, arguments.trial, _liner(say)
+    )
+    if done.differs:
+        say(f"Note: {done.differs}", True)
+    say(f"{done.told} Its model is in {arguments.folder}.", False)
+    return 0
+
+
+def predict(arguments: Namespace, say: Say) -> int:
+    """Let a saved model label the texts of a file; this opens no home folder."""
+    model = predictions.load(arguments.folder)
+    if arguments.out is not None:
+        predictions.check_target(model, arguments.out)
+    table = _table_of(arguments.file)
+    tell = _liner(say)
+    done = predictions.predict(
+        model, table, arguments.map,
+        lambda n_done, n_texts: tell(f"encoding: {10 * n_done // max(1, n_texts) * 10}%"),
+    )  # fmt: skip
+    for note in table.notes:
+        say(f"Note: {note}", True)
+    if arguments.out is None:
+        say(b"".join(done.pieces(".csv")).decode().removesuffix("\n"), False)
+        return 0
+    exports.write_file(arguments.out, done.pieces(arguments.out.suffix.lower()))
+    say(f"Labelled {len(done.rows):,} rows of {table.name} in {arguments.out}.", False)
+    return 0
+
+
 def export(arguments: Namespace, say: Say) -> int:
     """Export every sample, or the accepted ones as a dataset."""
     project = home.find_project(arguments.name)
@@ -388,11 +424,20 @@ def _study(project: Project, name: str | None) -> dict[str, Any]:
 
 
 def _teller(say: Say, what: str) -> Callable[[Job], None]:
-    last = [""]
+    line_of = _liner(say)
 
     def tell(job: Job) -> None:
         n_done, n_wanted = job.progress.get("n_done"), job.progress.get("n_wanted")
-        line = f"{job.state}: {n_done} of {n_wanted} {what}" if n_wanted else job.state
+        line_of(f"{job.state}: {n_done} of {n_wanted} {what}" if n_wanted else job.state)
+
+    return tell
+
+
+def _liner(say: Say) -> Callable[[str], None]:
+    """Return what says a line beside the output, unless it was the last one too."""
+    last = [""]
+
+    def tell(line: str) -> None:
         if line != last[0]:
             last[0] = line
             say(line, True)

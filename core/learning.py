@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from core.students.base import Features, FitRequest, Fitted, Student
+from core.students.base import Features, FitRequest, Fitted, Packed, Student, offsets_of
 from core.tasks._stages import Read, Stage
-from core.tasks.base import Task
+from core.tasks.base import Example, Task
+
+Runs = Sequence[Sequence[Example]]
+"""The examples of each sample."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,23 +123,20 @@ class Course:
     def answers(self, learned: Learned, rows: Sequence[int]) -> Answers:
         """Return what a student that has learned the task says of some of the samples."""
         inputs = [self._inputs[row] for row in rows]
-        reads = [Read(None)] * len(inputs)
-        chances: np.ndarray | None = None
-        for place, stage in enumerate(self._stages):
-            before = [read.value for read in reads]
-            features, numbers = self._features[0], np.asarray(rows, dtype=np.intp)
-            if place:
-                runs = [stage.examples(one, b) for one, b in zip(inputs, before, strict=True)]
-                features, numbers = self._encode(stage, runs, None), np.arange(len(inputs))
-            fitted = learned.stages[place]
-            scores = _scores(self._student, stage, fitted, features, numbers)
-            # Only what the last stage is sure of counts, and of one with classes each class.
-            chances = np.array(scores) if stage.head in ("class", "choice") else None
-            reads = [
-                stage.read(one, score, given)
-                for one, score, given in zip(inputs, scores, before, strict=True)
-            ]
-        return Answers([read.value for read in reads], [read.chance for read in reads], chances)
+
+        def encode(place: int, runs: Callable[[], Runs]) -> tuple[Features | None, np.ndarray]:
+            if not place:
+                return self._features[0], np.asarray(rows, dtype=np.intp)
+            return self._encode(self._stages[place], runs(), None), np.arange(len(inputs))
+
+        return _answers(self._stages, self._student, learned, inputs, encode)
+
+    def pack(self, learned: Learned) -> tuple[Packed | None, ...]:
+        """Return the model of each stage as arrays and JSON, None where nothing was learned."""
+        return tuple(
+            None if fitted is None or features is None else self._student.pack(fitted, features)
+            for fitted, features in zip(learned.stages, self._features, strict=True)
+        )
 
     def _encode(
         self, stage: Stage, runs: Sequence[Sequence[Any]],
@@ -159,6 +160,49 @@ class Course:
             n_classes=max(1, len(stage.names)),
             seed=lesson.seed,
         )
+
+
+def answers_to(
+    inputs: Sequence[Mapping[str, Any]], task: Task, student: Student, learned: Learned,
+    progress: Callable[[int, int], None] | None = None,
+) -> Answers:  # fmt: skip
+    """Return what a student says of new samples; its models are unpacked ones."""
+    stages = task.stages
+
+    def encode(place: int, runs: Callable[[], Runs]) -> tuple[Features | None, np.ndarray]:
+        made, fitted, head = runs(), learned.stages[place], stages[place].head
+        if not any(made):
+            return None, np.arange(len(inputs))
+        if fitted is None:
+            return Features(None, offsets_of(made), head), np.arange(len(inputs))
+        return student.encode_for(fitted, made, head, progress), np.arange(len(inputs))
+
+    return _answers(stages, student, learned, inputs, encode)
+
+
+def _answers(
+    stages: Sequence[Stage], student: Student, learned: Learned,
+    inputs: Sequence[Mapping[str, Any]],
+    encode: Callable[[int, Callable[[], Runs]], tuple[Features | None, np.ndarray]],
+) -> Answers:  # fmt: skip
+    """Go from stage to stage; `encode` returns a stage's features and the samples' numbers."""
+    reads = [Read(None)] * len(inputs)
+    chances: np.ndarray | None = None
+    for place, stage in enumerate(stages):
+        before = [read.value for read in reads]
+        features, numbers = encode(place, partial(_runs, stage, inputs, before))
+        scores = _scores(student, stage, learned.stages[place], features, numbers)
+        # Only what the last stage is sure of counts, and of one with classes each class.
+        chances = np.array(scores) if stage.head in ("class", "choice") else None
+        reads = [
+            stage.read(one, score, given)
+            for one, score, given in zip(inputs, scores, before, strict=True)
+        ]
+    return Answers([read.value for read in reads], [read.chance for read in reads], chances)
+
+
+def _runs(stage: Stage, inputs: Sequence[Mapping[str, Any]], before: Sequence[Any]) -> Runs:
+    return [stage.examples(one, given) for one, given in zip(inputs, before, strict=True)]
 
 
 def _scores(

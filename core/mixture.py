@@ -51,6 +51,15 @@ class Mixture:
         numbers = (self.n_human, self.n_synthetic, self.n_llm_labelled)
         return dict(zip(SOURCES, numbers, strict=True))
 
+    def in_words(self) -> str:
+        """Return how many rows of which sources.
+
+        >>> Mixture(20, 0, n_llm_labelled=5).in_words()
+        '20 human and 5 LLM-labelled rows'
+        """
+        told = [f"{n:,} {SOURCE_WORDS[source]}" for source, n in self.sizes.items() if n]
+        return f"{' and '.join(told) or 'no'} rows"
+
     def to_json(self) -> dict[str, Any]:
         """Return the mixture as stored; a source that came later is named where it has rows."""
         made = asdict(self)

@@ -36,6 +36,15 @@ def guessed(task: Task, columns: Sequence[str]) -> dict[str, tuple[str, ...]]:
     return made
 
 
+def completed(
+    task: Task, columns: Sequence[str], said: Mapping[str, tuple[str, ...]]
+) -> dict[str, tuple[str, ...]]:
+    """Return the columns that were said, and for the other fields those that are guessed."""
+    used = {column for some in said.values() for column in some}
+    free = guessed(task, columns)
+    return {name: some for name, some in free.items() if not used & set(some)} | dict(said)
+
+
 def said(task: Task, text: str) -> dict[str, tuple[str, ...]]:
     """Read `field=column,field=column+column`; a list may name a column per text.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -84,6 +84,16 @@ def export_file(project: str, target: Path, safe: bool = True) -> int:
     ending = target.suffix.lower()
     rows = _rows_for(project, ending)
     pieces = _export(project, rows, ending, safe)
+    write_file(target, pieces)
+    return len(rows)
+
+
+def write_file(target: Path, pieces: Iterable[bytes]) -> None:
+    """Write a file, whole or not at all.
+
+    Raises:
+        Problem: it cannot be written there.
+    """
     staging = target.with_name(f".{new_id()}.new")
     try:
         if target.is_dir():
@@ -96,7 +106,6 @@ def export_file(project: str, target: Path, safe: bool = True) -> int:
     finally:
         with suppress(OSError):
             staging.unlink(missing_ok=True)
-    return len(rows)
 
 
 def _rows_for(project: str, ending: str) -> list[dict[str, Any]]:

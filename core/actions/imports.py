@@ -117,9 +117,7 @@ def columns_for(
         said[task.fields[0].name] = (text,)
     if label is not None:
         said[task.answer.name] = (label,)
-    used = {column for some in said.values() for column in some}
-    guessed = columns.guessed(task, table.columns)
-    return {name: some for name, some in guessed.items() if not used & set(some)} | said
+    return columns.completed(task, table.columns, said)
 
 
 def columns_in_words(project: str, taken: Columns) -> str:

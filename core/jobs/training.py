@@ -55,7 +55,7 @@ def prepare(
                 for trial in trials[number::n_parts]
             ],
         }
-        _write_json(part / "plan.json", plan)
+        write_json(part / "plan.json", plan)
         parts.append(part)
     return parts
 
@@ -66,7 +66,7 @@ def work(folder: Path, plan: Mapping[str, Any], outbox: Outbox, paused: threadin
     task = from_json(Task, plan["task"])
     rows = pools.read(Path(plan["pool"]))
     draws = Draws(rows, task.strata)
-    test = _Tests(task, rows)
+    test = Tests(task, rows)
     by_student: dict[str, list[Mapping[str, Any]]] = {}
     for trial in plan["trials"]:
         by_student.setdefault(json.dumps(trial["student"], sort_keys=True), []).append(trial)
@@ -113,7 +113,7 @@ def keep(cursor: Cursor, project: str, line: Mapping[str, Any]) -> None:
     )
 
 
-class _Tests:
+class Tests:
     """The test rows of a pool, and how well a student does on them."""
 
     def __init__(self, task: Task, rows: Sequence[PoolRow]) -> None:
@@ -126,6 +126,7 @@ class _Tests:
         self._rows = rows
 
     def result(self, course: Course, learned: Learned, seconds: float) -> dict[str, Any]:
+        """Return what a worker reports of a trained student."""
         scores: dict[str, Any] = {}
         answers = Answers([], [], None)
         for split, numbers in self._splits.items():
@@ -154,7 +155,8 @@ class _Tests:
         }
 
 
-def _write_json(path: Path, data: Any) -> None:
+def write_json(path: Path, data: Any) -> None:
+    """Write a file of JSON so that a reader sees all of it or none."""
     staging = path.with_suffix(".new")
     staging.write_text(
         json.dumps(data, ensure_ascii=False), encoding="utf-8", errors="surrogatepass"

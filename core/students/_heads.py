@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from core.errors import Problem
-from core.students.base import Features, FitRequest
+from core.students.base import Features, FitRequest, Packed
 from core.tasks.base import Head
 
 
@@ -44,10 +44,30 @@ def head_probabilities(
     features: Features,
     rows: np.ndarray,
 ) -> np.ndarray:
-    """Return a head's probabilities for samples whose examples have these values."""
+    """Return a head's probabilities for samples whose examples have these values.
+
+    Raises:
+        Problem: the examples have more or fewer features than the head was trained on.
+    """
+    width = None if fitted.weights is None else fitted.weights.shape[-1]
+    if width not in (None, values.shape[1]):
+        raise Problem(f"The model reads {width:,} features, and a text has {values.shape[1]:,}.")
     if isinstance(fitted, ChoiceHead):
         return fitted.predict(values, features.sizes_of(rows))
     return fitted.predict(values)
+
+
+def unpack_head(
+    packed: Packed, head: Head, n_classes: int, width: int | None = None
+) -> LogisticHead | ChoiceHead | NumberHead:
+    """Make a head again from its arrays; `width` is its number of features, if that is known.
+
+    Raises:
+        Problem: an array is missing, or is not what it should be.
+    """
+    if head == "choice":
+        return ChoiceHead.unpack(packed, n_classes, width)
+    return (NumberHead if head == "number" else LogisticHead).unpack(packed, n_classes, width)
 
 
 def one_thread() -> AbstractContextManager[Any]:
@@ -64,14 +84,16 @@ def one_thread() -> AbstractContextManager[Any]:
 class LogisticHead:
     """Multinomial logistic regression over the classes that a request's rows hold.
 
-    Where nothing can be learned, because the rows hold one class or no feature, the classifier
-    is None and the answer is always `shares`, the weighted share of each class in the rows.
+    `weights` has a row per class, of two classes one for both, and `constants` a number per row.
+    Where nothing can be learned, because the rows hold one class or no feature, both are None
+    and the answer is always `shares`, the weighted share of each class in the rows.
     """
 
     classes: np.ndarray
     shares: np.ndarray
-    classifier: Any | None
-    n_classes: int
+    weights: np.ndarray | None
+    constants: np.ndarray | None
+    n_steps: int
 
     @classmethod
     def fit(cls, features: Any, request: FitRequest, c: float, max_iter: int) -> LogisticHead:
@@ -84,27 +106,43 @@ class LogisticHead:
         weights = np.ones(len(request.targets)) if request.weights is None else request.weights
         classes = np.unique(request.targets)
         shares = np.bincount(request.targets, weights, minlength=request.n_classes)
-        classifier = None
-        if len(classes) > 1 and features.shape[1]:
-            classifier = LogisticRegression(C=c, max_iter=max_iter)
-            with one_thread():
-                classifier.fit(features, request.targets, sample_weight=request.weights)
-        return cls(classes, shares / shares.sum(), classifier, request.n_classes)
-
-    @property
-    def n_steps(self) -> int:
-        """Return the iterations that the solver took."""
-        return 0 if self.classifier is None else int(self.classifier.n_iter_.max())
+        shares = shares / shares.sum()
+        if len(classes) < 2 or not features.shape[1]:
+            return cls(classes, shares, None, None, 0)
+        model = LogisticRegression(C=c, max_iter=max_iter)
+        with one_thread():
+            model.fit(features, request.targets, sample_weight=request.weights)
+        return cls(classes, shares, model.coef_, model.intercept_, int(model.n_iter_.max()))
 
     def predict(self, features: Any) -> np.ndarray:
         """Return probabilities of shape (rows, n_classes), float32; an unseen class has 0."""
-        if self.classifier is None:
+        if self.weights is None or self.constants is None:
             return np.tile(self.shares.astype(np.float32), (features.shape[0], 1))
-        probabilities = np.zeros((features.shape[0], self.n_classes), dtype=np.float32)
+        chances = np.zeros((features.shape[0], len(self.shares)), dtype=np.float32)
         if features.shape[0]:
             with one_thread():
-                probabilities[:, self.classes] = self.classifier.predict_proba(features)
-        return probabilities
+                scores = np.asarray(features @ self.weights.T) + self.constants
+            chances[:, self.classes] = _softmax(scores)
+        return chances
+
+    def pack(self) -> dict[str, np.ndarray]:
+        """Return the arrays that it can be made of again."""
+        learned = {"classes": self.classes.astype(np.int64), "shares": self.shares}
+        if self.weights is None or self.constants is None:
+            return learned
+        return {**learned, "weights": self.weights, "constants": self.constants}
+
+    @classmethod
+    def unpack(cls, packed: Packed, n_classes: int, width: int | None) -> LogisticHead:
+        """Make one again from its arrays."""
+        classes = packed.places("classes", n_classes)
+        shares = packed.array("shares", np.float64, n_classes)
+        weights = constants = None
+        if "weights" in packed.arrays:
+            n_rows = 1 if len(classes) == 2 else len(classes)
+            weights = packed.array("weights", np.float64, n_rows, width)
+            constants = packed.array("constants", np.float64, n_rows)
+        return cls(classes, shares, weights, constants, packed.n_steps)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +182,15 @@ class ChoiceHead:
             )  # fmt: skip
         return cls(found.x, request.n_classes, int(found.nit))
 
+    def pack(self) -> dict[str, np.ndarray]:
+        """Return the array that it can be made of again."""
+        return {"weights": self.weights}
+
+    @classmethod
+    def unpack(cls, packed: Packed, n_classes: int, width: int | None) -> ChoiceHead:
+        """Make one again from its array."""
+        return cls(packed.array("weights", np.float64, width), n_classes, packed.n_steps)
+
     def predict(self, values: Any, sizes: np.ndarray) -> np.ndarray:
         """Return probabilities of shape (samples, n_classes), float32; no option has 0."""
         chances = np.zeros((len(sizes), self.n_classes), dtype=np.float32)
@@ -159,13 +206,13 @@ class ChoiceHead:
 
 @dataclass(frozen=True, slots=True)
 class NumberHead:
-    """Ridge regression: a number as a weighted sum of features.
+    """Ridge regression: a number as a weighted sum of features and a constant.
 
-    Where no feature is left to learn from, the model is None and the answer always `mean`.
+    Where no feature is left to learn from, there are no weights and the answer is the constant.
     """
 
-    model: Any | None
-    mean: float
+    weights: np.ndarray | None
+    constant: float
     n_steps: int
 
     @classmethod
@@ -180,14 +227,42 @@ class NumberHead:
         model = Ridge(alpha=1 / c, solver=solver)
         with one_thread():
             model.fit(values, request.targets, sample_weight=request.weights)
-        return cls(model, mean, int(np.max(model.n_iter_)) if model.n_iter_ is not None else 1)
+        n_steps = int(np.max(model.n_iter_)) if model.n_iter_ is not None else 1
+        return cls(model.coef_, float(model.intercept_), n_steps)
 
     def predict(self, values: Any) -> np.ndarray:
         """Return numbers of shape (samples, 1), float32."""
-        if self.model is None or not values.shape[0]:
-            return np.full((values.shape[0], 1), self.mean, dtype=np.float32)
+        if self.weights is None or not values.shape[0]:
+            return np.full((values.shape[0], 1), self.constant, dtype=np.float32)
         with one_thread():
-            return np.asarray(self.model.predict(values), dtype=np.float32).reshape(-1, 1)
+            found = np.asarray(values @ self.weights) + self.constant
+        return found.astype(np.float32).reshape(-1, 1)
+
+    def pack(self) -> dict[str, np.ndarray]:
+        """Return the arrays that it can be made of again."""
+        learned = {"constant": np.array([self.constant])}
+        return learned if self.weights is None else {**learned, "weights": self.weights}
+
+    @classmethod
+    def unpack(cls, packed: Packed, n_classes: int, width: int | None) -> NumberHead:
+        """Make one again from its arrays."""
+        del n_classes
+        constant = float(packed.array("constant", np.float64, 1)[0])
+        weights = None
+        if "weights" in packed.arrays:
+            weights = packed.array("weights", np.float64, width)
+        return cls(weights, constant, packed.n_steps)
+
+
+def _softmax(scores: np.ndarray) -> np.ndarray:
+    """Return probabilities of scores by row; one column is the second class's lead of two."""
+    from scipy.special import expit
+
+    if scores.shape[1] == 1:
+        second = expit(scores)
+        return np.hstack([1 - second, second])
+    raised = np.exp(scores - scores.max(axis=1, keepdims=True))
+    return np.asarray(raised / raised.sum(axis=1, keepdims=True))
 
 
 def _log_softmax(scores: np.ndarray, starts: np.ndarray, sizes: np.ndarray) -> np.ndarray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -64,6 +64,57 @@ class Fitted:
     n_steps: int
 
 
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """A trained model as arrays and JSON, from which it can be made again."""
+
+    arrays: Mapping[str, np.ndarray]
+    about: Mapping[str, Any]
+
+    def array(self, name: str, kind: type[np.generic], *shape: int | None) -> np.ndarray:
+        """Return an array of finite numbers of a kind and a shape, in which None is any length.
+
+        Raises:
+            Problem: it is not there, or is not like that.
+        """
+        found = self.arrays.get(name)
+        if found is None:
+            raise Problem(f"There is no array {name!r}.")
+        lengths = zip(shape, found.shape, strict=False)
+        if (
+            found.dtype != kind
+            or found.ndim != len(shape)
+            or any(wanted not in (None, there) for wanted, there in lengths)
+        ):
+            raise Problem(f"The array {name!r} is {found.dtype} of shape {found.shape}.")
+        if not np.isfinite(found).all():
+            raise Problem(f"The array {name!r} holds values that are not numbers.")
+        return found
+
+    def places(self, name: str, n: int) -> np.ndarray:
+        """Return an array that picks some of n things, in order.
+
+        Raises:
+            Problem: it is not there, or is not like that.
+        """
+        found = self.array(name, np.int64, None)
+        if (np.diff(found) <= 0).any() or not ((found >= 0) & (found < n)).all():
+            raise Problem(f"The array {name!r} does not pick some of {n:,}, in order.")
+        return found
+
+    @property
+    def n_steps(self) -> int:
+        """Return the steps that the training took.
+
+        Raises:
+            Problem: it does not say.
+        """
+        steps = self.about.get("n_steps")
+        if not isinstance(steps, int):
+            raise Problem("It does not say how many steps the training took.")
+        return steps
+
+
 class Student(Member):
     """A small model and its settings; a trial's numbers depend on its request alone."""
 
@@ -94,8 +145,18 @@ class Student(Member):
                 f"{self.title} cannot learn this kind of task.", "Choose another student."
             )
         examples = [example for run in runs for example in run]
-        offsets = np.concatenate([[0], np.cumsum([len(run) for run in runs], dtype=np.int64)])
-        return Features(self.read(examples, cache, progress), offsets.astype(np.int64), head)
+        return Features(self.read(examples, cache, progress), offsets_of(runs), head)
+
+    def encode_for(
+        self,
+        fitted: Fitted,
+        runs: Sequence[Sequence[Example]],
+        head: Head,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Features:
+        """Return features of new samples as a model reads them that was unpacked."""
+        examples = [example for run in runs for example in run]
+        return Features(self.read_for(fitted, examples, progress), offsets_of(runs), head)
 
     @abstractmethod
     def read(
@@ -105,6 +166,16 @@ class Student(Member):
         progress: Callable[[int, int], None] | None = None,
     ) -> Any:
         """Return one row of features per example, in order."""
+
+    def read_for(
+        self,
+        fitted: Fitted,
+        examples: Sequence[Example],
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Any:
+        """Return what `read` does; a student whose features depend on a pool has those it kept."""
+        del fitted
+        return self.read(examples, None, progress)
 
     def remarks(self, examples: Sequence[Example]) -> list[str]:
         """Return what a person should know of how these examples are read, in sentences."""
@@ -125,3 +196,22 @@ class Student(Member):
 
         With the head `tags` there is one row per example, with `number` a value of shape (rows, 1).
         """
+
+    @abstractmethod
+    def pack(self, fitted: Fitted, features: Features) -> Packed:
+        """Return a trained model and what it needs to know of the features it was trained on."""
+
+    @abstractmethod
+    def unpack(self, packed: Packed, head: Head, n_classes: int) -> Fitted:
+        """Make a model again, for the same head and the same number of classes.
+
+        Raises:
+            Problem: something is missing, or is not what it should be.
+        """
+
+
+def offsets_of(runs: Sequence[Sequence[Any]]) -> np.ndarray:
+    """Return where each run begins among the examples of all, and last where they end."""
+    return np.concatenate([[0], np.cumsum([len(run) for run in runs], dtype=np.int64)]).astype(
+        np.int64
+    )

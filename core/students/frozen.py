@@ -12,8 +12,8 @@ from pydantic import Field
 
 from core import encoders
 from core.students import _words
-from core.students._heads import fit_head, head_probabilities
-from core.students.base import Features, FitRequest, Fitted, Student
+from core.students._heads import fit_head, head_probabilities, unpack_head
+from core.students.base import Features, FitRequest, Fitted, Packed, Student
 from core.tasks.base import Example, Head
 from core.text import tokens
 
@@ -113,6 +113,15 @@ class Frozen(Student):
         """Return probabilities of shape (rows, n_classes), float32, rows summing to 1."""
         values = features.values[features.examples_of(rows)].astype(np.float64)
         return head_probabilities(fitted.model, values, features, rows)
+
+    def pack(self, fitted: Fitted, features: Features) -> Packed:
+        """Return the head alone: the encoder is named by the settings and the fingerprint."""
+        del features
+        return Packed(fitted.model.pack(), {"n_steps": fitted.n_steps})
+
+    def unpack(self, packed: Packed, head: Head, n_classes: int) -> Fitted:
+        """Make a model again; how many features a text has is seen when one is read."""
+        return Fitted("", unpack_head(packed, head, n_classes), packed.n_steps)
 
     def remarks(self, examples: Sequence[Example]) -> list[str]:
         """Return how many texts are longer than the encoder reads at once."""

@@ -24,8 +24,9 @@ from core.students._heads import (
     NumberHead,
     fit_head,
     head_probabilities,
+    unpack_head,
 )
-from core.students.base import Features, FitRequest, Fitted, Student
+from core.students.base import Features, FitRequest, Fitted, Packed, Student
 from core.tasks.base import Example, Head
 from core.text import words
 
@@ -36,18 +37,36 @@ SHARED = "_shared_with_the_question_"
 
 
 @dataclass(frozen=True, slots=True)
+class Counts:
+    """A CSR matrix of shape (examples, columns), and what counted, None of hashed columns."""
+
+    matrix: Any
+    counter: Any | None
+
+
+@dataclass(frozen=True, slots=True)
 class TfidfModel:
-    """A trained model: the pool's columns that it reads, their weighting, and the classifier."""
+    """A trained model: the columns that it reads, their inverse frequencies, and the head.
+
+    `terms` are what the columns count, of a model that knows nothing of the pool any more.
+    """
 
     columns: np.ndarray
-    weighting: Any
+    idf: np.ndarray
     head: LogisticHead | ChoiceHead | NumberHead
+    terms: tuple[str, ...] | None = None
 
 
-def weigh(weighting: Any, counts: Any) -> Any:
+def weigh(idf: np.ndarray, counts: Any) -> Any:
     """Return weighted counts, rows of unit length, of the shape of `counts`."""
+    from sklearn.preprocessing import normalize
+
     # Without a single word nothing is left to weigh, which scikit-learn takes for an error.
-    return weighting.transform(counts) if counts.nnz else counts
+    if not counts.nnz:
+        return counts
+    weighted = counts.astype(np.float64)
+    weighted.data = (np.log(weighted.data) + 1) * idf[weighted.indices]
+    return normalize(weighted, copy=False)
 
 
 class Tfidf(Student):
@@ -78,8 +97,8 @@ class Tfidf(Student):
         examples: Sequence[Example],
         cache: Path | None = None,
         progress: Callable[[int, int], None] | None = None,
-    ) -> Any:
-        """Return the counts of every n-gram, a CSR matrix of shape (examples, n-grams).
+    ) -> Counts:
+        """Return the counts of every n-gram of the examples.
 
         Accents are stripped; a word has at least two letters or digits. Of a text with an answer
         the answer is counted, with a mark for each word that the text has too: what the text alone
@@ -92,17 +111,31 @@ class Tfidf(Student):
         """
         del cache, progress
         if any(example.word is not None for example in examples):
-            return _described(examples)
-        from sklearn.feature_extraction.text import CountVectorizer
-
-        counter = CountVectorizer(ngram_range=(1, self.ngram_max), strip_accents="unicode")
+            return Counts(_described(examples), None)
+        counter = self._counter()
         try:
-            return counter.fit_transform(map(_counted, examples))
+            return Counts(counter.fit_transform(map(_counted, examples)), counter)
         except ValueError as error:
             raise Problem(
                 "No text holds a word of two letters or more, so there is nothing to count.",
                 "Choose another student.",
             ) from error
+
+    def read_for(
+        self,
+        fitted: Fitted,
+        examples: Sequence[Example],
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Counts:
+        """Return the counts of the n-grams that a model knows."""
+        terms = fitted.model.terms
+        if terms is None:
+            return self.read(examples, None, progress)
+        if not terms:
+            from scipy.sparse import csr_matrix
+
+            return Counts(csr_matrix((len(examples), 0)), None)
+        return Counts(self._counter(terms).transform(map(_counted, examples)), None)
 
     def fit(self, features: Features, requests: Sequence[FitRequest]) -> Iterator[Fitted]:
         """Train one model per request and yield each as it is done; `n_steps` are iterations.
@@ -113,22 +146,63 @@ class Tfidf(Student):
         from sklearn.feature_extraction.text import TfidfTransformer
 
         for request in requests:
-            counts = features.values[features.examples_of(request.rows)]
+            counts = features.values.matrix[features.examples_of(request.rows)]
             sizes = features.sizes_of(request.rows)
             columns = np.unique(counts.indices)
             counts = counts[:, columns]
-            weighting = TfidfTransformer(sublinear_tf=True)
-            if columns.size:
-                weighting.fit(counts)
-            values = weigh(weighting, counts)
+            idf = TfidfTransformer().fit(counts).idf_ if columns.size else np.zeros(0)
+            values = weigh(idf, counts)
             head = fit_head(features.head, values, sizes, request, self.C, self.max_iter)
-            yield Fitted(request.key, TfidfModel(columns, weighting, head), head.n_steps)
+            yield Fitted(request.key, TfidfModel(columns, idf, head), head.n_steps)
 
     def predict(self, fitted: Fitted, features: Features, rows: np.ndarray) -> np.ndarray:
         """Return probabilities of shape (rows, n_classes), float32, rows summing to 1."""
         model: TfidfModel = fitted.model
-        counts = features.values[features.examples_of(rows)][:, model.columns]
-        return head_probabilities(model.head, weigh(model.weighting, counts), features, rows)
+        counts = features.values.matrix[features.examples_of(rows)][:, model.columns]
+        return head_probabilities(model.head, weigh(model.idf, counts), features, rows)
+
+    def pack(self, fitted: Fitted, features: Features) -> Packed:
+        """Return the model with the n-grams it counts; of hashed columns their numbers do."""
+        model: TfidfModel = fitted.model
+        arrays = {"idf": model.idf, **model.head.pack()}
+        counter = features.values.counter
+        if counter is None:
+            arrays["columns"] = model.columns.astype(np.int64)
+            return Packed(arrays, {"n_steps": fitted.n_steps})
+        terms = counter.get_feature_names_out()[model.columns].tolist()
+        return Packed(arrays, {"n_steps": fitted.n_steps, "terms": terms})
+
+    def unpack(self, packed: Packed, head: Head, n_classes: int) -> Fitted:
+        """Make a model again that counts its own n-grams."""
+        terms = None
+        if head == "tags":
+            columns = packed.places("columns", N_HASHED)
+        else:
+            terms = _terms(packed.about.get("terms"))
+            columns = np.arange(len(terms))
+        idf = packed.array("idf", np.float64, len(columns))
+        made = unpack_head(packed, head, n_classes, len(columns))
+        return Fitted("", TfidfModel(columns, idf, made, terms), packed.n_steps)
+
+    def _counter(self, terms: Sequence[str] | None = None) -> Any:
+        from sklearn.feature_extraction.text import CountVectorizer
+
+        return CountVectorizer(
+            ngram_range=(1, self.ngram_max), strip_accents="unicode", vocabulary=terms
+        )
+
+
+def _terms(found: Any) -> tuple[str, ...]:
+    """Return stored n-grams.
+
+    Raises:
+        Problem: they are no list of different texts.
+    """
+    if not isinstance(found, list) or not all(isinstance(term, str) for term in found):
+        raise Problem("Its n-grams are not a list of texts.")
+    if len(set(found)) < len(found):
+        raise Problem("One of its n-grams is there twice.")
+    return tuple(found)
 
 
 def _described(examples: Sequence[Example]) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -72,6 +72,24 @@ class Study(Member):
         return [trial for trial in trials if trial.key not in known]
 
 
+def trial_key(
+    pool: str, task: Task, mixture: Mapping[str, Any], student: Mapping[str, Any],
+    fingerprint: str, seed: int,
+) -> str:  # fmt: skip
+    """Return the hash of everything that the numbers of a trial depend on."""
+    # Label order breaks ties in draws and numbers the predictions, so it is part of the key.
+    return content_hash(
+        pool,
+        list(task.strata),
+        dict(mixture),
+        dict(student),
+        fingerprint,
+        seed,
+        TRAINING_CODE,
+        *([] if task.head == task.heads[0] else [task.head]),
+    )
+
+
 def make_trial(
     pool: str,
     draws: Draws,
@@ -93,17 +111,7 @@ def make_trial(
     llm_usd = prices.cost(0, *from_llm)
     cost_usd = prices.cost(draws.n_human_paid(drawn), *from_llm)
     return Trial(
-        # Label order breaks ties in draws and numbers the predictions, so it is part of the key.
-        key=content_hash(
-            pool,
-            list(task.strata),
-            mixture,
-            settings,
-            fingerprint,
-            seed,
-            TRAINING_CODE,
-            *([] if task.head == task.heads[0] else [task.head]),
-        ),
+        key=trial_key(pool, task, mixture, settings, fingerprint, seed),
         pool=pool,
         student=settings,
         mixture=mixture,
