@@ -364,6 +364,11 @@ def _table(arguments: Namespace) -> Table:
         return imports.read_folder(file, into, config, split)
     if config or split:
         raise Problem("--config and --hf-split are for datasets.", "A file has neither.")
+    return _table_of(file)
+
+
+def _table_of(file: Path) -> Table:
+    """Return the rows of a file, or of a folder of brat's files."""
     if file.is_dir():
         return formats.read_brat_folder(file)
     formats.ending_of(file.name)  # before a device or a pipe is read to its end
