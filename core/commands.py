@@ -27,6 +27,7 @@ from core.actions import (
     models,
     predictions,
     results,
+    rows,
     solvers,
     train,
 )
@@ -118,9 +119,10 @@ def bring(arguments: Namespace, say: Say) -> int:
     taken = imports.columns_for(project.id, table, arguments.map, arguments.text, arguments.label)
     had_labels = bool(data.label_names(project.id))
     prepared = imports.prepare(
-        project.id, table, taken, arguments.split, arguments.source, arguments.skip_bad_rows
-    )
-    done = imports.import_rows(project.id, prepared)
+        project.id, table, taken, arguments.split, arguments.source, arguments.skip_bad_rows,
+        _rows_told(say),
+    )  # fmt: skip
+    done = imports.import_rows(project.id, prepared, told=_rows_told(say))
     used = imports.columns_in_words(project.id, taken)
     say(f"Imported {done.n_rows:,} rows of {table.name} into {arguments.split} ({used}).", False)
     for name, n in done.label_counts.items():
@@ -436,6 +438,17 @@ def _teller(say: Say, what: str) -> Callable[[Job], None]:
         line_of(f"{job.state}: {n_done} of {n_wanted} {what}" if n_wanted else job.state)
 
     return tell
+
+
+def _rows_told(say: Say) -> Callable[[str, int, int], None]:
+    """Return what says how far an import is, where it is one of many rows."""
+    tell = _liner(say)
+
+    def told(doing: str, n_done: int, n_rows: int) -> None:
+        if n_rows > rows.STEP:
+            tell(f"{doing}: {n_done:,} of {n_rows:,} rows")
+
+    return told
 
 
 def _liner(say: Say) -> Callable[[str], None]:

@@ -11,10 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core import formats
-from core.actions import columns, data, home, imports, review
+from core.actions import columns, data, home, imports, review, rows
 from core.actions.session import Session
 from core.errors import BadFile, Problem, RowFault
 from core.formats import Table, read_table, write_csv
+from core.registry import content_hash
 from core.store import projects, samples
 from core.store.db import Database
 from core.store.samples import Filter
@@ -465,3 +466,40 @@ def test_a_test_split_is_drawn_from_accepted_rows_only(empty: str, session: Sess
     assert not {s.id for s in samples.page(session.database, empty, Filter(split="test"), 9)} & {
         *gone
     }
+
+
+# Files of many rows
+
+
+def test_rows_are_made_when_they_are_looked_at_and_progress_is_told(
+    empty: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(imports, "STEP", 10)
+    monkeypatch.setattr(rows, "STEP", 10)
+    text = "text,label\n" + "".join(f"text {i} \U0001f600,{'ab'[i % 2]}\n" for i in range(25))
+    table = imports.read_table("f.csv", text.encode())
+    said: list[tuple[str, int, int]] = []
+    taken = imports.columns_for(empty, table)
+    prepared = imports.prepare(
+        empty, table, taken, "train", "human", told=lambda *step: said.append(step)
+    )
+    assert not isinstance(prepared.rows, list | tuple)
+    assert prepared.rows[24].inputs == {"text": "text 24 \U0001f600"} == prepared.rows[-1].inputs
+    assert [row.provenance["row"] for row in prepared.rows[3:5]] == [5, 6]
+    with pytest.raises(IndexError):
+        prepared.rows[25]
+    done = imports.import_rows(empty, prepared, told=lambda *step: said.append(step))
+    assert done.n_rows == 25 and done.label_counts == {"a": 13, "b": 12}
+    steps = [(doing, n, 25) for doing in ("checking", "comparing", "writing") for n in (0, 10, 20)]
+    assert said == steps
+    kept = [(row.inputs, row.label, row.split, row.source) for row in prepared.rows]
+    # As it was when the list was hashed as a whole: a file imported then is known again.
+    assert imports.imports(empty)[0]["content"] == content_hash(kept)
+
+
+def test_cells_that_span_lines_stay_whole_whatever_ends_a_line() -> None:
+    text = 'text,label\r\n"one\ntwo\u2028three",a\r"x\r\ny\x0bz",b\nlast\x85word,a'
+    table = imports.read_table("f.csv", text.encode())
+    assert [row["text"] for row in table.rows] == [
+        "one\ntwo\u2028three", "x\r\ny\x0bz", "last\x85word",
+    ]  # fmt: skip

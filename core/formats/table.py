@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, overload
 
 from core.errors import BadFile, RowFault
 
@@ -18,6 +18,10 @@ MAX_BYTES = 500_000_000
 """Most bytes of a file."""
 MAX_UNPACKED = 1_000_000_000
 """Most bytes that a compressed file may unpack to, and most characters of all its cells."""
+
+
+SHORT = 32
+"""Cells of fewer characters, such as labels, are kept once however often they come."""
 
 
 Cells = Mapping[str, str | None]
@@ -37,12 +41,49 @@ class Table:
 
     name: str
     columns: tuple[str, ...]
-    rows: tuple[Cells, ...]
+    rows: Sequence[Cells]
     first_row: int
     faults: tuple[RowFault, ...] = ()
     notes: tuple[str, ...] = ()
     orders: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     origin: Mapping[str, str] = field(default_factory=dict)
+
+
+class EvenRows(Sequence[Cells]):
+    """Rows with the same columns, kept as tuples: a mapping is made of each that is looked at.
+
+    A million mappings would take several times the memory of what they hold.
+    """
+
+    def __init__(self, columns: Sequence[str]) -> None:
+        self._columns = columns
+        self._cells: list[tuple[str, ...]] = []
+        self._short: dict[str, str] = {}
+
+    def append(self, cells: Sequence[str]) -> None:
+        """Add a row; one with too few cells lacks the last."""
+        short = self._short
+        self._cells.append(
+            tuple(short.setdefault(cell, cell) if len(cell) < SHORT else cell for cell in cells)
+        )
+
+    def __len__(self) -> int:
+        return len(self._cells)
+
+    @overload
+    def __getitem__(self, place: int) -> Cells: ...
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[Cells]: ...
+    def __getitem__(self, place: int | slice) -> Cells | Sequence[Cells]:
+        if isinstance(place, slice):
+            return [self._row(cells) for cells in self._cells[place]]
+        return self._row(self._cells[place])
+
+    def __iter__(self) -> Iterator[Cells]:
+        return map(self._row, self._cells)
+
+    def _row(self, cells: tuple[str, ...]) -> Cells:
+        return dict(zip(self._columns, cells, strict=False))
 
 
 def text_fault(text: str | None) -> str | None:

@@ -59,8 +59,12 @@ def show(project: str) -> None:
                  icon=":material/upload:", disabled=bool(prepared.faults) or not n):  # fmt: skip
         # A new number empties the uploader: neither a rerun nor a second click finds a file.
         st.session_state["upload_number"] = number + 1
-        with st.spinner("Importing; synthetic rows are judged by every check…"):
-            done = imports.import_rows(project, prepared, again=False)
+        bar = st.progress(0.0, "Importing; synthetic rows are judged by every check…")
+
+        def told(doing: str, n_done: int, n_rows: int) -> None:
+            bar.progress(n_done / n_rows, f"{doing}: {n_done:,} of {n_rows:,} rows")
+
+        done = imports.import_rows(project, prepared, again=False, told=told)
         st.session_state["import_report"] = (table.name, split, done)
         st.rerun()
 

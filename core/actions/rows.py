@@ -1,0 +1,278 @@
+"""Which rows of a file can be samples, and what is wrong with the others?
+
+A file may have a million rows, so that of a row only its number and label are kept; its inputs are
+made again when somebody looks at them.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any, Generic, TypeVar, overload
+
+from core import formats
+from core.actions import columns
+from core.actions.columns import Columns
+from core.actions.session import here
+from core.errors import RowFault, Unreadable
+from core.formats import Table
+from core.store import samples
+from core.tasks.base import LabelSpec, Task
+from core.text import normalise
+
+MAX_LABEL = 200
+"""Most characters of a label that is a class, and of the name of a split."""
+MAX_MARKS = 1_000_000
+"""Most characters of a label that is marks in a text."""
+N_NAMED = 5
+"""Labels that a fault names before it counts the rest."""
+STEP = 20_000
+"""Rows between two words of progress, and rows that are written at once."""
+
+Told = Callable[[str, int, int], None]
+"""Is told what is being done, how many rows of how many are done."""
+Made = TypeVar("Made")
+
+
+class OnDemand(Sequence[Made], Generic[Made]):
+    """A sequence whose members are made when they are looked at."""
+
+    def __init__(self, n: int, make: Callable[[int], Made]) -> None:
+        self._n, self._make = n, make
+
+    def __len__(self) -> int:
+        return self._n
+
+    @overload
+    def __getitem__(self, place: int) -> Made: ...
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[Made]: ...
+    def __getitem__(self, place: int | slice) -> Made | Sequence[Made]:
+        if isinstance(place, slice):
+            return [self._make(one) for one in range(*place.indices(self._n))]
+        return self._make(range(self._n)[place])
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row of a file that can be a sample: its number, inputs, main text and label."""
+
+    number: int
+    inputs: Mapping[str, Any]
+    text: str
+    label: str | None
+
+
+class Found:
+    """Rows of a file that can be samples: their numbers and labels."""
+
+    def __init__(
+        self, task: Task, table: Table, taken: Columns, numbers: Sequence[int],
+        labels: Sequence[str | None],
+    ) -> None:  # fmt: skip
+        self._task, self._table, self._taken = task, table, taken
+        self.numbers, self.labels = numbers, labels
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    @property
+    def inputs(self) -> Sequence[Mapping[str, Any]]:
+        """Return the inputs of every row."""
+        return OnDemand(len(self), self._inputs)
+
+    def __iter__(self) -> Iterator[Row]:
+        return map(self.row, range(len(self)))
+
+    def row(self, place: int) -> Row:
+        """Return one of the rows as a whole."""
+        inputs = self._inputs(place)
+        return Row(self.numbers[place], inputs, self._task.text_of(inputs), self.labels[place])
+
+    def only(self, places: Sequence[int]) -> Found:
+        """Return some of the rows."""
+        return Found(
+            self._task, self._table, self._taken,
+            array("q", [self.numbers[place] for place in places]),
+            [self.labels[place] for place in places],
+        )  # fmt: skip
+
+    def _inputs(self, place: int) -> Mapping[str, Any]:
+        number = self.numbers[place] - self._table.first_row
+        return _cells(self._task, self._table.rows[number], self._taken)[0]
+
+
+def read_rows(
+    task: Task, table: Table, taken: Columns, split: str, source: str, told: Told
+) -> tuple[Found, list[RowFault]]:
+    """Return the rows of a file that can be samples, and what is wrong with the others."""
+    uneven = {number for fault in table.faults for number in fault.rows}
+    faults: dict[str, list[int]] = defaultdict(list)
+    numbers, answers = array("q"), []
+    for place, row in enumerate(table.rows):
+        number = place + table.first_row
+        if place % STEP == 0:
+            told("checking", place, len(table.rows))
+        if not row or number in uneven:
+            continue
+        try:
+            inputs, answer = _cells(task, row, taken)
+            if fault := _fault(inputs, answer, split, source) or task.misfit(inputs):
+                raise Unreadable(fault)
+        except Unreadable as error:
+            faults[str(error)].append(number)
+        else:
+            numbers.append(number)
+            answers.append(answer)
+    names = table.orders.get(next(iter(taken.get(task.answer.name, ())), ""), ())
+    read = Found(task, table, taken, numbers, answers)
+    good, outside = [], defaultdict(list)
+    labels = _read_labels(task, answers, read.inputs, names)
+    for place, (number, label) in enumerate(zip(numbers, labels, strict=True)):
+        if isinstance(label, Unreadable):
+            faults[str(label)].append(number)
+        elif label is None or (fault := _label_fault(task, label)) is None:
+            good.append(place)
+        elif task.has_classes and len(label) <= MAX_LABEL:
+            outside[label].append(number)
+        else:
+            faults[fault].append(number)
+    kept = Found(
+        task, table, taken, array("q", [numbers[place] for place in good]),
+        [str(labels[place]) if labels[place] is not None else None for place in good],
+    )  # fmt: skip
+    found = [*table.faults, *(RowFault(what, tuple(rows)) for what, rows in faults.items())]
+    return kept, [*found, *_outside(outside)]
+
+
+def _read_labels(
+    task: Task,
+    answers: Sequence[str | None],
+    inputs: Sequence[Mapping[str, Any]],
+    names: Sequence[str],
+) -> list[str | Unreadable | None]:
+    """Return what the answers of a file mean; a label that the file itself names is just that.
+
+    Otherwise the letter of an option would be read as another option's text where that is a letter.
+    """
+    read = task.read_labels(answers, inputs)
+    if not names or task.refused(names):
+        return read
+    made = _with_labels(task, names)
+    for place, (answer, given) in enumerate(zip(answers, inputs, strict=True)):
+        label = read[place]
+        is_other = label != answer and (label in names or isinstance(label, Unreadable))
+        if is_other and answer in names and made.check(str(answer), given) is None:
+            read[place] = answer
+    return read
+
+
+def _with_labels(task: Task, names: Sequence[str]) -> Task:
+    return task.model_copy(update={"labels": tuple(LabelSpec(name=name) for name in names)})
+
+
+def in_order(task: Task, table: Table, taken: Columns, rows: Found) -> Task | None:
+    """Return the task with the labels that the file itself lists, where they can be its own."""
+    column = next(iter(taken.get(task.answer.name, ())), "")
+    names = tuple(name.strip() for name in table.orders.get(column, ()))
+    is_whole = set(rows.labels) - {None} <= set(names) and len(set(names)) == len(names)
+    if not names or not is_whole or not task.has_classes or task.refused(names):
+        return None
+    if any(not name or len(name) > MAX_LABEL or formats.broken(name) for name in names):
+        return None
+    made = _with_labels(task, task.in_order(names))
+    return None if any(map(made.misfit, rows.inputs)) else made
+
+
+def _cells(
+    task: Task, row: Mapping[str, str | None], taken: Columns
+) -> tuple[dict[str, Any], str | None]:
+    """Return a row's inputs and its answer as it is written.
+
+    Raises:
+        Unreadable: a field is missing or wrong.
+    """
+    if task.marked and task.marked.name in taken:
+        return task.read_marked(row.get(taken[task.marked.name][0]) or "")
+    column = next(iter(taken.get(task.answer.name, ())), None)
+    answer = ((row.get(column) if column else None) or "").strip() or None
+    return task.read_inputs(columns.cells(task, row, taken)), answer
+
+
+def _label_fault(task: Task, label: str) -> str | None:
+    """Return what is wrong with a label by itself, whatever its row."""
+    most = MAX_LABEL if task.has_classes else MAX_MARKS
+    if len(label) > most:
+        return f"a label of more than {most:,} characters"
+    return task.check(label) if task.labels else None
+
+
+def _outside(labels: Mapping[str, Sequence[int]]) -> Iterator[RowFault]:
+    """Yield the labels outside the set, the first by name: a wrong column has thousands."""
+    for label in list(labels)[:N_NAMED]:
+        yield RowFault(f"a label outside the set ({label!r})", tuple(labels[label]))
+    others = sorted(row for label in list(labels)[N_NAMED:] for row in labels[label])
+    if others:
+        what = f"{len(labels) - N_NAMED:,} other labels outside the set"
+        yield RowFault(what, tuple(others))
+
+
+def _fault(inputs: Mapping[str, Any], answer: str | None, split: str, source: str) -> str | None:
+    """Return what is wrong with what a row holds, whatever it means."""
+    for value in inputs.values():
+        for text in value if isinstance(value, list) else [value]:
+            if fault := formats.text_fault(text):
+                return fault
+    if answer is None:
+        may_be_without = split == "train" and source == "human"
+        return None if may_be_without else "no label (only human train rows may come without)"
+    return formats.broken(answer)
+
+
+def sift(
+    project: str, rows: Found, split: str, source: str, told: Told
+) -> tuple[Found, list[RowFault], list[int]]:
+    """Keep train rows that equal a test text out, and point at exact duplicates."""
+    existing = samples.texts(here().database, project)
+    tests = {_mark(text) for _, text, _, where in existing if where != "train"}
+    trains = {_mark(text) for _, text, _, where in existing if where == "train"}
+    del existing
+    seen: dict[int, int] = {}
+    labels: dict[int, str] = {}
+    differing: set[int] = set()
+    places, marks = array("q"), array("Q")
+    leaked, twice = [], []
+    for place, row in enumerate(rows):
+        if place % STEP == 0:
+            told("comparing", place, len(rows))
+        mark = _mark(row.text)
+        if split == "train" and mark in tests:
+            leaked.append(row.number)
+            continue
+        if mark in seen or (split == "train" and source == "human" and mark in trains):
+            twice.append(row.number)
+        seen.setdefault(mark, row.number)
+        places.append(place)
+        marks.append(mark)
+        if row.label is not None and labels.setdefault(mark, row.label) != row.label:
+            differing.add(mark)
+    kept = rows.only(places)
+    unlike = tuple(n for n, mark in zip(kept.numbers, marks, strict=True) if mark in differing)
+    both = [n for mark, n in seen.items() if mark in trains] if split != "train" else []
+    told_of = (
+        ("the same text is in a test split: kept out of train", leaked),
+        ("exact duplicates of other rows", twice),
+        ("the same text with different labels", unlike),
+        ("the same text is in train: it will be kept out of every training set", both),
+    )
+    warnings = [RowFault(what, tuple(found), fatal=False) for what, found in told_of if found]
+    return kept, warnings, leaked
+
+
+def _mark(text: str) -> int:
+    """Return 64 bits that stand for a text as it counts for equality."""
+    digest = blake2b(normalise(text).encode("utf-8", "surrogatepass"), digest_size=8)
+    return int.from_bytes(digest.digest())
