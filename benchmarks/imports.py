@@ -1,4 +1,4 @@
-"""How long, and how much memory, does a large CSV take to come in? Run: python benchmarks/imports.py."""
+"""What time and memory does a large CSV take to come in? `python benchmarks/imports.py` says it.
 
 Each in a process of its own: Admix's import (checked, compared with what is there, kept with its
 provenance), and beside it what a script would do, pandas reading the file and DuckDB keeping it,
