@@ -90,8 +90,17 @@ def until(holds: Callable[[], bool], what: str, seconds: float = 60) -> None:
 
 
 def settled(page: Page) -> None:
-    """Wait until a page has drawn what the last key or click did."""
+    """Wait until a page has drawn what the last key or click did, and stays as it is for a while.
+
+    A page may run once more right after it was drawn, and a press in between would be lost.
+    """
     page.wait_for_function(
-        "() => !document.querySelector('[data-stale=\"true\"]')"
-        " && !document.querySelector('[data-testid=\"stStatusWidget\"]')"
+        """() => {
+          const isQuiet = !document.querySelector('[data-stale="true"]')
+            && !document.querySelector('[data-testid="stStatusWidget"]')
+            && document.querySelector('[data-testid="stApp"]')?.dataset.testScriptState
+              === 'notRunning';
+          window.quietSince = isQuiet ? window.quietSince ?? performance.now() : undefined;
+          return isQuiet && performance.now() - window.quietSince > 300;
+        }"""
     )

@@ -91,7 +91,7 @@ def press(tab, key: str) -> None:
     """Press a key and wait for another card."""
     before, n = shown(tab), left(tab)
     tab.keyboard.press(key)
-    until(lambda: shown(tab) != before or left(tab) != n, f"another card after {key}", 20)
+    until(lambda: shown(tab) != before or left(tab) != n, f"another card after {key}")
     settled(tab)
 
 

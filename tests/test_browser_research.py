@@ -141,6 +141,21 @@ def type_into_targets(page: Page, text: str) -> None:
     editor.first.press("Enter")
 
 
+def press_until_gone(page: Page, name: str) -> None:
+    """Press a button of work that is followed: the page moves under the mouse every second."""
+    # Streamlit shows a Stop of its own in the page's head while a script runs.
+    button = page.get_by_test_id("stMainBlockContainer").get_by_role("button", name=name)
+    expect(button).to_be_visible()
+
+    def is_gone() -> bool:
+        with suppress(PlaywrightTimeout):
+            button.click(timeout=1000)
+            page.wait_for_timeout(1500)
+        return not button.is_visible()
+
+    until(is_gone, f"{name} to be taken")
+
+
 def fill(page: Page, label: str, value: str) -> None:
     box = page.get_by_label(label, exact=True)
     expect(box).to_have_count(1)  # while the page is drawn anew, the box before may stand there too
@@ -182,19 +197,9 @@ def test_targets_are_edited_and_a_run_is_stopped_and_left_at_what_it_made(
     # At once: the table sends its edit after the click, and the run must have it all the same.
     page.get_by_role("button", name="Start", exact=True).click()
     expect(told).not_to_have_text(before)
-    # Streamlit shows a Stop of its own in the page's head while a script runs.
-    stop = page.get_by_test_id("stMainBlockContainer").get_by_role("button", name="Stop")
     expect(metric(page, "Pending")).not_to_have_text("0")
-    paused = page.get_by_text(re.compile(r"paused · \d+ of \d+ usable"))
-
-    def stops() -> bool:
-        # The figures above the button move every second, so a click may land beside it.
-        if stop.is_visible():
-            with suppress(PlaywrightTimeout):
-                stop.click(timeout=1000)
-        return paused.is_visible()
-
-    until(stops, "the run to be paused")
+    press_until_gone(page, "Stop")
+    expect(page.get_by_text(re.compile(r"paused · \d+ of \d+ usable"))).to_be_visible()
     n_asked_of_vendor = len(vendor.received)
     page.get_by_role("button", name="Leave it at that").click()
     expect(page.get_by_role("button", name="Start", exact=True)).to_be_enabled()
@@ -259,10 +264,11 @@ def test_a_sweep_pauses_and_goes_on(page: Page, address: str) -> None:
     expect(metric(page, "Trials")).to_have_text("960")
     page.get_by_label("Name", exact=True).fill("paused in between")
     page.get_by_role("button", name="Launch").click()
-    page.get_by_role("button", name="Pause", exact=True).click()
+    press_until_gone(page, "Pause")
     expect(page.get_by_text(re.compile(r"paused · \d+ of 960 trials"))).to_be_visible()
-    page.get_by_role("button", name="Resume", exact=True).click()
-    expect(page.get_by_text("done · 960 of 960 trials")).to_be_visible()
+    done = page.get_by_text("done · 960 of 960 trials")
+    press_until_gone(page, "Resume")
+    expect(done).to_be_visible()
 
 
 def test_a_click_on_a_point_shows_its_samples_and_mistakes(page: Page, address: str) -> None:
