@@ -158,76 +158,107 @@ def _middle(values: np.ndarray) -> list[float] | None:
     return [float(end) for end in np.percentile(known, [2.5, 97.5])]
 
 
-def entities(
-    gold: Sequence[Sequence[Span]], predicted: Sequence[Sequence[Span]], types: Sequence[str]
-) -> dict[str, Any]:
-    """Return entity F1 of typed spans, text by text; nervaluate matches them.
+_SCHEMES = {"micro": "strict", "exact": "exact", "partial": "partial", "type": "ent_type"}
+"""Figure -> how nervaluate matches spans for it."""
 
-    Strict (same bounds and type) in all, as mean over the types that occur in `gold`, weighted by
-    them, and `per_class`; exact: same bounds; partial: half a point for an overlap; type: same
-    type and some overlap. After SemEval-2013 task 9.1 (Segura-Bedmar et al., 2013).
+
+def entity_counts(
+    gold: Sequence[Sequence[Span]], predicted: Sequence[Sequence[Span]], types: Sequence[str]
+) -> np.ndarray:
+    """Return what F1 of typed spans is made of, text by text; nervaluate matches them.
+
+    The shape is (texts, 1 + types, schemes, 3): in all and by type, by scheme, the points for right
+    spans (a partial overlap is half a point), the spans predicted and the gold ones.
     """
     from nervaluate import Evaluator  # type: ignore[import-untyped]
 
-    sides = [
-        [[{"label": one.type, "start": one.start, "end": one.end - 1} for one in text]
-         for text in side]
-        for side in (gold, predicted)
-    ]  # fmt: skip
-    found = Evaluator(sides[0], sides[1], tags=list(types), loader="dict").evaluate()
-    strict = {name: found["entities"][name]["strict"] for name in found["entities"]}
-    per_class = {
-        name: {
-            "precision": float(strict[name].precision),
-            "recall": float(strict[name].recall),
-            "f1": float(strict[name].f1),
-            "support": int(strict[name].possible),
-        }
-        if name in strict
-        else {"precision": 0.0, "recall": 0.0, "f1": 0.0, "support": 0}
-        for name in types
-    }
-    overall = found["overall"]
-    how = {"micro": "strict", "exact": "exact", "partial": "partial", "type": "ent_type"}
+    counts = np.zeros((len(gold), 1 + len(types), len(_SCHEMES), 3))
+    for text, pair in enumerate(zip(gold, predicted, strict=True)):
+        if not any(pair):
+            continue
+        sides = [
+            [[{"label": one.type, "start": one.start, "end": one.end - 1} for one in spans]]
+            for spans in pair
+        ]
+        found = Evaluator(sides[0], sides[1], tags=list(types), loader="dict").evaluate()
+        by_name = {"": found["overall"], **found["entities"]}
+        for row, name in enumerate(["", *types]):
+            for column, scheme in enumerate(_SCHEMES.values()):
+                if name in by_name:
+                    one = by_name[name][scheme]
+                    points = one.correct + 0.5 * one.partial
+                    counts[text, row, column] = points, one.actual, one.possible
+    return counts
+
+
+def entity_scores(counts: np.ndarray, types: Sequence[str]) -> dict[str, Any]:
+    """Return entity F1 from counts summed over texts, of shape (1 + types, schemes, 3).
+
+    Strict (same bounds and type) in all, as mean over the types that occur in gold, weighted by
+    them, and `per_class`; exact: same bounds; partial: half a point for an overlap; type: same
+    type and some overlap. After SemEval-2013 task 9.1 (Segura-Bedmar et al., 2013).
+    """
+    per_class = {name: _prf(*counts[row, 0]) for row, name in enumerate(types, start=1)}
     return {
-        **{f"{name}_f1": float(overall[kind].f1) if overall else 0.0 for name, kind in how.items()},
+        **{f"{name}_f1": _prf(*counts[0, column])["f1"] for column, name in enumerate(_SCHEMES)},
         "macro_f1": mean(each["f1"] for each in per_class.values() if each["support"]),
         "weighted_f1": _weighted_f1(per_class),
         "per_class": per_class,
     }
 
 
-def frames(
+def _prf(right: float, said: float, there: float) -> dict[str, float]:
+    """Return precision, recall, F1 and support, 0 where there is nothing to divide by."""
+    return {
+        "precision": float(right / said) if said else 0.0,
+        "recall": float(right / there) if there else 0.0,
+        "f1": float(2 * right / (said + there)) if right else 0.0,
+        "support": int(there),
+    }
+
+
+FRAME_FIGURES = ("trigger_f1", "trigger_overlap_f1", "argument_f1", "argument_overlap_f1")
+
+
+def frame_counts(
     gold: Sequence[Sequence[Frame]], predicted: Sequence[Sequence[Frame]],
     types: Sequence[str], roles: Sequence[str],
-) -> dict[str, Any]:  # fmt: skip
-    """Return F1 of triggers by type and of arguments by role, weighted by how often each occurs.
+) -> np.ndarray:  # fmt: skip
+    """Return what F1 of frames is made of, text by text, in the order of `FRAME_FIGURES`.
 
-    A trigger is its bounds and type; an argument the trigger, its own bounds and its role. Beside
-    exact tuples those count that overlap, each once and with the same types and roles (Matta et
-    al., 2024, arXiv 2410.06550).
+    The shape is (texts, 4, names, 3): by type of trigger or role of argument (as many names as
+    there are of the more), the parts that are right, predicted and gold. A trigger is its bounds
+    and type; an argument the trigger, its own bounds and its role. Beside exact tuples those count
+    that overlap, each once and with the same types and roles.
     """
-    sides = (gold, predicted)
-    triggers = [
-        [[_Part(one.type, ((one.start, one.end),)) for one in text] for text in side]
-        for side in sides
-    ]
-    arguments = [
-        [
+    counts = np.zeros((len(gold), len(FRAME_FIGURES), max(len(types), len(roles)), 3))
+    for text, pair in enumerate(zip(gold, predicted, strict=True)):
+        triggers = [[_Part(one.type, ((one.start, one.end),)) for one in side] for side in pair]
+        arguments = [
             [_Part(part.role, ((one.start, one.end), (part.start, part.end)), one.type)
-             for one in text for part in one.arguments]
-            for text in side
-        ]
-        for side in sides
-    ]  # fmt: skip
-    made: dict[str, Any] = {}
-    for what, found, names in (("trigger", triggers, types), ("argument", arguments, roles)):
-        exact = _by_name(found[0], found[1], names, _Part.__eq__)
-        loose = _by_name(found[0], found[1], names, _Part.overlaps)
-        made[f"{what}_f1"] = _weighted_f1(exact)
-        made[f"{what}_overlap_f1"] = _weighted_f1(loose)
-        made["per_class" if what == "trigger" else "per_role"] = exact
-    return made
+             for one in side for part in one.arguments]
+            for side in pair
+        ]  # fmt: skip
+        for row, (found, names) in enumerate(((triggers, types), (arguments, roles))):
+            for place, matches in enumerate((_Part.__eq__, _Part.overlaps)):
+                counts[text, 2 * row + place, : len(names)] = _by_name(
+                    found[0], found[1], names, matches
+                )
+    return counts
+
+
+def frame_scores(counts: np.ndarray, types: Sequence[str], roles: Sequence[str]) -> dict[str, Any]:
+    """Return F1 of triggers by type and arguments by role, weighted by how often each occurs.
+
+    `counts` are summed over texts, of shape (4, names, 3). After Matta et al. (2024, arXiv
+    2410.06550).
+    """
+    by_name = [
+        {name: _prf(*counts[row, place]) for place, name in enumerate(types if row < 2 else roles)}
+        for row in range(len(FRAME_FIGURES))
+    ]
+    figures = {name: _weighted_f1(each) for name, each in zip(FRAME_FIGURES, by_name, strict=True)}
+    return {**figures, "per_class": by_name[0], "per_role": by_name[2]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,29 +278,19 @@ class _Part:
 
 
 def _by_name(
-    gold: Sequence[Sequence[_Part]], predicted: Sequence[Sequence[_Part]], names: Sequence[str],
+    gold: Sequence[_Part], predicted: Sequence[_Part], names: Sequence[str],
     matches: Callable[[_Part, _Part], bool],
-) -> dict[str, dict[str, float]]:  # fmt: skip
-    """Return precision, recall, F1 and support by name; every part is matched once at most."""
-    right, said, there = Counter[str](), Counter[str](), Counter[str]()
-    for wanted, found in zip(gold, predicted, strict=True):
-        there.update(one.name for one in wanted)
-        said.update(one.name for one in found)
-        free = list(wanted)
-        for one in found:
-            hit = next((other for other in free if matches(one, other)), None)
-            if hit is not None:
-                free.remove(hit)
-                right[one.name] += 1
-    return {
-        name: {
-            "precision": right[name] / said[name] if said[name] else 0.0,
-            "recall": right[name] / there[name] if there[name] else 0.0,
-            "f1": 2 * right[name] / (said[name] + there[name]) if right[name] else 0.0,
-            "support": there[name],
-        }
-        for name in names
-    }
+) -> list[list[int]]:  # fmt: skip
+    """Return right, predicted and gold parts by name; every part is matched once at most."""
+    right = Counter[str]()
+    free = list(gold)
+    for one in predicted:
+        hit = next((other for other in free if matches(one, other)), None)
+        if hit is not None:
+            free.remove(hit)
+            right[one.name] += 1
+    said, there = (Counter(one.name for one in side) for side in (predicted, gold))
+    return [[right[name], said[name], there[name]] for name in names]
 
 
 def _weighted_f1(by_name: Mapping[str, Mapping[str, float]]) -> float:

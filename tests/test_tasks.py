@@ -255,6 +255,89 @@ def test_a_random_answer_scores_what_chance_says(kind: str, task: Task) -> None:
     assert expected["roc_auc"] in (0.5, None)
 
 
+def test_an_answer_of_a_language_model_is_read_and_one_that_is_none_is_wrong(
+    kind: str, task: Task
+) -> None:
+    rows = read(task, KINDS[kind].rows(24, 1))
+    gold = [label for _, label in rows]
+    for inputs, label in rows:
+        asked = task.answer_schema(inputs)
+        assert list(asked["properties"]) == [task.answer.name] and task.about_answers(inputs)
+        reply = json.loads(json.dumps({task.answer.name: task.answer_json(label, inputs)}))
+        assert task.read_answer(reply, inputs) == label
+        for bad in ([], {}, {task.answer.name: None}, {task.answer.name: {"x": 1}}):
+            with pytest.raises(Unreadable):
+                task.read_answer(bad, inputs)
+    wrong = task.score(gold, [task.wrong_answer(label) for label in gold])[KINDS[kind].metric]
+    assert wrong < KINDS[kind].chance
+
+
+def test_resampled_scores_are_those_of_the_items_drawn(kind: str, task: Task) -> None:
+    rows = read(task, KINDS[kind].rows(30, 1))
+    gold = [label for _, label in rows]
+    said = task.guess(gold, [inputs for inputs, _ in rows], np.random.default_rng(1))
+    draws = [[0, 0, 3, 5, 9], list(range(len(gold)))]
+    for draw, found in zip(draws, task.resampled(gold, said, draws), strict=True):
+        assert found == task.score([gold[i] for i in draw], [said[i] for i in draw])
+
+
+def test_scores_of_marks_are_those_of_the_fields_package() -> None:
+    from nervaluate import Evaluator
+
+    task = task_of("spans")
+    rows = read(task, planted_names(40, 3))
+    gold = [label for _, label in rows]
+    said = task.guess(gold, [inputs for inputs, _ in rows], np.random.default_rng(2))
+    found = task.score(gold, gold[:20] + said[20:])
+    sides = [[[{"label": one["type"], "start": one["start"], "end": one["end"] - 1}
+               for one in json.loads(label)] for label in side]
+             for side in (gold, gold[:20] + said[20:])]  # fmt: skip
+    theirs = Evaluator(*sides, tags=list(task.label_names), loader="dict").evaluate()
+    names = {"micro_f1": "strict", "exact_f1": "exact", "partial_f1": "partial",
+             "type_f1": "ent_type"}  # fmt: skip
+    for name, scheme in names.items():
+        assert found[name] == pytest.approx(theirs["overall"][scheme].f1), name
+    for name, each in found["per_class"].items():
+        assert each["f1"] == pytest.approx(theirs["entities"][name]["strict"].f1)
+    assert 0 < found["micro_f1"] < found["partial_f1"] < 1
+
+
+def test_frames_count_as_exact_tuples_and_apart_where_they_overlap() -> None:
+    task = task_of("frames")
+
+    def frame(start: int, end: int, *arguments: tuple[int, int, str]) -> str:
+        parts = [{"start": a, "end": b, "role": role} for a, b, role in arguments]
+        return json.dumps([{"start": start, "end": end, "type": "CHOP", "arguments": parts}])
+
+    gold = [frame(0, 4, (5, 9, "object"), (10, 15, "tool"))] * 2
+    found = task.score(gold, [gold[0], frame(0, 6, (5, 8, "object"), (10, 15, "object"))])
+    # One trigger of two; arguments of a trigger with other bounds are other arguments.
+    assert (found["trigger_f1"], found["trigger_overlap_f1"]) == (0.5, 1.0)
+    # object: 1 of 3 said and 2 there, so 2/5; tool: 1 of 1 said and 2 there, so 2/3.
+    assert found["argument_f1"] == pytest.approx((2 / 5 + 2 / 3) / 2)
+    # Loosely the second object is right too: 2 of 3 said and 2 there, so 4/5.
+    assert found["argument_overlap_f1"] == pytest.approx((4 / 5 + 2 / 3) / 2)
+
+
+def test_scores_of_grade_are_learned_as_a_number_where_that_is_asked_for(session: Session) -> None:
+    project = home.create_project("graded", "grade").id
+    for n, seed, split in ((90, 1, "train"), (60, 2, "test")):
+        content = "".join(write_jsonl(planted_grades(n, seed))).encode()
+        bring_file(project, "rows.jsonl", content, split)
+    settings = {"n_total": 60, "ratios": [0], "seeds": 1}
+    keys = []
+    for head in train.heads(project):
+        asked = train.StudyRequest(settings=settings, student="tfidf", head=head)
+        study, job = train.launch(project, asked)
+        assert train.wait(job).state == "done"
+        (row,) = results.table(project, study)
+        assert row["quadratic_kappa"] > 0.5
+        keys.append(row["trial"])
+    assert train.heads(project) == ("class", "number") and len(set(keys)) == 2
+    with pytest.raises(Problem, match="cannot be learned as tags"):
+        train.outline(project, train.StudyRequest(student="tfidf", head="tags"))
+
+
 def test_examples_hold_the_inputs_and_never_the_label(kind: str, task: Task) -> None:
     inputs, _ = read(task, KINDS[kind].rows(12, 1))[0]
     examples = task.examples(inputs)

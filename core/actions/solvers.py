@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -126,11 +126,7 @@ def _scores(
     task: Task, truth: tuple[str, ...], said: tuple[str, ...]
 ) -> tuple[Mapping[str, Any], list[Mapping[str, Any]]]:
     """Return the scores of answers, and those of resampled items; of one item there are none."""
-
     # A second of work, and a page asks again at every change on it, for every metric.
-    def score(numbers: Sequence[int]) -> Mapping[str, Any]:
-        return task.score([truth[i] for i in numbers], [said[i] for i in numbers])
-
     n = len(truth)
     drawn = statistics.resamples(n) if n > 1 else []
-    return score(range(n)), [score(numbers) for numbers in drawn]
+    return task.score(truth, said), task.resampled(truth, said, drawn)

@@ -432,6 +432,12 @@ class Task(Member):
         figures that need them are None without.
         """
 
+    def resampled(
+        self, gold: Sequence[str], predicted: Sequence[str], draws: Sequence[Sequence[int]]
+    ) -> list[Mapping[str, Any]]:
+        """Return the scores of draws of the items, by their numbers."""
+        return [self.score([gold[i] for i in draw], [predicted[i] for i in draw]) for draw in draws]
+
     def intervals(self, gold: Sequence[str], predicted: Sequence[str]) -> dict[str, Any]:
         """Return 95% intervals over test items of figures whose name they begin with, if any."""
         del gold, predicted

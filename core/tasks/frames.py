@@ -206,8 +206,19 @@ class Frames(Task):
     ) -> dict[str, Any]:
         """Return weighted F1 of triggers and arguments, on exact tuples and where parts overlap."""
         del chances
+        counts = self._counts(gold, predicted).sum(axis=0)
+        return metrics.frame_scores(counts, self.label_names, self.role_names)
+
+    def resampled(
+        self, gold: Sequence[str], predicted: Sequence[str], draws: Sequence[Sequence[int]]
+    ) -> list[Mapping[str, Any]]:
+        """Return the scores of draws of the texts, whose frames are matched once."""
+        counts, names = self._counts(gold, predicted), (self.label_names, self.role_names)
+        return [metrics.frame_scores(counts[list(draw)].sum(axis=0), *names) for draw in draws]
+
+    def _counts(self, gold: Sequence[str], predicted: Sequence[str]) -> np.ndarray:
         read = [[spans.read_frames(label) for label in side] for side in (gold, predicted)]
-        return metrics.frames(read[0], read[1], self.label_names, self.role_names)
+        return metrics.frame_counts(read[0], read[1], self.label_names, self.role_names)
 
     def about_answers(self, inputs: Mapping[str, Any]) -> dict[str, str]:
         """Return the types of trigger and the roles, each with what it means."""

@@ -179,8 +179,19 @@ class Spans(Task):
     ) -> dict[str, Any]:
         """Return entity F1: strict in all and by type, and with bounds or types matched loosely."""
         del chances
-        read = [[list(spans.read_spans(label)) for label in side] for side in (gold, predicted)]
-        return metrics.entities(read[0], read[1], self.label_names)
+        return metrics.entity_scores(self._counts(gold, predicted).sum(axis=0), self.label_names)
+
+    def resampled(
+        self, gold: Sequence[str], predicted: Sequence[str], draws: Sequence[Sequence[int]]
+    ) -> list[Mapping[str, Any]]:
+        """Return the scores of draws of the texts, whose spans are matched once."""
+        counts = self._counts(gold, predicted)
+        names = self.label_names
+        return [metrics.entity_scores(counts[list(draw)].sum(axis=0), names) for draw in draws]
+
+    def _counts(self, gold: Sequence[str], predicted: Sequence[str]) -> np.ndarray:
+        read = [[spans.read_spans(label) for label in side] for side in (gold, predicted)]
+        return metrics.entity_counts(read[0], read[1], self.label_names)
 
     def wrong_answer(self, gold: str) -> str:
         """Return no span, or where that would be right, one that is not there."""
