@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 N_IN, N_OUT = 400, 100
 """Tokens that every answer says it used."""
@@ -25,7 +26,8 @@ class FakeLLM(ThreadingHTTPServer):
 
     `fault(request number of these words, label)` returns None or one of: 429, 500, garbage, slow,
     half, refused, unreadable. Asked about an item, it says `answer(item, answers)`, and a fault is
-    told the item's main text for a label.
+    told the item's main text for a label. Asked for items, it gives those of `write(what was
+    asked)`, or texts of its own.
     """
 
     daemon_threads = True
@@ -38,6 +40,7 @@ class FakeLLM(ThreadingHTTPServer):
         self.keys: set[str] = set()
         self.fault: Callable[[int, str], str | None] = lambda n, label: None
         self.answer: Callable[[dict[str, str], list[str]], str] = lambda item, answers: answers[0]
+        self.write: Callable[[dict[str, Any]], list[dict[str, Any]]] | None = None
         self.delay = 0.0
         self.lock = threading.Lock()
         self.at_once = self.most_at_once = 0
@@ -118,6 +121,8 @@ def _reply(
     if "item" in asked:
         schema = body["response_format"]["json_schema"]["schema"]  # type: ignore[index]
         said = {schema["required"][0]: server.answer(asked["item"], list(asked["answers"]))}
+    elif server.write:
+        said = {"items": server.write(asked)}
     else:
         label = asked["label"]
         said = {
