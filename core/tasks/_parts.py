@@ -2,18 +2,67 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from core.errors import Unreadable
 from core.spans import Span
+from core.tasks.base import Answer, Example, Head, Task
 from core.text import tokens
 
 NONE = "(none)"
 """The stratum of texts without a mark."""
+
+
+class Marks(Task):
+    """What every kind shares whose labels are marks in a text: its strata are the marks' types."""
+
+    heads: ClassVar[tuple[Head, ...]] = ("tags",)
+    has_classes: ClassVar[bool] = False
+    asks_by: ClassVar[Answer] = "marks"
+    a_mark: ClassVar[str]
+    """What one mark is called."""
+
+    @abstractmethod
+    def types_of(self, label: str) -> list[str]:
+        """Return the types of a label's marks, in reading order."""
+
+    @property
+    def strata(self) -> tuple[str, ...]:
+        """Return the types, and last that of texts without a mark."""
+        return (*self.label_names, NONE) if self.labels else ()
+
+    def stratum(self, label: str) -> str:
+        """Return the type of most of a label's marks."""
+        return main_type(self.types_of(label), self.label_names)
+
+    def is_of(self, label: str, stratum: str) -> bool:
+        """Say whether a mark of the type is there, or where none was asked for, none is."""
+        types = self.types_of(label)
+        return stratum in types or (stratum == NONE and not types)
+
+    def about_stratum(self, stratum: str) -> str:
+        """Return the definition of a type."""
+        if stratum == NONE:
+            return f"a text without any {self.a_mark}"
+        return super().about_stratum(stratum)
+
+    def examples(self, inputs: Mapping[str, Any]) -> list[Example]:
+        """Return the words of the text."""
+        return self.stages[0].examples(inputs, None)
+
+    def choices(self, inputs: Mapping[str, Any]) -> dict[str, str]:
+        """Return nothing: a text is marked, and no answer chosen."""
+        del inputs
+        return {}
+
+    def constant_score(self, gold: Sequence[str]) -> dict[str, Any]:
+        """Return the scores of finding no mark anywhere."""
+        return self.score(gold, ["[]"] * len(gold))
 
 
 def main_type(types: Sequence[str], names: Sequence[str]) -> str:

@@ -11,12 +11,12 @@ from pydantic import Field
 from core import metrics, spans
 from core.errors import Unreadable
 from core.spans import Argument, Frame, Span
-from core.tasks._parts import NONE, given_parts, guessed, located, main_type, object_schema
+from core.tasks._parts import NONE, Marks, given_parts, guessed, located, object_schema
 from core.tasks._stages import ArgumentStage, Stage, TagStage
-from core.tasks.base import Answer, Example, Head, InputField, LabelSpec, Metric, Task
+from core.tasks.base import InputField, LabelSpec, Metric
 
 
-class Frames(Task):
+class Frames(Marks):
     """A text, perhaps with what was said before it; the labels are the types of trigger.
 
     Triggers do not overlap, nor do the arguments of one trigger. A sample is counted under the
@@ -24,9 +24,7 @@ class Frames(Task):
     """
 
     title: ClassVar[str] = "Semantic frames (triggers and arguments)"
-    heads: ClassVar[tuple[Head, ...]] = ("tags",)
-    has_classes: ClassVar[bool] = False
-    asks_by: ClassVar[Answer] = "marks"
+    a_mark: ClassVar[str] = "trigger"
     fields: ClassVar[tuple[InputField, ...]] = (
         InputField(
             "text", "Text", "the turn or sentence in which triggers are marked",
@@ -68,23 +66,9 @@ class Frames(Task):
             ArgumentStage(self.role_names, self.text_of, spans.read_frames, spans.to_label),
         )
 
-    @property
-    def strata(self) -> tuple[str, ...]:
-        """Return the types of trigger, and last that of texts without one."""
-        return (*self.label_names, NONE) if self.labels else ()
-
-    def stratum(self, label: str) -> str:
-        """Return the type of most of a label's triggers."""
-        return main_type([one.type for one in spans.read_frames(label)], self.label_names)
-
-    def is_of(self, label: str, stratum: str) -> bool:
-        """Say whether a trigger of the type is there, or where none was asked for, none is."""
-        types = {frame.type for frame in spans.read_frames(label)}
-        return stratum in types or (stratum == NONE and not types)
-
-    def about_stratum(self, stratum: str) -> str:
-        """Return the definition of a type."""
-        return "a text without any trigger" if stratum == NONE else super().about_stratum(stratum)
+    def types_of(self, label: str) -> list[str]:
+        """Return the types of a label's triggers."""
+        return [one.type for one in spans.read_frames(label)]
 
     def read_label(self, answer: str, inputs: Mapping[str, Any]) -> str:
         """Return the frames of a JSON list with offsets.
@@ -123,15 +107,6 @@ class Frames(Task):
             if strange:
                 return f"{strange[0]!r} is not one of the roles"
         return None if inputs is None else _fault(self.text_of(inputs), found)
-
-    def examples(self, inputs: Mapping[str, Any]) -> list[Example]:
-        """Return the words of the text."""
-        return self.stages[0].examples(inputs, None)
-
-    def choices(self, inputs: Mapping[str, Any]) -> dict[str, str]:
-        """Return nothing: triggers are marked, not chosen."""
-        del inputs
-        return {}
 
     def in_words(self, label: str, inputs: Mapping[str, Any]) -> str:
         """Return each trigger with its type and its arguments."""
@@ -257,10 +232,6 @@ class Frames(Task):
                 )
             )
         return made
-
-    def constant_score(self, gold: Sequence[str]) -> dict[str, Any]:
-        """Return the scores of finding no trigger anywhere."""
-        return self.score(gold, ["[]"] * len(gold))
 
 
 def _triggers(label: str) -> list[Span]:

@@ -12,23 +12,21 @@ from core import inline, metrics, spans
 from core.errors import Unreadable
 from core.registry import canonical
 from core.spans import Span
-from core.tasks._parts import NONE, given_parts, guessed, located, main_type, object_schema
+from core.tasks._parts import NONE, Marks, given_parts, guessed, located, object_schema
 from core.tasks._stages import Stage, TagStage
-from core.tasks.base import Answer, Example, Head, InputField, Metric, Task
+from core.tasks.base import InputField, Metric
 
 _TYPE_NAMES = ("label", "tag", "entity", "entity_type", "entity_group")
 
 
-class Spans(Task):
+class Spans(Marks):
     """A text and typed spans of it, none of which overlap; the labels are the types.
 
     A sample is counted under the type of most of its spans; of equals, the first of the task.
     """
 
     title: ClassVar[str] = "Spans (named entities)"
-    heads: ClassVar[tuple[Head, ...]] = ("tags",)
-    has_classes: ClassVar[bool] = False
-    asks_by: ClassVar[Answer] = "marks"
+    a_mark: ClassVar[str] = "span"
     fields: ClassVar[tuple[InputField, ...]] = (
         InputField(
             "text", "Text", "the text in which spans are marked",
@@ -61,23 +59,9 @@ class Spans(Task):
         """Return that every word gets a tag."""
         return (TagStage(self.label_names, self.text_of, spans.read_spans, spans.to_label),)
 
-    @property
-    def strata(self) -> tuple[str, ...]:
-        """Return the types, and last that of texts without a span."""
-        return (*self.label_names, NONE) if self.labels else ()
-
-    def stratum(self, label: str) -> str:
-        """Return the type of most of a label's spans."""
-        return main_type([span.type for span in spans.read_spans(label)], self.label_names)
-
-    def is_of(self, label: str, stratum: str) -> bool:
-        """Say whether a span of the type is there, or where none was asked for, none is."""
-        types = {span.type for span in spans.read_spans(label)}
-        return stratum in types or (stratum == NONE and not types)
-
-    def about_stratum(self, stratum: str) -> str:
-        """Return the definition of a type."""
-        return "a text without any span" if stratum == NONE else super().about_stratum(stratum)
+    def types_of(self, label: str) -> list[str]:
+        """Return the types of a label's spans."""
+        return [one.type for one in spans.read_spans(label)]
 
     def read_label(self, answer: str, inputs: Mapping[str, Any]) -> str:
         """Return the spans of a JSON list with offsets, or of the text with marks in it.
@@ -120,15 +104,6 @@ class Spans(Task):
             return None
         text = self.text_of(inputs)
         return spans.spans_fault(text, found) or spans.overlap_fault(text, found)
-
-    def examples(self, inputs: Mapping[str, Any]) -> list[Example]:
-        """Return the words of the text."""
-        return self.stages[0].examples(inputs, None)
-
-    def choices(self, inputs: Mapping[str, Any]) -> dict[str, str]:
-        """Return nothing: spans are marked, not chosen."""
-        del inputs
-        return {}
 
     def in_words(self, label: str, inputs: Mapping[str, Any]) -> str:
         """Return each span with its type."""
@@ -204,10 +179,6 @@ class Spans(Task):
         """Return as many spans as some text has, of its types, each on a random word."""
         shapes = [[one.type for one in spans.read_spans(label)] for label in gold]
         return [spans.to_label(guessed(self.text_of(given), shapes, generator)) for given in inputs]
-
-    def constant_score(self, gold: Sequence[str]) -> dict[str, Any]:
-        """Return the scores of finding no span anywhere."""
-        return self.score(gold, ["[]"] * len(gold))
 
 
 def _as_objects(answer: str) -> str:
