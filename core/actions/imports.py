@@ -24,11 +24,11 @@ from core.actions.rows import (
     sift,
 )
 from core.actions.session import here, project_of, task_of
-from core.checks.base import Check, Item
+from core.checks.base import Item, judges
 from core.errors import BadFile, Problem, RowFault
 from core.formats import Table, dataset
 from core.records import SOURCES, NewSample, Source
-from core.registry import canonical, make, member_ids
+from core.registry import canonical
 from core.store import projects, samples, verdicts
 from core.store.db import now
 from core.store.samples import Filter
@@ -273,11 +273,12 @@ def imports(project: str) -> list[dict[str, Any]]:
 
 def judge(existing: Sequence[Item], candidates: Sequence[Item]) -> list[Any]:
     """Return the flagged verdicts of every check on candidates."""
-    found = []
-    for name in member_ids("checks"):
-        judged = make(Check, name, {}).start(existing).judge(candidates)
-        found += [verdict for verdict in judged if verdict.is_flagged]
-    return found
+    return [
+        verdict
+        for judge in judges(existing)
+        for verdict in judge.judge(candidates)
+        if verdict.is_flagged
+    ]
 
 
 def _check_place(project: str, split: str, source: str) -> None:

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import ClassVar
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
 from core.records import Verdict
-from core.registry import Member
+from core.registry import Member, make, member_ids
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A text that a check looks at, or compares with."""
+    """A text that a check looks at, or compares with; `evidence` is what else is known of it."""
 
     id: str
     text: str
     label: str | None = None
     split: str = "train"
+    evidence: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Check(Member):
@@ -29,6 +30,11 @@ class Check(Member):
     """
 
     family: ClassVar[str] = "checks"
+    needs: ClassVar[str] = ""
+    """The evidence without which it says nothing, such as `vector`; texts alone where empty.
+
+    A check of texts alone looks at everything that arrives; others run when somebody asks.
+    """
 
     @abstractmethod
     def start(self, existing: Iterable[Item]) -> Judge:
@@ -41,3 +47,9 @@ class Judge:
     def judge(self, candidates: Sequence[Item]) -> list[Verdict]:
         """Return one verdict per candidate, in order."""
         raise NotImplementedError
+
+
+def judges(existing: Sequence[Item]) -> list[Judge]:
+    """Return a judge of every check that needs texts alone, in a fixed order."""
+    checks = [make(Check, name, {}) for name in member_ids("checks")]
+    return [check.start(existing) for check in checks if not check.needs]

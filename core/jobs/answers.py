@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from core.answering import AnswerPlan, Question, prompts, read
-from core.checks.base import Check, Item, Judge
+from core.checks.base import Item, Judge
+from core.checks.base import judges as start_checks
 from core.jobs import asking
 from core.jobs.asking import Asker, read_lines, write_lines
 from core.jobs.outbox import Outbox
 from core.providers.base import Provider
 from core.records import NewSample, Prompt, Verdict
-from core.registry import content_hash, from_json, make, member_ids
+from core.registry import content_hash, from_json
 from core.store import answers, samples, verdicts
 from core.store.db import Cursor, Database
 from core.strategies.base import ExampleRow
@@ -62,8 +63,7 @@ def work(folder: Path, plan: Mapping[str, Any], outbox: Outbox, paused: threadin
     provider = from_json(Provider, plan["provider"])
     is_label = planned.purpose == "label"
     existing = [Item(*row) for row in read_lines(folder / "texts.jsonl")] if is_label else []
-    checks = member_ids("checks") if is_label else ()
-    judges: list[Judge] = [make(Check, name, {}).start(existing) for name in checks]
+    judges = start_checks(existing) if is_label else []
     # Items that are alike have one prompt, which is asked and paid for once.
     asked: dict[str, Prompt] = {}
     behind: dict[str, list[Question]] = defaultdict(list)

@@ -8,13 +8,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from core.checks.base import Check, Item, Judge
+from core.checks.base import Item, Judge
+from core.checks.base import judges as start_checks
 from core.jobs import asking
 from core.jobs.asking import Asker, read_lines, write_lines
 from core.jobs.outbox import Outbox
 from core.providers.base import Provider
 from core.records import Draft, NewSample, Reading, Verdict
-from core.registry import content_hash, from_json, make, member_ids
+from core.registry import content_hash, from_json
 from core.store import runs, samples, verdicts
 from core.store.db import Cursor, Database
 from core.strategies.base import ExampleRow, GenerationPlan, Progress, Strategy
@@ -63,7 +64,7 @@ def work(folder: Path, plan: Mapping[str, Any], outbox: Outbox, paused: threadin
     strategy = from_json(Strategy, plan["strategy"])
     provider = from_json(Provider, plan["provider"])
     existing = [Item(*row) for row in read_lines(folder / TEXTS)]
-    judges: list[Judge] = [make(Check, name, {}).start(existing) for name in member_ids("checks")]
+    judges = start_checks(existing)
     asker = Asker(plan, provider, outbox, read_lines(folder / "known.jsonl"), paused)
     progress = Progress()
     while prompts := strategy.next_round(generation, progress):
