@@ -92,15 +92,17 @@ class ProviderWait(Problem):
     """A passing fault of a provider; `seconds` is the wait that the server asked for, if any.
 
     `may_cost` says that the request had reached the server, so that it may be billed although no
-    completion came back.
+    completion came back; `is_limit`, that the server asks for fewer requests.
     """
 
     def __init__(
-        self, message: str, seconds: float | None = None, *, may_cost: bool = False
-    ) -> None:
+        self, message: str, seconds: float | None = None, *, may_cost: bool = False,
+        is_limit: bool = False,
+    ) -> None:  # fmt: skip
         super().__init__(message)
         self.seconds = seconds
         self.may_cost = may_cost
+        self.is_limit = is_limit
 
 
 class Unreadable(Problem):

@@ -109,7 +109,11 @@ class Prompt:
     """What is sent to a provider for one call.
 
     `label` is the class asked for, `draw` its number (the same prompt asked twice on purpose is
-    two draws), `schema` the JSON schema of the reply, `human_ids` the samples shown in it.
+    two draws), `schema` the JSON schema of the reply, `n_items` the samples asked for, 0 where it
+    asks for something else. `human_ids` are the human samples shown in it and those behind the
+    pseudo-samples shown in it, which are `parents`. `step` says which of a strategy's steps it is,
+    `chain` which of several that go side by side, and `about` what a strategy wants to know again
+    when it reads the reply. `writer` is the place, in the run's list, of who is asked.
     """
 
     system: str
@@ -119,6 +123,11 @@ class Prompt:
     draw: int
     n_items: int
     human_ids: tuple[str, ...] = ()
+    parents: tuple[str, ...] = ()
+    step: str = ""
+    chain: int | None = None
+    about: Mapping[str, Any] = field(default_factory=dict)
+    writer: int = 0
 
     @property
     def messages(self) -> list[dict[str, str]]:
@@ -127,6 +136,15 @@ class Prompt:
             {"role": "system", "content": self.system},
             {"role": "user", "content": self.user},
         ]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How fast a provider may be asked: requests in flight, requests and tokens a minute."""
+
+    at_once: int = 64
+    requests_per_minute: int | None = None
+    tokens_per_minute: int | None = None
 
 
 Finish = Literal["stop", "length", "refused", "failed"]
@@ -149,21 +167,26 @@ class Completion:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A pseudo-sample as a strategy read it from a completion."""
+    """A pseudo-sample as a strategy read it from a completion; `about` is kept beside it."""
 
     inputs: Mapping[str, Any]
     text: str
     label: str
     stratum: str
+    about: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a strategy found in one completion: drafts, and what it could not read, with reasons."""
+    """What a strategy found in one completion: drafts, and what it could not read, with reasons.
+
+    `found` is what a step brought that is no sample, as JSON: for later prompts of the run.
+    """
 
     drafts: tuple[Draft, ...]
     problems: tuple[str, ...] = ()
     outcome: Literal["read", "invalid", "refused", "failed"] = "read"
+    found: Any = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,6 +48,19 @@ def paired(
     return over_seeds([values[seed] - baseline[seed] for seed in seeds], level)
 
 
+def wilson(k: int, n: int, level: float = 0.95) -> tuple[float, float]:
+    """Return the limits of a share of which `k` of `n` were seen (Wilson, 1927); 0 to 1 of none."""
+    if not n:
+        return 0.0, 1.0
+    # scipy.stats takes a second to import; the quantile alone lies in scipy.special.
+    from scipy.special import ndtri
+
+    z = float(ndtri(0.5 + level / 2))
+    middle = (k + z * z / 2) / (n + z * z)
+    half = z / (n + z * z) * math.sqrt(k * (n - k) / n + z * z / 4)
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
 def resamples(n: int, times: int = N_RESAMPLES) -> list[list[int]]:
     """Return the numbers of `n` items drawn with replacement, so many times; always the same."""
     generator = random.Random(n)

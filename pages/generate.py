@@ -30,7 +30,7 @@ with frame.problems():
         provider = known[chosen]
         provider_settings = forms.settings("providers", chosen, f"generate_{project.id}")
     with way:
-        titles = generate.strategies()
+        titles = generate.strategies(project.id)
         strategy = st.selectbox("Strategy", list(titles), format_func=titles.__getitem__)
         strategy_settings = forms.settings("strategies", strategy, f"generate_{project.id}")
         seed = st.number_input(

@@ -11,9 +11,9 @@ from typing import Any
 
 from core import answering
 from core.actions.asking import known_price, money_of, provider_for, refuse_blind_cap
+from core.actions.estimates import Estimated, sent_to
 from core.actions.examples import example_set, refuse_gone
 from core.actions.gate import gate
-from core.actions.generate import Estimated
 from core.actions.session import here, project_of, task_of
 from core.answering import Purpose, Question
 from core.errors import Problem
@@ -93,7 +93,7 @@ def estimate(project: str, request: Request) -> Estimated:
         provider.key_of(prompt): prompt
         for _, prompt in answering.prompts(work.plan_of(plan, questions))
     }
-    replies = runs.replies(database, project, request.provider, request.purpose)
+    replies = runs.replies(database, project, [request.provider], request.purpose)
     known = asked.keys() & {row["key"] for row in replies}
     tokens = [estimate_input_tokens(asked[key]) for key in asked.keys() - known]
     price = known_price(request)
@@ -105,7 +105,8 @@ def estimate(project: str, request: Request) -> Estimated:
     if known:
         basis += f"; {len(known):,} answers are there already"
     n_humans = len(questions) + len(plan["examples"])
-    return Estimated(len(tokens), n_humans, likely, worst, price, basis)
+    to = sent_to([provider], n_humans)
+    return Estimated(len(tokens), n_humans, likely, worst, price, basis, to)
 
 
 def launch(project: str, request: Request) -> str:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
 from core import budget
@@ -33,6 +33,17 @@ class Asked(Protocol):
     @property
     def cap_usd(self) -> float | None:
         """Return the most to spend, in US dollars."""
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """One more provider that a run asks, and its share of the calls, as a whole number."""
+
+    provider: str
+    provider_settings: Mapping[str, Any] = field(default_factory=dict)
+    price: Price | None = None
+    cap_usd: float | None = None
+    share: int = 1
 
 
 def known_price(request: Asked) -> Price | None:
@@ -78,13 +89,13 @@ def money_of(request: Asked) -> dict[str, Any]:
     return {"cap_usd": request.cap_usd, "price": asdict(price) if price else None}
 
 
-def refuse_blind_cap(request: Asked) -> None:
+def refuse_blind_cap(request: Asked, others: Sequence[Asked] = ()) -> None:
     """Refuse a cap that cannot be kept.
 
     Raises:
-        Problem: there is a cap and no price.
+        Problem: there is a cap, and one that is asked has no price.
     """
-    if request.cap_usd is not None and known_price(request) is None:
+    if request.cap_usd is not None and None in map(known_price, (request, *others)):
         raise Problem(
             "A cap needs a price, and the price of this model is not known.",
             "Type its price per million tokens, or start without a cap.",

@@ -9,26 +9,40 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from core import budget
-from core.actions.asking import known_price, money_of, provider_for, refuse_blind_cap
+from core.actions import estimates
+from core.actions.asking import (
+    Asked,
+    Writer,
+    money_of,
+    provider_for,
+    refuse_blind_cap,
+)
+from core.actions.estimates import Estimated
 from core.actions.examples import example_set, refuse_gone
 from core.actions.session import here, project_of, task_of
 from core.budget import Target
 from core.errors import Problem, ProviderStop
 from core.jobs import generation
-from core.providers.base import Provider, estimate_input_tokens, find_key
-from core.records import Completion, Job, Price, Prompt, Reading
+from core.jobs.asking import completion_of, prompt_of
+from core.providers.base import Provider, find_key
+from core.records import Job, Price, Reading
 from core.registry import from_json, make, member, member_ids
 from core.store import jobs, ledger, runs, samples
 from core.store.db import new_id
 from core.store.samples import Filter
-from core.strategies.base import ExampleRow, Progress, Strategy
+from core.strategies.base import ExampleRow, Strategy
+
+COMMONEST = "few_shot"
+"""The strategy that is offered first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
     """What to generate: by whom, how, how many per class, and for how much at most.
 
-    `price` is one the user typed, for a model whose price is not known.
+    `price` is one the user typed, for a model whose price is not known. `others` write too: each
+    class's calls go round all writers, by their shares. A class that surely yields less usable
+    items than `min_yield` of those asked for is given up early.
     """
 
     provider: str
@@ -39,6 +53,14 @@ class Request:
     seed: int = 0
     cap_usd: float | None = None
     price: Price | None = None
+    share: int = 1
+    others: Sequence[Writer] = ()
+    min_yield: float = 0.1
+
+    @property
+    def writers(self) -> tuple[Asked, ...]:
+        """Return everybody who writes, the first named first."""
+        return (self, *self.others)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,18 +87,6 @@ class Previewed:
     input_tokens: int | None
     output_tokens: int | None
     cost_usd: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class Estimated:
-    """What a run is likely to cost, and at most; None where the price is not known."""
-
-    n_calls: int
-    n_humans_sent: int
-    likely_usd: float | None
-    worst_usd: float | None
-    price: Price | None
-    basis: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +129,18 @@ def providers() -> list[ProviderInfo]:
     return sorted(found, key=lambda info: (not info.is_replay, info.title))
 
 
-def strategies() -> dict[str, str]:
-    """Return the strategies with their titles."""
-    return {name: member("strategies", name).title for name in member_ids("strategies")}
+def strategies(project: str) -> dict[str, str]:
+    """Return the strategies that can write for a project's task, with their titles.
+
+    The commonest comes first.
+    """
+    task = task_of(project)
+    found = {}
+    for name in member_ids("strategies"):
+        cls: type[Strategy] = member("strategies", name)  # type: ignore[assignment]
+        if cls.refused(task) is None:
+            found[name] = cls.title
+    return dict(sorted(found.items(), key=lambda item: (item[0] != COMMONEST, item[1])))
 
 
 def human_counts(project: str) -> dict[str, int]:
@@ -159,30 +178,10 @@ def synthetic_counts(project: str) -> dict[str, int]:
 
 def estimate(project: str, request: Request, preview: str | None = None) -> Estimated:
     """Return what a request is likely to cost, from a preview's tokens where there is one."""
-    provider = make(Provider, request.provider, request.provider_settings)
     strategy = make(Strategy, request.strategy, request.strategy_settings)
     plan = generation.plan_of(_plan(project, request))
-    prompts = strategy.next_round(plan, Progress())
-    price = known_price(request)
     seen = runs.completions_of_run(here().database, preview) if preview else []
-    likely = worst = None
-    basis = "the length of the prompts and the longest reply allowed"
-    if price is not None:
-        tokens = [estimate_input_tokens(prompt) for prompt in prompts]
-        # Unusable replies are asked again, until the plan's bound on calls.
-        worst = plan.max_calls * sum(price.of(n, provider.worst_output_tokens) for n in tokens)
-        counted = [
-            r for r in seen if r["input_tokens"] is not None and r["output_tokens"] is not None
-        ]
-        if counted:
-            each = [price.of(row["input_tokens"], row["output_tokens"]) for row in counted]
-            n_good = sum(row["n_drafts"] - row["n_flagged"] for row in seen)
-            asked = sum(plan.targets.values())
-            # What the preview paid per usable item, times the items asked for.
-            likely = sum(each) / n_good * asked if n_good else None
-            basis = f"{len(counted)} previewed calls, {n_good} usable items"
-    humans = {id_ for prompt in prompts for id_ in prompt.human_ids}
-    return Estimated(len(prompts), len(humans), likely, worst, price, basis)
+    return estimates.of_run(strategy, plan, request.writers, seen)
 
 
 def preview(project: str, request: Request, labels: Sequence[str] | None = None) -> str:
@@ -192,7 +191,7 @@ def preview(project: str, request: Request, labels: Sequence[str] | None = None)
     """
     task = task_of(project)
     strategy = make(Strategy, request.strategy, request.strategy_settings)
-    n_items = getattr(strategy, "n_items", 1)
+    n_items = strategy.items_per_call()
     wanted = labels or task.strata
     few = {name: n_items for name in task.strata if name in wanted}
     return _submit(project, request, is_preview=True, targets=few, max_calls=1.0)
@@ -201,14 +200,15 @@ def preview(project: str, request: Request, labels: Sequence[str] | None = None)
 def last_preview(project: str, request: Request) -> str | None:
     """Return the newest preview of the very prompts a request would send, if there is one."""
     wanted = (
-        make(Provider, request.provider, request.provider_settings).to_json(),
+        [make(Provider, one.provider, one.provider_settings).to_json() for one in request.writers],
         make(Strategy, request.strategy, request.strategy_settings).to_json(),
         sorted(sample.id for sample in example_set(project)),
     )
     for run in runs.of_project(here().database, project, previews=True):
         plan = run["plan"]
         shown = sorted(example["id"] for example in plan["examples"])
-        if (plan["provider"], plan["strategy"], shown) == wanted:
+        asked = [each["provider"] for each in runs.writers(plan)]
+        if (asked, plan["strategy"], shown) == wanted:
             return str(run["id"])
     return None
 
@@ -220,16 +220,12 @@ def previewed(project: str, run: str) -> list[Previewed]:
     strategy = from_json(Strategy, found["plan"]["strategy"])
     made = []
     for row in runs.completions_of_run(here().database, run):
-        completion = Completion(
-            row["text"], row["finish"], row["model"], row["input_tokens"], row["output_tokens"],
-            detail=row["detail"],
-        )  # fmt: skip
         made.append(
             Previewed(
                 label=row["label"],
                 messages=row["prompt"]["messages"],
                 completion=row["text"],
-                reading=strategy.read(plan, _prompt_of(row), completion),
+                reading=strategy.read(plan, prompt_of(row), completion_of(row)),
                 input_tokens=row["input_tokens"],
                 output_tokens=row["output_tokens"],
                 cost_usd=row["cost_usd"],
@@ -246,7 +242,7 @@ def launch(project: str, request: Request) -> str:
     """
     if min(request.targets.values(), default=0) < 0 or not sum(request.targets.values()):
         raise Problem("Nothing to generate: no target is above 0.", "Set a target per class.")
-    refuse_blind_cap(request)
+    refuse_blind_cap(request, request.others)
     return _submit(project, request, is_preview=False)
 
 
@@ -297,7 +293,7 @@ def set_cap(project: str, run: str, cap_usd: float) -> None:
         Problem: the run's price is not known, so that no cap can be kept.
     """
     found = runs.get(here().database, run)
-    if found["plan"]["price"] is None:
+    if any(each["price"] is None for each in runs.writers(found["plan"])):
         raise Problem("A cap needs a price, and this run has none.")
     runs.set_plan(here().database, project, run, {**found["plan"], "cap_usd": cap_usd})
 
@@ -313,8 +309,8 @@ def history(project: str, limit: int = 50) -> list[dict[str, Any]]:
                 "run": run["id"],
                 "started": run["created_at"],
                 "state": now.job.state if now.job else "not started",
-                "provider": plan["provider"]["kind"],
-                "model": plan["provider"].get("model", ""),
+                "provider": _each([one["provider"]["kind"] for one in runs.writers(plan)]),
+                "model": _each([one["provider"].get("model", "") for one in runs.writers(plan)]),
                 "strategy": plan["strategy"]["kind"],
                 "wanted": now.n_wanted,
                 "usable": now.n_usable,
@@ -371,17 +367,22 @@ def _plan(project: str, request: Request) -> dict[str, Any]:
         raise Problem("The task has no labels yet.", "Import a train file, or add labels on Data.")
     if unknown := [name for name in request.targets if name not in task.strata]:
         raise Problem(f"{unknown[0]!r} is not one of the labels.")
-    provider = provider_for(project, request)
+    if why := strategy.refused(task):
+        raise Problem(f"{strategy.title} cannot write for this task: {why}.", "Choose another.")
     asked = [label for label, n in request.targets.items() if n] or list(task.strata)
-    if len(lacking := provider.lacks(asked)) == len(asked):
-        raise Problem(
-            f"{provider.title} has nothing for {', '.join(map(repr, lacking[:5]))}.",
-            "It replays texts written for another task: choose a provider that writes new ones.",
-        )
+    writers = [_writer(project, one, asked, request.strategy) for one in request.writers]
+    others = [
+        {"provider": writer.to_json(), "share": one.share, "price": money_of(one)["price"]}
+        for writer, one in zip(writers[1:], request.others, strict=True)
+    ]
+    if min([request.share, *(one.share for one in request.others)]) < 1:
+        raise Problem("A writer's share of the calls is a whole number from 1.")
     return {
         "task": task.to_json(),
         "guidelines": info.guidelines,
-        "provider": provider.to_json(),
+        "provider": writers[0].to_json(),
+        "share": request.share,
+        "others": others,
         "strategy": strategy.to_json(),
         "targets": {name: request.targets.get(name, 0) for name in task.strata},
         "examples": [
@@ -389,19 +390,44 @@ def _plan(project: str, request: Request) -> dict[str, Any]:
             for sample in example_set(project)
         ],
         "seed": request.seed,
-        "first_draws": _first_draws(project, provider),
+        "first_draws": _first_draws(
+            project,
+            [make(Provider, one.provider, one.provider_settings) for one in request.writers],
+        ),
         "max_calls": 3.0,
+        "min_yield": request.min_yield,
         **money_of(request),
     }
 
 
-def _first_draws(project: str, provider: Provider) -> dict[str, int]:
+def _writer(project: str, asked: Asked, labels: Sequence[str], strategy: str) -> Provider:
+    """Return a writer's provider, if it may be asked and has something for one of the labels."""
+    provider = provider_for(project, asked)
+    if provider.is_replay and strategy != COMMONEST:
+        raise Problem(
+            f"{provider.title} replays what few-shot prompts brought, and answers no other.",
+            "Choose few-shot, or a provider that writes new texts.",
+        )
+    if len(lacking := provider.lacks(labels)) == len(labels):
+        raise Problem(
+            f"{provider.title} has nothing for {', '.join(map(repr, lacking[:5]))}.",
+            "It replays texts written for another task: choose a provider that writes new ones.",
+        )
+    return provider
+
+
+def _each(names: Sequence[str]) -> str:
+    return ", ".join(dict.fromkeys(names))
+
+
+def _first_draws(project: str, providers: Sequence[Provider]) -> dict[str, int]:
     """Return per class the first draw that no run has used, or may yet use when it is resumed."""
     database = here().database
+    asked = {(provider.id(), provider.model_name) for provider in providers}
     first: dict[str, int] = {}
     for run in runs.of_project(database, project):
-        theirs = from_json(Provider, run["plan"]["provider"])
-        if (theirs.id(), theirs.model_name) != (provider.id(), provider.model_name):
+        theirs = [from_json(Provider, one["provider"]) for one in runs.writers(run["plan"])]
+        if asked.isdisjoint((provider.id(), provider.model_name) for provider in theirs):
             continue
         job = jobs.of_subject(database, run["id"])
         is_over = job is not None and job.state == "done"
@@ -412,7 +438,7 @@ def _first_draws(project: str, provider: Provider) -> dict[str, int]:
 
 def _last_draws(plan: Mapping[str, Any]) -> dict[str, int]:
     """Return per class the number after the last draw that a plan could come to."""
-    n_items = plan["strategy"].get("n_items", 1)
+    n_items = from_json(Strategy, plan["strategy"]).items_per_call()
     return {
         name: plan["first_draws"].get(name, 0) + int(math.ceil(n / n_items) * plan["max_calls"])
         for name, n in plan["targets"].items()
@@ -429,11 +455,3 @@ def _submit(project: str, request: Request, is_preview: bool, **changes: Any) ->
         runs.create(session.database, run, project, plan, is_preview)
     session.runner.submit(project, "generate", run)
     return run
-
-
-def _prompt_of(row: Mapping[str, Any]) -> Prompt:
-    system, user = (message["content"] for message in row["prompt"]["messages"])
-    return Prompt(
-        system, user, {}, row["label"], row["draw"], n_items=10_000,
-        human_ids=tuple(row["prompt"]["human_ids"]),
-    )  # fmt: skip

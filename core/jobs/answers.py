@@ -19,7 +19,6 @@ from core.checks.base import judges as start_checks
 from core.jobs import asking
 from core.jobs.asking import Asker, read_lines, write_lines
 from core.jobs.outbox import Outbox
-from core.providers.base import Provider
 from core.records import NewSample, Prompt, Verdict
 from core.registry import content_hash, from_json
 from core.store import answers, samples, verdicts
@@ -60,7 +59,8 @@ def work(folder: Path, plan: Mapping[str, Any], outbox: Outbox, paused: threadin
     """Ask about every item, once per prompt, and put each item's answer into the outbox."""
     questions = [Question(*row) for row in read_lines(folder / "items.jsonl")]
     planned = plan_of(plan, questions)
-    provider = from_json(Provider, plan["provider"])
+    writers = asking.writers_of(plan)
+    provider = writers[0].provider
     is_label = planned.purpose == "label"
     existing = [Item(*row) for row in read_lines(folder / "texts.jsonl")] if is_label else []
     judges = start_checks(existing) if is_label else []
@@ -71,7 +71,7 @@ def work(folder: Path, plan: Mapping[str, Any], outbox: Outbox, paused: threadin
         key = provider.key_of(prompt)
         asked.setdefault(key, prompt)
         behind[key].append(question)
-    asker = Asker(plan, provider, outbox, read_lines(folder / "known.jsonl"), paused)
+    asker = Asker(plan, writers, outbox, read_lines(folder / "known.jsonl"), paused)
     for prompt, completion, was_cached in asker.ask(list(asked.values())):
         if completion is None:
             continue

@@ -5,29 +5,57 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from core.errors import Exhausted, ProviderStop, ProviderWait
 from core.jobs.outbox import Outbox
+from core.jobs.pace import Pace
+from core.jobs.purse import Purse
 from core.providers.base import Provider, estimate_input_tokens
 from core.records import Completion, Price, Prompt
+from core.registry import from_json
 from core.store import ledger, runs
 from core.store.db import Cursor, Database
 
-N_AT_ONCE = 8
-"""Requests in flight at the same time."""
+AHEAD = 4
+"""Prompts that are at work or wait to be read, as a multiple of those that may be in flight."""
 MAX_ATTEMPTS = 6
-"""Attempts per prompt before its completion counts as failed."""
+"""Attempts per prompt before its completion counts as failed; being asked to slow down is none."""
 MAX_FAILED_IN_A_ROW = 3
-"""Prompts without an answer after which the provider counts as down and the run stops."""
+"""Prompts without an answer after which a provider counts as down and the run stops."""
+MAX_LIMITED_SECONDS = 1_800.0
+"""How long a provider may ask for fewer requests and answer none until the run stops."""
 
 
-class CapReached(ProviderStop):
-    """The next request could pass the cap; nothing more is asked."""
+@dataclass(frozen=True)
+class Writer:
+    """A provider that a run asks, the price its answers are counted at, and its pace."""
+
+    provider: Provider
+    price: Price | None
+    pace: Pace
+
+    def worst_usd(self, prompt: Prompt) -> float | None:
+        """Return the most that a call may cost, None where the price is not known."""
+        if self.price is None:
+            return None
+        return self.price.of(estimate_input_tokens(prompt), self.provider.worst_output_tokens)
+
+
+def writers_of(plan: Mapping[str, Any]) -> list[Writer]:
+    """Return the writers of a stored plan, in its order."""
+    made = []
+    for each in runs.writers(plan):
+        provider = from_json(Provider, each["provider"])
+        price = Price(**each["price"]) if each["price"] else None
+        made.append(Writer(provider, price, Pace(provider.limits())))
+    return made
 
 
 def prepare(database: Database, folder: Path, run: Mapping[str, Any], kind: str) -> Path:
@@ -38,8 +66,8 @@ def prepare(database: Database, folder: Path, run: Mapping[str, Any], kind: str)
     plan = {**run["plan"], "kind": kind, "run": run["id"], "is_preview": run["is_preview"],
             "committed_usd": account.committed_usd}  # fmt: skip
     write_lines(part / "plan.json", [plan])
-    provider = run["plan"]["provider"]["kind"]
-    known = runs.replies(database, run["project"], provider, runs.purpose_of(run["plan"]))
+    kinds = {each["provider"]["kind"] for each in runs.writers(run["plan"])}
+    known = runs.replies(database, run["project"], sorted(kinds), runs.purpose_of(run["plan"]))
     write_lines(part / "known.jsonl", known)
     return part
 
@@ -60,57 +88,64 @@ class Asker:
     def __init__(
         self,
         plan: Mapping[str, Any],
-        provider: Provider,
+        writers: Sequence[Writer],
         outbox: Outbox,
         known: Sequence[Mapping[str, Any]],
         paused: threading.Event,
     ) -> None:
-        self._provider = provider
+        self._writers = writers
         self._outbox = outbox
         self._paused = paused
-        self._cap: float | None = plan["cap_usd"]
-        self._price = Price(**plan["price"]) if plan["price"] else None
-        self._committed: float = plan["committed_usd"]
-        self._reserved: dict[str, float | None] = {}
-        self._money = threading.Condition()
-        self._n_in_flight = 0
+        self._purse = Purse(plan, outbox)
         self._stopped = threading.Event()
-        self._attempts = self._n_failed_in_a_row = 0
-        self._start = time.time_ns()
+        self._lock = threading.Lock()
+        self._n_failed_in_a_row = [0] * len(writers)
+        self._n_at_once = sum(writer.provider.limits().at_once for writer in writers)
         self.why_exhausted = ""
-        self._known = {
-            row["key"]: Completion(
-                **{name: row[name] for name in Completion.__dataclass_fields__ if name in row}
-            )
-            for row in known
-        }
+        self._known = {row["key"]: completion_of(row) for row in known}
 
-    def ask(self, prompts: Sequence[Prompt]) -> Iterator[tuple[Prompt, Completion | None, bool]]:
+    def ask(
+        self, prompts: Sequence[Prompt], is_wanted: Callable[[Prompt], bool] = lambda prompt: True
+    ) -> Iterator[tuple[Prompt, Completion | None, bool]]:
         """Yield the completion of each prompt in order, and whether it was there already.
 
-        None stands for a class of which nothing is left. A pause lets requests in flight arrive
-        and asks nothing more. After a gap nothing more is yielded, though what arrives is kept:
-        replies are read in prompt order, so that a resumed run gives the verdicts of one that
-        was never stopped.
+        None stands for a class of which nothing is left. A prompt that is not wanted any more, by
+        what was read before it, is neither asked nor yielded. A pause lets requests in flight
+        arrive and asks nothing more. After a gap nothing more is yielded, though what arrives is
+        kept: replies are read in prompt order, so that a resumed run gives the verdicts of one
+        that was never stopped.
 
         Raises:
             ProviderStop: what no retry will mend; what had arrived is in the outbox.
         """
-        with ThreadPoolExecutor(N_AT_ONCE) as pool:
-            waiting = [(prompt, pool.submit(self._one, prompt)) for prompt in prompts]
-            stop: ProviderStop | None = None
-            has_gap = False
-            for prompt, future in waiting:
+        stop: ProviderStop | None = None
+        has_gap = False
+        coming = iter(prompts)
+        at_work: deque[tuple[Prompt, Future[tuple[Completion, bool] | None]]] = deque()
+        with ThreadPoolExecutor(self._n_at_once) as pool:
+            while True:
+                # A bounded number, so that memory does not grow with the number of prompts.
+                while len(at_work) < AHEAD * self._n_at_once:
+                    prompt = next(coming, None)
+                    if prompt is None:
+                        break
+                    at_work.append((prompt, pool.submit(self._one, prompt, is_wanted)))
+                if not at_work:
+                    break
+                prompt, future = at_work.popleft()
                 try:
                     answer = future.result()
                 except Exhausted as exhausted:
                     self.why_exhausted = exhausted.message
-                    yield prompt, None, False
+                    if stop is None and not has_gap:
+                        yield prompt, None, False
                     continue
                 except ProviderStop as problem:
                     # Others in flight still arrive and are kept, so wait for them all.
                     self._stopped.set()
                     stop = stop or problem
+                    continue
+                if not is_wanted(prompt):
                     continue
                 if answer is None:
                     self._stopped.set()
@@ -120,115 +155,80 @@ class Asker:
         if stop is not None:
             raise stop
 
-    def _one(self, prompt: Prompt) -> tuple[Completion, bool] | None:
-        key = self._provider.key_of(prompt)
-        if key in self._known:
-            return self._known[key], True
-        for attempt in range(MAX_ATTEMPTS):
-            name = None if self._is_ending() else self._reserve(key, prompt)
-            if name is None:
+    def _one(
+        self, prompt: Prompt, is_wanted: Callable[[Prompt], bool]
+    ) -> tuple[Completion, bool] | None:
+        writer = self._writers[prompt.writer]
+        key = writer.provider.key_of(prompt)
+        if (known := self._known.pop(key, None)) is not None:
+            return known, True
+        said = ""
+        n_attempts = 0
+        while n_attempts < MAX_ATTEMPTS and is_wanted(prompt):
+            went = writer.pace.enter(likely_tokens(writer, prompt), self._is_ending)
+            if went is None:
                 return None
             try:
-                completion = self._provider.complete(prompt)
+                name = self._purse.reserve(key, writer.worst_usd(prompt), self._is_ending)
+            except BaseException:
+                writer.pace.failed()
+                raise
+            if name is None:
+                writer.pace.failed()
+                return None
+            try:
+                completion = writer.provider.complete(prompt)
             except ProviderWait as fault:
-                self._release(name, fault)
-                self._wait(attempt, fault)
-                last = fault.message
+                said = fault.message
+                # A request that may have been answered, only not to us, may also be billed.
+                self._purse.release(name, is_lost=fault.may_cost)
+                if fault.is_limit:
+                    writer.pace.limited(went, fault.seconds)
+                    self._stop_if_limited(writer, said)
+                    continue
+                writer.pace.failed()
+                self._wait(n_attempts, fault)
+                n_attempts += 1
             except ProviderStop:
-                self._release(name, None)
+                self._purse.release(name, is_lost=False)
+                writer.pace.failed()
                 raise
             except BaseException:
                 # A fault of ours: what it may have cost stays reserved, and nobody waits for it.
                 self._stopped.set()
-                self._settle(0.0)
+                self._purse.settle(name, self._purse.worst(name))
+                writer.pace.failed()
                 raise
             else:
-                self._spend(name, key, prompt, completion)
-                self._n_failed_in_a_row = 0
+                spend(self._purse, self._outbox, name, key, writer, prompt, completion)
+                writer.pace.answered()
+                self._n_failed_in_a_row[prompt.writer] = 0
                 return completion, False
-        with self._money:
-            self._n_failed_in_a_row += 1
-            if self._n_failed_in_a_row >= MAX_FAILED_IN_A_ROW:
-                raise ProviderStop(
-                    f"{self._n_failed_in_a_row} prompts in a row got no answer: {last}",
-                    "Resume when the provider is well again; nothing that arrived is lost.",
-                )
-        failed = Completion("", "failed", self._provider.model_name, None, None, detail=last)
-        return failed, False
+        if n_attempts < MAX_ATTEMPTS:
+            return None
+        self._count_failed(prompt.writer, said)
+        return Completion("", "failed", writer.provider.model_name, None, None, detail=said), False
 
-    def _reserve(self, key: str, prompt: Prompt) -> str | None:
-        """Put the worst-case price on disk before a request may cost it; None where all ends."""
-        usd = None
-        if self._price:
-            usd = self._price.of(estimate_input_tokens(prompt), self._provider.worst_output_tokens)
-        with self._money:
-            # Worst cases in flight are mostly given back, so wait for them before giving up.
-            while not self._fits(usd):
-                if not self._n_in_flight:
-                    raise CapReached(
-                        f"The next call could pass the cap of ${self._cap:,.10g}.",
-                        "Raise it and resume, or accept what there is.",
-                    )
-                self._money.wait()
-            if self._is_ending():
-                return None
-            self._committed += usd or 0.0
-            self._n_in_flight += 1
-            self._attempts += 1
-            name = f"{key}/{self._start}/{self._attempts}"
-            self._reserved[name] = usd
-        self._outbox.put("reserve", {"attempt": name, "usd": usd}, sync=True)
-        return name
+    def _count_failed(self, writer: int, said: str) -> None:
+        with self._lock:
+            self._n_failed_in_a_row[writer] += 1
+            n = self._n_failed_in_a_row[writer]
+        if n >= MAX_FAILED_IN_A_ROW:
+            raise ProviderStop(
+                f"{n} prompts in a row got no answer: {said}",
+                "Resume when the provider is well again; nothing that arrived is lost.",
+            )
+
+    def _stop_if_limited(self, writer: Writer, said: str) -> None:
+        if writer.pace.limited_seconds > MAX_LIMITED_SECONDS:
+            raise ProviderStop(
+                f"For {MAX_LIMITED_SECONDS / 60:.0f} minutes the provider has answered nothing but"
+                f" that it is asked too much: {said}",
+                "Resume later; nothing that arrived is lost.",
+            )
 
     def _is_ending(self) -> bool:
         return self._paused.is_set() or self._stopped.is_set()
-
-    def _fits(self, usd: float | None) -> bool:
-        return self._cap is None or self._committed + (usd or 0.0) <= self._cap
-
-    def _settle(self, usd: float) -> None:
-        """Change what is committed when a request has come to its end."""
-        with self._money:
-            self._committed += usd
-            self._n_in_flight -= 1
-            self._money.notify_all()
-
-    def _release(self, name: str, fault: ProviderWait | None) -> None:
-        # A request that may have been answered, only not to us, may also be billed.
-        is_lost = fault is not None and fault.may_cost
-        usd = self._reserved[name]
-        self._outbox.put("lost" if is_lost else "refund", {"attempt": name, "usd": usd})
-        self._settle(0.0 if is_lost else -(usd or 0.0))
-
-    def _spend(self, name: str, key: str, prompt: Prompt, completion: Completion) -> None:
-        # A reply without usage counts at the price that was reserved for it.
-        cost = reserved = self._reserved[name]
-        tokens = (completion.input_tokens, completion.output_tokens)
-        if self._price and tokens[0] is not None and tokens[1] is not None:
-            cost = self._price.of(tokens[0], tokens[1])
-        self._known[key] = completion
-        self._outbox.put(
-            "completion",
-            {
-                "attempt": name,
-                "key": key,
-                "label": prompt.label,
-                "draw": prompt.draw,
-                "prompt": {"messages": prompt.messages, "human_ids": list(prompt.human_ids)},
-                "provider": self._provider.sendable(),
-                "model": completion.model,
-                "text": completion.text,
-                "finish": completion.finish,
-                "detail": completion.detail,
-                "input_tokens": completion.input_tokens,
-                "output_tokens": completion.output_tokens,
-                "cached_tokens": completion.cached_tokens,
-                "cost_usd": cost,
-                "seconds": completion.seconds,
-            },
-            sync=True,
-        )
-        self._settle((cost or 0.0) - (reserved or 0.0))
 
     def _wait(self, attempt: int, fault: ProviderWait) -> None:
         delay = fault.seconds if fault.seconds is not None else min(60.0, 0.5 * 2**attempt)
@@ -236,6 +236,81 @@ class Asker:
         while time.monotonic() < deadline and not self._stopped.is_set():
             if self._paused.wait(min(0.2, max(0.0, deadline - time.monotonic()))):
                 return
+
+
+def likely_tokens(writer: Writer, prompt: Prompt) -> int:
+    """Return the tokens that a vendor counts against its limit: the prompt's, and all allowed."""
+    return estimate_input_tokens(prompt) // 4 + writer.provider.worst_output_tokens
+
+
+def completion_of(row: Mapping[str, Any]) -> Completion:
+    """Return the completion that a line or row holds."""
+    return Completion(
+        **{name: row[name] for name in Completion.__dataclass_fields__ if name in row}
+    )
+
+
+def spend(
+    purse: Purse, outbox: Outbox, name: str, key: str, writer: Writer, prompt: Prompt,
+    completion: Completion,
+) -> None:  # fmt: skip
+    """Put a completion that arrived on disk, then count what it cost."""
+    # A reply without usage counts at the price that was reserved for it.
+    cost = purse.worst(name)
+    tokens = (completion.input_tokens, completion.output_tokens)
+    if writer.price and tokens[0] is not None and tokens[1] is not None:
+        cost = writer.price.of(tokens[0], tokens[1])
+    outbox.put(
+        "completion",
+        {
+            "attempt": name,
+            "key": key,
+            "label": prompt.label,
+            "draw": prompt.draw,
+            "prompt": prompt_json(prompt),
+            "provider": writer.provider.sendable(),
+            "model": completion.model,
+            "text": completion.text,
+            "finish": completion.finish,
+            "detail": completion.detail,
+            "input_tokens": completion.input_tokens,
+            "output_tokens": completion.output_tokens,
+            "cached_tokens": completion.cached_tokens,
+            "cost_usd": cost,
+            "seconds": completion.seconds,
+        },
+        sync=True,
+    )
+    purse.settle(name, cost)
+
+
+def prompt_json(prompt: Prompt) -> dict[str, Any]:
+    """Return what is kept of a prompt beside its completion; class and draw have their columns."""
+    return {
+        "messages": prompt.messages,
+        "human_ids": list(prompt.human_ids),
+        "parents": list(prompt.parents),
+        "n_items": prompt.n_items,
+        "step": prompt.step,
+        "chain": prompt.chain,
+        "about": dict(prompt.about),
+    }
+
+
+def prompt_of(row: Mapping[str, Any]) -> Prompt:
+    """Return the prompt of a stored completion, but for its schema."""
+    kept = row["prompt"]
+    system, user = (message["content"] for message in kept["messages"])
+    return Prompt(
+        system, user, {}, row["label"], row["draw"],
+        # Completions from before these were kept asked for items, however many.
+        n_items=kept.get("n_items", 10_000),
+        human_ids=tuple(kept["human_ids"]),
+        parents=tuple(kept.get("parents", ())),
+        step=kept.get("step", ""),
+        chain=kept.get("chain"),
+        about=kept.get("about", {}),
+    )  # fmt: skip
 
 
 def read_lines(path: Path) -> list[Any]:

@@ -10,15 +10,15 @@ from typing import Any
 
 from core.checks.base import Item, Judge
 from core.checks.base import judges as start_checks
-from core.jobs import asking
+from core.jobs import asking, evidence
 from core.jobs.asking import Asker, read_lines, write_lines
 from core.jobs.outbox import Outbox
-from core.providers.base import Provider
-from core.records import Draft, NewSample, Reading, Verdict
+from core.jobs.rota import Rota
+from core.records import Draft, NewSample, Prompt, Reading, Verdict
 from core.registry import content_hash, from_json
 from core.store import runs, samples, verdicts
 from core.store.db import Cursor, Database
-from core.strategies.base import ExampleRow, GenerationPlan, Progress, Strategy
+from core.strategies.base import ExampleRow, GenerationPlan, Made, Progress, Reply, Strategy
 from core.tasks.base import Task
 
 TEXTS = "texts.jsonl"
@@ -60,34 +60,37 @@ def forget(texts: Path, ids: Set[str]) -> None:
 
 def work(folder: Path, plan: Mapping[str, Any], outbox: Outbox, paused: threading.Event) -> None:
     """Ask round after round until the targets are reached, the cap is, or nothing is left."""
-    generation = plan_of(plan)
     strategy = from_json(Strategy, plan["strategy"])
-    provider = from_json(Provider, plan["provider"])
-    existing = [Item(*row) for row in read_lines(folder / TEXTS)]
-    judges = start_checks(existing)
-    asker = Asker(plan, provider, outbox, read_lines(folder / "known.jsonl"), paused)
+    generation = plan_of(plan)
+    writers = asking.writers_of(plan)
+    judges = start_checks([Item(*row) for row in read_lines(folder / TEXTS)])
+    asker = Asker(plan, writers, outbox, read_lines(folder / "known.jsonl"), paused)
     progress = Progress()
-    while prompts := strategy.next_round(generation, progress):
-        for prompt, completion, was_cached in asker.ask(prompts):
-            label = prompt.label
-            progress.n_calls[label] = progress.n_calls.get(label, 0) + 1
+    rota = Rota([each["share"] for each in runs.writers(plan)], plan.get("min_yield", 0.0))
+    while prompts := rota.assigned(strategy.next_round(generation, progress), progress):
+        for prompt, completion, was_cached in asker.ask(prompts, rota.is_wanted):
             if completion is None:
-                progress.exhausted.add(label)
+                progress.n_calls[prompt.label] = progress.n_calls.get(prompt.label, 0) + 1
+                rota.exhausted(prompt)
                 continue
             reading = strategy.read(generation, prompt, completion)
-            line = _judged(plan, provider.key_of(prompt), reading, judges)
-            outbox.put("reading", {**line, "label": label, "was_cached": was_cached}, sync=True)
-            usable = line["n_drafts"] - line["n_flagged"]
-            progress.n_usable[label] = progress.n_usable.get(label, 0) + usable
+            key = writers[prompt.writer].provider.key_of(prompt)
+            line = _judged(plan, key, reading, judges)
+            outbox.put("reading", {**line, "label": prompt.label, "was_cached": was_cached})
+            reply = Reply(prompt, reading.outcome, _made(prompt, line), reading.found)
+            progress.take(reply, keep=strategy.looks_back)
+            rota.took(prompt, sum(made.is_usable for made in reply.made))
         if paused.is_set():
             return
+        if "vectors" in strategy.evidence:
+            progress.replies = evidence.with_vectors(progress.replies)
     short = [
         f"{label} ({progress.n_usable.get(label, 0)} of {wanted})"
         for label, wanted in generation.targets.items()
         if progress.n_usable.get(label, 0) < wanted
     ]
     if short and not plan["is_preview"]:
-        why = asker.why_exhausted or "too few of the replies were usable"
+        why = asker.why_exhausted or rota.why or "too few of the replies were usable"
         outbox.put("note", {"message": f"Short of the target: {', '.join(short)}; {why}"})
 
 
@@ -110,7 +113,7 @@ def progress(database: Database, run: Mapping[str, Any]) -> tuple[int, int]:
 def _keep_drafts(
     cursor: Cursor, project: str, run: Mapping[str, Any], line: Mapping[str, Any]
 ) -> None:
-    human_ids = runs.human_ids(cursor, project, line["key"])
+    behind = runs.behind(cursor, project, line["key"])
     plan = run["plan"]
     made = [
         NewSample(
@@ -124,9 +127,12 @@ def _keep_drafts(
             id=draft["id"],
             provenance={
                 "completion": line["key"],
-                "provider": plan["provider"],
+                "provider": behind["provider"],
+                "model": behind["model"],
                 "strategy": plan["strategy"],
-                "human_ids": human_ids,
+                "human_ids": behind["human_ids"],
+                "parents": behind["parents"],
+                "about": draft["about"],
             },
         )
         for draft in line["drafts"]
@@ -169,4 +175,20 @@ def _draft_json(draft: Draft) -> dict[str, Any]:
         "text": draft.text,
         "label": draft.label,
         "stratum": draft.stratum,
+        "about": dict(draft.about),
     }
+
+
+def _made(prompt: Prompt, line: Mapping[str, Any]) -> tuple[Made, ...]:
+    return tuple(
+        Made(
+            id=draft["id"],
+            inputs=draft["inputs"],
+            text=draft["text"],
+            label=draft["label"],
+            stratum=draft["stratum"],
+            human_ids=prompt.human_ids,
+            is_usable=not any(verdict["is_flagged"] for verdict in draft["verdicts"]),
+        )
+        for draft in line["drafts"]
+    )

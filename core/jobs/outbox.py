@@ -15,6 +15,8 @@ class Outbox:
 
     def __init__(self, path: Path) -> None:
         self._lock = threading.Lock()
+        self._sync_lock = threading.Lock()
+        self._n_written = self._n_synced = 0
         self._file = path.open("ab")
         _end_line(path, self._file)
 
@@ -26,8 +28,20 @@ class Outbox:
         with self._lock:
             self._file.write(data + b"\n")
             self._file.flush()
-            if sync:
-                os.fsync(self._file.fileno())
+            self._n_written += 1
+            mine = self._n_written
+        if sync:
+            self._sync(mine)
+
+    def _sync(self, mine: int) -> None:
+        # Whoever comes first syncs for all that wait behind it: one sync brings many lines.
+        with self._sync_lock:
+            if self._n_synced >= mine:
+                return
+            with self._lock:
+                n = self._n_written
+            os.fsync(self._file.fileno())
+            self._n_synced = n
 
 
 def read(path: Path, offset: int = 0) -> tuple[list[dict[str, Any]], int]:

@@ -130,7 +130,8 @@ def status_problem(error: Any, endpoint: Endpoint) -> Problem:
         return ProviderStop(f"{host} has no credit left for this key. {said}".strip())
     if status in (408, 409, 425, 429) or status >= 500:
         seconds = _asked_wait(error.response.headers)
-        return ProviderWait(f"{host} answered {status}. {said}".strip(), seconds)
+        is_limit = status in (429, 529) or (status == 503 and seconds is not None)
+        return ProviderWait(f"{host} answered {status}. {said}".strip(), seconds, is_limit=is_limit)
     return ProviderStop(f"{host} refused the request ({status}). {said}".strip())
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from core.errors import ProviderStop
-from core.records import Completion, Price, Prompt
+from core.records import Completion, Limits, Price, Prompt
 from core.registry import Member, canonical, content_hash
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -50,6 +50,10 @@ class Provider(Member):
     def own_price(self) -> Price | None:
         """Return a price that the provider itself knows; None where a list has to be asked."""
         return None
+
+    def limits(self) -> Limits:
+        """Return how many requests may be in flight and go in a minute."""
+        return Limits()
 
     @property
     @abstractmethod

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from core.errors import Missing
@@ -42,6 +42,12 @@ def set_plan(database: Database, project: str, run: str, plan: Mapping[str, Any]
             "UPDATE run SET plan = ? WHERE project = ? AND id = ?",
             [json.dumps(dict(plan), ensure_ascii=False), project, run],
         )
+
+
+def writers(plan: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return who a run asks: provider, price and share of the calls, the first named first."""
+    first = {name: plan.get(name) for name in ("provider", "price")}
+    return [{**first, "share": plan.get("share", 1)}, *plan.get("others", ())]
 
 
 def purpose_of(plan: Mapping[str, Any]) -> str:
@@ -83,13 +89,21 @@ def keep_completion(
     return True
 
 
-def human_ids(cursor: Cursor, project: str, key: str) -> list[str]:
-    """Return the human samples that the prompt of a completion showed."""
+def behind(cursor: Cursor, project: str, key: str) -> dict[str, Any]:
+    """Return what is behind a completion: provider, model, human samples, pseudo-samples shown."""
     row = cursor.execute(
-        "SELECT prompt -> 'human_ids' FROM completion WHERE project = ? AND key = ?",
+        "SELECT provider, model, prompt -> 'human_ids', prompt -> 'parents' FROM completion"
+        " WHERE project = ? AND key = ?",
         [project, key],
     ).fetchone()
-    return json.loads(row[0]) if row else []
+    if row is None:
+        return {"provider": {}, "model": "", "human_ids": [], "parents": []}
+    return {
+        "provider": json.loads(row[0]),
+        "model": row[1],
+        "human_ids": json.loads(row[2]),
+        "parents": json.loads(row[3] or "[]"),
+    }
 
 
 def keep_reading(cursor: Cursor, project: str, run: str, key: str, row: Mapping[str, Any]) -> bool:
@@ -109,18 +123,21 @@ def keep_reading(cursor: Cursor, project: str, run: str, key: str, row: Mapping[
     return True
 
 
-def replies(database: Database, project: str, provider: str, purpose: str) -> list[dict[str, Any]]:
-    """Return what a provider's completions said in runs of one purpose, without their prompts.
+def replies(
+    database: Database, project: str, providers: Sequence[str], purpose: str
+) -> list[dict[str, Any]]:
+    """Return what providers' completions said in runs of one purpose, without their prompts.
 
     What answered the sealed test set is so never known to a run that writes or labels samples.
     """
     with database.read() as cursor:
         cursor.execute(
             "SELECT key, text, finish, model, detail, input_tokens, output_tokens, cached_tokens"
-            " FROM completion WHERE project = $project AND provider ->> 'kind' = $provider"
+            " FROM completion WHERE project = $project"
+            " AND provider ->> 'kind' IN (SELECT unnest($providers))"
             " AND run IN (SELECT id FROM run WHERE project = $project"
             "  AND coalesce(plan ->> 'purpose', 'write') = $purpose)",
-            {"project": project, "provider": provider, "purpose": purpose},
+            {"project": project, "providers": list(providers), "purpose": purpose},
         )
         return dicts(cursor)
 

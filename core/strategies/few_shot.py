@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import math
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from pydantic import Field
 
 from core.records import Completion, Prompt, Reading
-from core.replies import to_json
-from core.strategies._items import items_schema, read_items
-from core.strategies.base import ExampleRow, GenerationPlan, Progress, Strategy
+from core.strategies._drawn import Drawn, asked, draw_examples, items_prompt
+from core.strategies._items import read_items
+from core.strategies.base import GenerationPlan
 
 _INSTRUCTIONS = """\
 You write new samples for a data set from which a small text model learns.
@@ -23,12 +22,9 @@ Write exactly n_items items. Each is clearly one of the label asked for, as its 
 Each reads as if one of the people behind the examples had written it. Items differ from one \
 another and from every example in subject, wording, length and style: never copy, translate or \
 paraphrase an example. Answer with JSON of the form {"items": [...]} and nothing else."""
-_OTHERS = (
-    "These examples have other labels: they show the form of an item, not the label asked for."
-)
 
 
-class FewShot(Strategy):
+class FewShot(Drawn):
     """Each prompt shows the class's definition and some of its examples, drawn anew per call."""
 
     title: ClassVar[str] = "Few-shot"
@@ -39,66 +35,12 @@ class FewShot(Strategy):
         False, description="drop a reply unless it has all items asked for and each can be read"
     )
 
-    def next_round(self, plan: GenerationPlan, progress: Progress) -> list[Prompt]:
-        """Return as many calls per class as would do if every item of them were usable."""
-        return [
-            self._prompt(plan, label, plan.first_draws.get(label, 0) + call)
-            for label in plan.task.strata
-            for call in self._calls(plan, progress, label)
-        ]
+    def prompt(self, plan: GenerationPlan, label: str, draw: int) -> Prompt:
+        """Return the prompt of one draw, with examples of its own."""
+        rows = draw_examples(plan, label, draw, self.n_examples)
+        wanted = asked(plan, label, self.n_items, rows)
+        return items_prompt(plan, label, draw, _INSTRUCTIONS, wanted, [row.id for row in rows])
 
     def read(self, plan: GenerationPlan, prompt: Prompt, completion: Completion) -> Reading:
         """Read a list of items; what cannot be read is said, never guessed."""
-        return read_items(plan.task, prompt, completion, _rules(plan), self.whole_replies)
-
-    def _calls(self, plan: GenerationPlan, progress: Progress, label: str) -> range:
-        """Return the numbers of a class's next calls, within the bound on all its calls."""
-        target = plan.targets.get(label, 0)
-        n_missing = target - progress.n_usable.get(label, 0)
-        if n_missing <= 0 or label in progress.exhausted:
-            return range(0)
-        n_done = progress.n_calls.get(label, 0)
-        n_bound = int(math.ceil(target / self.n_items) * plan.max_calls)
-        return range(n_done, min(n_done + math.ceil(n_missing / self.n_items), n_bound))
-
-    def _prompt(self, plan: GenerationPlan, label: str, draw: int) -> Prompt:
-        rows = self._examples(plan, label, draw)
-        asked: dict[str, Any] = {
-            "label": label,
-            "definition": plan.task.about_stratum(label),
-            "other_labels": [name for name in plan.task.strata if name != label],
-            "n_items": self.n_items,
-            "examples": [plan.task.item_json(row.inputs, row.label) for row in rows],
-        }
-        if rules := _rules(plan):
-            asked["rules"] = rules
-        if about := plan.task.about_label(label):
-            asked["about_the_label"] = about
-        if len(plan.task.fields) > 1:
-            asked["fields_of_an_item"] = {
-                field.name: field.about if field.is_required else f"{field.about}; may be empty"
-                for field in plan.task.fields
-            }
-        if any(plan.task.stratum(row.label) != label for row in rows):
-            asked["about_the_examples"] = _OTHERS
-        guidelines = plan.guidelines.strip()
-        return Prompt(
-            system=f"{_INSTRUCTIONS}\n\nGuidelines of the task:\n{guidelines or 'none'}",
-            user=to_json(asked),
-            schema=items_schema(plan.task, label),
-            label=label,
-            draw=draw,
-            n_items=self.n_items,
-            human_ids=tuple(row.id for row in rows),
-        )
-
-    def _examples(self, plan: GenerationPlan, label: str, draw: int) -> list[ExampleRow]:
-        """Draw the examples of one call, which do not depend on the order that rows came in."""
-        rows = sorted(plan.examples, key=lambda row: row.id)
-        own = [row for row in rows if plan.task.is_of(row.label, label)]
-        shown = own or rows
-        return plan.generator(label, draw).sample(shown, min(self.n_examples, len(shown)))
-
-
-def _rules(plan: GenerationPlan) -> dict[str, Any]:
-    return plan.task.rules([row.inputs for row in plan.examples])
+        return read_items(plan.task, prompt, completion, plan.rules(), self.whole_replies)

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import streamlit as st
 
 from core.actions.asking import Asked, known_price
-from core.actions.generate import Estimated, Previewed, ProviderInfo
+from core.actions.estimates import Estimated
+from core.actions.generate import Previewed, ProviderInfo
 from core.records import Price
 from core.ui import look
 
