@@ -3,16 +3,19 @@
 import copy
 import json
 import random
+from collections import Counter
+from functools import cache
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from core.records import Completion, Prompt
-from core.registry import from_json, member, member_ids
+from core.registry import canonical, from_json, member, member_ids
 from core.strategies.base import ExampleRow, GenerationPlan, Progress, Strategy
 from core.strategies.few_shot import FewShot
 from core.tasks.classify import Classify
+from tests.strategy_play import answer, play
 
 STRATEGIES = [member("strategies", name) for name in member_ids("strategies")]
 TASK = Classify(
@@ -35,27 +38,16 @@ def plan_for(targets=None, examples=EXAMPLES, **others):
     return GenerationPlan(task=TASK, targets=wanted, examples=examples, seed=7, **others)
 
 
-def reply_to(prompt, n_good):
-    items = [
-        {"text": f"new {prompt.draw}-{number}", "label": prompt.label} for number in range(n_good)
-    ]
-    return Completion(json.dumps({"items": items}), "stop", "model", 100, 50)
-
-
-def rounds_of(strategy, plan, n_good=3):
-    """Run to the end, with `n_good` usable items a call; yield each round with what was before."""
-    progress = Progress()
-    while prompts := strategy.next_round(plan, copy.deepcopy(progress)):
-        yield copy.deepcopy(progress), prompts
-        for prompt in prompts:
-            reading = strategy.read(plan, prompt, reply_to(prompt, n_good))
-            progress.n_calls[prompt.label] = progress.n_calls.get(prompt.label, 0) + 1
-            n_usable = progress.n_usable.get(prompt.label, 0) + len(reading.drafts)
-            progress.n_usable[prompt.label] = n_usable
+def few(strategy, n=1):
+    return plan_for(dict.fromkeys(TASK.label_names, n * strategy.items_per_call()))
 
 
 def by_label(prompts):
     return {label: [p for p in prompts if p.label == label] for label in TASK.label_names}
+
+
+def identity(prompt):
+    return (canonical(prompt.messages), prompt.draw)
 
 
 @pytest.mark.parametrize("cls", STRATEGIES)
@@ -64,76 +56,112 @@ def test_every_strategy_describes_and_stores_itself(cls):
     assert cls.title
     assert all(field.description for field in cls.model_fields.values())
     assert from_json(Strategy, json.loads(json.dumps(strategy.to_json()))) == strategy
+    assert cls.evidence <= {"vectors", "mistakes"}
 
 
 @pytest.mark.parametrize("cls", STRATEGIES)
 def test_a_run_reaches_its_targets_and_ends(cls):
     plan = plan_for()
-    rounds = list(rounds_of(cls(), plan))
-    last, prompts = rounds[-1]
-    assert len(rounds) > 1
-    assert {label for _, some in rounds for label in by_label(some)} == set(plan.targets)
-    assert all(
-        last.n_usable[label] + 3 * len(by_label(prompts)[label]) >= target
-        for label, target in plan.targets.items()
-    )
+    usable = Counter()
+
+    def counted(prompt):
+        completion = answer(prompt, n_good=3)
+        usable[prompt.label] += len(cls().read(plan, prompt, completion).drafts)
+        return completion
+
+    rounds = list(play(cls(), plan, counted))
+    assert {prompt.label for _, prompts in rounds for prompt in prompts} == set(plan.targets)
+    assert all(usable[label] >= target for label, target in plan.targets.items())
 
 
 @pytest.mark.parametrize("cls", STRATEGIES)
 def test_a_run_resumed_at_any_round_sends_the_same_prompts(cls):
     shuffled = list(EXAMPLES)
     random.Random(1).shuffle(shuffled)
-    for before, prompts in rounds_of(cls(), plan_for()):
+    for before, prompts in play(cls(), plan_for()):
         resumed = from_json(Strategy, cls().to_json())
         assert resumed.next_round(plan_for(examples=shuffled), before) == prompts
 
 
 @pytest.mark.parametrize("cls", STRATEGIES)
 def test_making_prompts_changes_nothing(cls):
-    plan, progress, state = plan_for(), Progress(), random.getstate()
-    before = copy.deepcopy((plan, progress))
-    assert cls().next_round(plan, progress) == cls().next_round(plan, progress)
-    assert (plan, progress) == before
+    plan, state = plan_for(), random.getstate()
+    for before, _ in play(cls(), plan):
+        kept = copy.deepcopy((plan, before))
+        assert cls().next_round(plan, before) == cls().next_round(plan, before)
+        assert str((plan, before)) == str(kept)
     assert random.getstate() == state
 
 
 @pytest.mark.parametrize("cls", STRATEGIES)
 def test_what_is_previewed_is_what_the_run_sends_first(cls):
-    preview = by_label(cls().next_round(plan_for(dict.fromkeys(TASK.label_names, 1)), Progress()))
-    run = by_label(cls().next_round(plan_for(dict.fromkeys(TASK.label_names, 500)), Progress()))
-    assert all(len(preview[label]) == 1 for label in TASK.label_names)
+    preview = by_label(cls().next_round(few(cls()), Progress()))
+    run = by_label(cls().next_round(few(cls(), 100), Progress()))
+    assert all(preview[label] for label in TASK.label_names)
     assert all(run[label][0] == preview[label][0] for label in TASK.label_names)
 
 
 @pytest.mark.parametrize("cls", STRATEGIES)
-def test_a_later_run_goes_on_from_the_draws_used_up(cls):
-    whole = by_label(cls().next_round(plan_for({"praise": 100}), Progress()))["praise"]
-    later = cls().next_round(plan_for({"praise": 50}, first_draws={"praise": 4}), Progress())
-    assert later == whole[4 : 4 + len(later)]
+def test_a_later_run_asks_for_nothing_that_was_asked_for(cls):
+    first = [prompt for _, prompts in play(cls(), plan_for()) for prompt in prompts]
+    used = dict.fromkeys(TASK.label_names, 0)
+    for prompt in first:
+        used[prompt.label] = max(used[prompt.label], prompt.draw + 1)
+    later = [prompt for _, prompts in play(cls(), plan_for(first_draws=used)) for prompt in prompts]
+    assert len({identity(prompt) for prompt in first}) == len(first)
+    assert {identity(prompt) for prompt in first}.isdisjoint(map(identity, later))
 
 
 @pytest.mark.parametrize("cls", STRATEGIES)
 def test_every_human_text_in_a_prompt_is_named(cls):
-    for _, prompts in rounds_of(cls(), plan_for()):
+    for _, prompts in play(cls(), plan_for()):
         for prompt in prompts:
             shown = {
                 row.id
                 for row in EXAMPLES
                 if json.dumps(row.inputs["text"]) in prompt.user + prompt.system
             }
-            assert set(prompt.human_ids) == shown
-            assert len(prompt.human_ids) == len(shown)
+            assert shown <= set(prompt.human_ids)
+            assert len(prompt.human_ids) == len(set(prompt.human_ids))
+            if not prompt.parents:
+                assert set(prompt.human_ids) == shown
+
+
+@pytest.mark.parametrize("cls", STRATEGIES)
+def test_what_a_pseudo_sample_shown_in_a_prompt_came_from_is_named(cls):
+    made = {}
+    for before, prompts in play(cls(), plan_for()):
+        made |= {one.id: one for reply in before.replies for one in reply.made}
+        for prompt in prompts:
+            text = prompt.user + prompt.system
+            shown = {id_ for id_, one in made.items() if json.dumps(one.text) in text}
+            assert shown == set(prompt.parents)
+            behind = {human for id_ in shown for human in made[id_].human_ids}
+            assert behind <= set(prompt.human_ids)
 
 
 @pytest.mark.parametrize("cls", STRATEGIES)
 def test_calls_are_bounded_when_nothing_is_usable(cls):
     plan = plan_for({"praise": 22, "complaint": 7}, max_calls=2.0)
     n_sent = dict.fromkeys(plan.targets, 0)
-    for _, prompts in rounds_of(cls(), plan, n_good=0):
+    for _, prompts in play(cls(), plan, is_usable=lambda made: False):
         for prompt in prompts:
-            n_sent[prompt.label] += 1
-    n_items = cls().next_round(plan, Progress())[0].n_items
-    assert n_sent == {name: 2 * -(-wanted // n_items) for name, wanted in plan.targets.items()}
+            n_sent[prompt.label] += bool(prompt.n_items)
+    n_items = cls().items_per_call()
+    assert all(
+        0 < n_sent[name] <= 2 * -(-wanted // n_items) for name, wanted in plan.targets.items()
+    )
+
+
+@pytest.mark.parametrize("cls", STRATEGIES)
+@pytest.mark.parametrize("said", ["", "[]", "no", '{"items": 3}'])
+def test_a_run_ends_when_nothing_can_be_read(cls, said):
+    plan = plan_for({"praise": 22}, max_calls=2.0)
+    n_sent = sum(
+        len(prompts)
+        for _, prompts in play(cls(), plan, lambda prompt: Completion(said, "stop", "m", 1, 1))
+    )
+    assert 0 < n_sent <= 3 * -(-22 // cls().items_per_call()) + 5
 
 
 @pytest.mark.parametrize("cls", STRATEGIES)
@@ -146,22 +174,32 @@ def test_exhausted_done_and_unwanted_classes_are_not_asked_for(cls):
 
 @pytest.mark.parametrize("cls", STRATEGIES)
 def test_hostile_examples_stay_inside_the_json_of_the_user_turn(cls):
-    examples = [ExampleRow("bad", {"text": HOSTILE}, "praise")]
-    prompt = cls().next_round(plan_for({"praise": 5}, examples), Progress())[0]
-    harmless = cls().next_round(
-        plan_for({"praise": 5}, [ExampleRow("bad", {"text": "hi"}, "praise")]), Progress()
-    )[0]
-    assert prompt.system == harmless.system
-    prompt.user.encode("utf-8")
-    shown = json.loads(prompt.user)
-    assert shown["examples"] == [{"text": HOSTILE, "label": "praise"}]
-    assert {**shown, "examples": []} == {**json.loads(harmless.user), "examples": []}
+    def rounds(text):
+        examples = [ExampleRow("bad", {"text": text}, "praise")]
+        return [prompt for _, prompts in play(cls(), plan_for({"praise": 5}, examples))
+                for prompt in prompts]  # fmt: skip
+
+    for hostile, harmless in zip(rounds(HOSTILE), rounds("hi"), strict=False):
+        assert hostile.system == harmless.system
+        hostile.user.encode("utf-8")
+        shown, other = json.loads(hostile.user), json.loads(harmless.user)
+        assert shown.keys() == other.keys()
+        if "bad" in hostile.human_ids and not hostile.parents:
+            assert HOSTILE in list(leaves(shown))
+
+
+def leaves(value):
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        for part in value:
+            yield from leaves(part)
+    else:
+        yield value
 
 
 @pytest.mark.parametrize("cls", STRATEGIES)
-def test_the_schema_is_strict_and_allows_one_label(cls):
-    schema = cls().next_round(plan_for(), Progress())[0].schema
-
+def test_every_schema_is_strict_and_items_have_one_label(cls):
     def is_strict(part):
         if part.get("type") == "array":
             return is_strict(part["items"])
@@ -173,9 +211,12 @@ def test_the_schema_is_strict_and_allows_one_label(cls):
             and all(map(is_strict, part["properties"].values()))
         )
 
-    assert schema["type"] == "object"
-    assert is_strict(schema)
-    assert json.dumps(schema).count("enum") == 1
+    for _, prompts in play(cls(), plan_for()):
+        for prompt in prompts:
+            assert prompt.schema["type"] == "object"
+            assert is_strict(prompt.schema)
+            if prompt.n_items:
+                assert f'"enum": ["{prompt.label}"]' in json.dumps(prompt.schema)
 
 
 def test_few_shot_shows_examples_of_the_class_or_says_that_they_are_of_others():
@@ -299,12 +340,24 @@ hostile = st.one_of(
 )
 
 
+@cache
+def one_prompt_of_each_step(cls):
+    found = {}
+    for _, prompts in play(cls(), plan_for()):
+        for prompt in prompts:
+            found.setdefault(prompt.step, prompt)
+    return list(found.values())
+
+
 @given(text=hostile, finish=st.sampled_from(["stop", "length", "refused", "failed"]))
 @pytest.mark.parametrize("cls", STRATEGIES)
 def test_no_reply_raises_or_yields_a_label_that_was_not_asked_for(cls, text, finish):
-    reading = cls().read(plan_for(), PROMPT, Completion(text, finish, "model", None, None))
-    assert {draft.label for draft in reading.drafts} <= {"praise"}
-    assert len(reading.drafts) <= PROMPT.n_items
-    assert reading.drafts or reading.problems
-    assert bool(reading.drafts) == (reading.outcome == "read")
-    "".join([*(draft.text for draft in reading.drafts), *reading.problems]).encode("utf-8")
+    for prompt in one_prompt_of_each_step(cls):
+        reading = cls().read(plan_for(), prompt, Completion(text, finish, "model", None, None))
+        assert {draft.label for draft in reading.drafts} <= {prompt.label}
+        assert len(reading.drafts) <= prompt.n_items
+        assert reading.drafts or reading.problems or reading.found is not None
+        is_good = bool(reading.drafts) or reading.found is not None
+        assert is_good == (reading.outcome == "read")
+        json.dumps(reading.found)
+        "".join([*(draft.text for draft in reading.drafts), *reading.problems]).encode("utf-8")
