@@ -203,6 +203,18 @@ def _add_generate(parent: Any) -> None:
         "--per-class", type=whole(1, 100_000), default=20, metavar="N", help="per class (20)"
     )
     make.add_argument("--max-usd", type=amount, metavar="X", help="the most to spend")
+    make.add_argument(
+        "--share", type=whole(1, 100), default=1, metavar="N",
+        help="of the calls, beside those of --also (1)",
+    )  # fmt: skip
+    make.add_argument(
+        "--also", nargs="+", action="append", metavar=("PROVIDER", "NAME=VALUE"),
+        help="one more writer with its settings, and share=N or usd_per_mtok=IN,OUT",
+    )  # fmt: skip
+    make.add_argument(
+        "--min-yield", type=float, default=0.1, metavar="X",
+        help="give a class up early that surely yields less usable items of those asked for (0.1)",
+    )  # fmt: skip
     _add_run(make)
     _add_members(make, "providers", "--provider")
     _add_members(make, "strategies", "--strategy")

@@ -31,13 +31,14 @@ from core.actions import (
     solvers,
     train,
 )
+from core.actions.asking import Writer
 from core.answering import Purpose
 from core.errors import Problem
 from core.formats import Table
 from core.formats.dataset import HUB, is_dataset
 from core.options import refuse_unused, settings_of
 from core.records import SOURCE_WORDS, Job, Price, Project
-from core.registry import member
+from core.registry import member, member_ids
 
 Say = door.Say
 WHO = os.environ.get("USER") or "command line"
@@ -153,13 +154,17 @@ def make(arguments: Namespace, say: Say) -> int:
         seed=arguments.run_seed,
         cap_usd=arguments.max_usd,
         price=_typed_price(arguments.usd_per_mtok),
+        share=arguments.share,
+        others=[_writer(words) for words in arguments.also or ()],
+        min_yield=arguments.min_yield,
     )
     expected = generate.estimate(project.id, request)
     run = generate.launch(project.id, request)
     worst = "unknown" if expected.worst_usd is None else f"${expected.worst_usd:,.4f}"
+    sent = "; ".join(f"{n:,} human texts go to {who}" for who, n in expected.sent_to.items())
     say(
         f"{expected.n_calls:,} calls if every reply is usable; at most {worst};"
-        f" {expected.n_humans_sent:,} human texts are shown to {arguments.provider}.",
+        f" {sent or 'no human text leaves this machine'}.",
         True,
     )
     job = generate.wait(run, _teller(say, "usable pseudo-samples"))
@@ -383,6 +388,19 @@ def _is_file(path: Path) -> bool:
         return path.is_file()
     except OSError:  # a list of labels may be longer than any file's name
         return False
+
+
+def _writer(words: Sequence[str]) -> Writer:
+    """Return one more writer from `PROVIDER NAME=VALUE ...`."""
+    name, *others = words
+    given = dict(word.partition("=")[::2] for word in others)
+    if name not in member_ids("providers"):
+        raise Problem(f"{name!r} is no provider.", f"Use {', '.join(member_ids('providers'))}.")
+    share = given.pop("share", "1")
+    if not share.isdigit() or int(share) < 1:
+        raise Problem(f"{share!r} is no share of the calls.", "Say share=N, a whole number from 1.")
+    price = _typed_price(given.pop("usd_per_mtok", None))
+    return Writer(name, given, price, share=int(share))
 
 
 def _typed_price(text: str | None) -> Price | None:

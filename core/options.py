@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import json
 import math
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
@@ -48,7 +50,7 @@ def settings_of(arguments: argparse.Namespace, cls: type[Member]) -> dict[str, A
     """
     typed = {name: getattr(arguments, _PREFIX + name, None) for name in cls.model_fields}
     given = {
-        name: value.split(",") if _is_tuple(cls.model_fields[name]) else value
+        name: _given(name, value, cls.model_fields[name])
         for name, value in typed.items()
         if value is not None
     }
@@ -118,8 +120,19 @@ def amount(text: str) -> float:
     return number
 
 
-def _is_tuple(field: FieldInfo) -> bool:
-    return get_origin(field.annotation) is tuple
+def _given(name: str, value: str, field: FieldInfo) -> Any:
+    origin = get_origin(field.annotation)
+    if origin is tuple:
+        return value.split(",")
+    if origin is not dict:
+        return value
+    try:
+        text = value if value.lstrip().startswith("{") else Path(value).read_text("utf-8")
+        return json.loads(text)
+    except OSError as error:
+        raise Problem(f"{option(name)}: {value} cannot be read: {error.strerror}.") from None
+    except (ValueError, RecursionError):
+        raise Problem(f"{option(name)}: neither JSON nor a file of it.") from None
 
 
 def _kind(annotation: Any) -> tuple[str, list[str] | None]:
@@ -129,6 +142,8 @@ def _kind(annotation: Any) -> tuple[str, list[str] | None]:
         return _kind(inner[0])
     if origin is Literal:
         return "", [str(choice) for choice in get_args(annotation)]
+    if origin is dict:
+        return "FILE.json", None
     if origin is tuple:
         return f"{_kind(get_args(annotation)[0])[0]},...", None
     return KINDS.get(annotation, "VALUE"), None

@@ -5,7 +5,7 @@ from dataclasses import replace
 import streamlit as st
 
 from core.actions import generate
-from core.ui import asking, examples, forms, frame, preview, run
+from core.ui import asking, examples, frame, preview, run, writing
 
 project = frame.open_page(
     "generate", "A language model writes samples from your definitions and a few human examples."
@@ -20,29 +20,23 @@ if not human:
 asking.labeller(project.id)
 at_work = generate.at_work(project.id)
 with frame.problems():
-    known = {info.id: info for info in generate.providers()}
     st.subheader("1 · Who writes, and how")
-    writer, way = st.columns(2, gap="large")
-    with writer:
-        chosen = st.selectbox(
-            "Provider", list(known), format_func=lambda name: known[name].title, key="provider"
-        )
-        provider = known[chosen]
-        provider_settings = forms.settings("providers", chosen, f"generate_{project.id}")
-    with way:
-        titles = generate.strategies(project.id)
-        strategy = st.selectbox("Strategy", list(titles), format_func=titles.__getitem__)
-        strategy_settings = forms.settings("strategies", strategy, f"generate_{project.id}")
-        seed = st.number_input(
-            "Seed of the run", 0, value=0, help="Decides which examples a prompt shows."
-        )
+    left, right = st.columns(2, gap="large")
+    with left:
+        provider, provider_settings = writing.first(project.id)
+    with right:
+        way = writing.way(project.id)
     with st.expander("Examples that prompts may show", icon=":material/format_list_bulleted:"):
         examples.editor(project.id)
-    if not preview.can_ask(provider):
+    others = writing.others(project.id)
+    if not preview.can_ask(provider) or others is None:
         run.past(project.id, at_work)
         st.stop()
 
-    asked = generate.Request(chosen, provider_settings, strategy, strategy_settings, seed=int(seed))
+    asked = generate.Request(
+        provider.id, provider_settings, way.strategy, way.settings, seed=way.seed,
+        share=others[0], others=others[1],
+    )  # fmt: skip
     price = preview.price_of(asked)
 
     st.subheader("2 · Preview")
@@ -59,7 +53,9 @@ with frame.problems():
     seen = generate.last_preview(project.id, asked)
     if seen and not is_previewing:
         run.show(project.id, seen)
-        preview.show(generate.previewed(project.id, seen))
+        calls = generate.previewed(project.id, seen)
+        preview.show(calls)
+        writing.take_over(project.id, generate.proposed(calls))
     elif not seen:
         st.caption("Shows the exact prompts and replies. The run starts with these very replies.")
 
@@ -69,7 +65,7 @@ with frame.problems():
     goals = run.targets(project.id)
     request = replace(asked, price=price, targets=goals)
     found = generate.estimate(project.id, request, seen)
-    preview.estimate(found, provider.title, provider.is_replay, seen is not None)
+    preview.estimate(found, seen is not None)
     request = replace(request, cap_usd=run.cap(found.price is not None))
     starts = frame.settled_button(
         "Start", f"start_{project.id}", type="primary", icon=":material/play_arrow:",

@@ -7,7 +7,7 @@ import json
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -124,12 +124,8 @@ def _reply(
     elif server.write:
         said = {"items": server.write(asked)}
     else:
-        label = asked["label"]
-        said = {
-            "items": [
-                {"text": _text(f"{words}/{i}"), "label": label} for i in range(asked["n_items"])
-            ]
-        }
+        form = body["response_format"]["json_schema"]["schema"]  # type: ignore[index]
+        said = _by_schema(form, words, asked.get("n_items", 3))
     content: str | None = json.dumps(said)
     message: dict[str, object] = {"role": "assistant"}
     if fault == "unreadable":
@@ -149,6 +145,21 @@ def _reply(
             "total_tokens": N_IN + N_OUT,
         },
     }
+
+
+def _by_schema(schema: Mapping[str, Any], salt: str, n_items: int) -> Any:
+    """Return what a JSON schema allows, with texts of their own."""
+    if "enum" in schema:
+        return schema["enum"][0]
+    kind = schema["type"]
+    if kind == "object":
+        return {
+            name: _by_schema(part, f"{salt}/{name}", n_items)
+            for name, part in schema["properties"].items()
+        }
+    if kind == "array":
+        return [_by_schema(schema["items"], f"{salt}/{i}", 3) for i in range(n_items)]
+    return 0.05 if kind == "number" else _text(salt)
 
 
 def _text(seed: str) -> str:

@@ -234,6 +234,11 @@ def previewed(project: str, run: str) -> list[Previewed]:
     return made
 
 
+def proposed(calls: Sequence[Previewed]) -> dict[str, Any]:
+    """Return, per class, what the steps of a preview brought that is no sample."""
+    return {call.label: call.reading.found for call in calls if call.reading.found}
+
+
 def launch(project: str, request: Request) -> str:
     """Start a run in the background and return its id.
 
@@ -369,6 +374,12 @@ def _plan(project: str, request: Request) -> dict[str, Any]:
         raise Problem(f"{unknown[0]!r} is not one of the labels.")
     if why := strategy.refused(task):
         raise Problem(f"{strategy.title} cannot write for this task: {why}.", "Choose another.")
+    shown = example_set(project)
+    if strategy.needs_examples and not shown:
+        raise Problem(
+            f"{strategy.title} needs human examples, and the example set is empty.",
+            "Import labelled human rows, or choose another strategy.",
+        )
     asked = [label for label, n in request.targets.items() if n] or list(task.strata)
     writers = [_writer(project, one, asked, request.strategy) for one in request.writers]
     others = [
@@ -387,7 +398,7 @@ def _plan(project: str, request: Request) -> dict[str, Any]:
         "targets": {name: request.targets.get(name, 0) for name in task.strata},
         "examples": [
             asdict(ExampleRow(sample.id, dict(sample.inputs), str(sample.label)))
-            for sample in example_set(project)
+            for sample in shown
         ],
         "seed": request.seed,
         "first_draws": _first_draws(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +18,18 @@ from core.records import Draft, NewSample, Prompt, Reading, Verdict
 from core.registry import content_hash, from_json
 from core.store import runs, samples, verdicts
 from core.store.db import Cursor, Database
+from core.store.samples import Filter
 from core.strategies.base import ExampleRow, GenerationPlan, Made, Progress, Reply, Strategy
 from core.tasks.base import Task
 
 TEXTS = "texts.jsonl"
 """File of a job with the texts that there were when its run began."""
+MOST_SYNTHETIC = 20_000
+"""Most synthetic rows that a student is trained on before its mistakes are looked at."""
+SYNTHETIC = "synthetic.jsonl"
+"""File of a job with the synthetic rows that a student was trained on when its run began."""
+KEPT = (TEXTS, SYNTHETIC)
+"""Files that a resumed run needs as they were; each line begins with a sample's id."""
 
 
 def plan_of(plan: Mapping[str, Any]) -> GenerationPlan:
@@ -50,7 +57,20 @@ def prepare(database: Database, folder: Path, run: Mapping[str, Any]) -> list[Pa
             part / TEXTS,
             [list(row) for row in samples.texts(database, run["project"], not_of_run=run["id"])],
         )
+    strategy = from_json(Strategy, run["plan"]["strategy"])
+    if "mistakes" in strategy.evidence and not (part / SYNTHETIC).exists():
+        write_lines(part / SYNTHETIC, _synthetic(database, run))
     return [part]
+
+
+def _synthetic(database: Database, run: Mapping[str, Any]) -> list[list[Any]]:
+    """Return the synthetic rows that are accepted or may yet be, but for the run's own."""
+    wanted = Filter(source="synthetic", split="train", flagged=False)
+    return [
+        [row.id, dict(row.inputs), row.label]
+        for row in samples.page(database, run["project"], wanted, MOST_SYNTHETIC)
+        if row.status in ("accepted", "pending") and row.run != run["id"]
+    ]
 
 
 def forget(texts: Path, ids: Set[str]) -> None:
@@ -62,6 +82,9 @@ def work(folder: Path, plan: Mapping[str, Any], outbox: Outbox, paused: threadin
     """Ask round after round until the targets are reached, the cap is, or nothing is left."""
     strategy = from_json(Strategy, plan["strategy"])
     generation = plan_of(plan)
+    if "mistakes" in strategy.evidence:
+        rows = [ExampleRow(*row) for row in read_lines(folder / SYNTHETIC)]
+        generation = replace(generation, mistakes=evidence.mistakes(generation, rows))
     writers = asking.writers_of(plan)
     judges = start_checks([Item(*row) for row in read_lines(folder / TEXTS)])
     asker = Asker(plan, writers, outbox, read_lines(folder / "known.jsonl"), paused)

@@ -192,7 +192,7 @@ class Runner:
                 if job.state != "done":
                     self._take_in_left_overs(job, folder)
                 for file in (*folder.glob("*.txt"), *folder.glob("part*/*")):
-                    if file.name == generation.TEXTS and job.state != "done":
+                    if file.name in generation.KEPT and job.state != "done":
                         generation.forget(file, erased)
                     elif file.name != "lock":
                         file.unlink(missing_ok=True)

@@ -129,6 +129,9 @@ class Strategy(Member):
     evidence: ClassVar[frozenset[str]] = frozenset()
     """What prompts depend on beside texts: `vectors` of what was made, `mistakes` of a student."""
 
+    needs_examples: ClassVar[bool] = False
+    """Whether it writes nothing without human examples."""
+
     @classmethod
     def refused(cls, task: Task) -> str | None:
         """Return why the strategy cannot write for a task, or None."""

@@ -417,6 +417,10 @@ class Task(Member):
             raise Unreadable(f"the reply has no text for the {self.answer.name}")
         return found
 
+    def is_mistake(self, gold: str, answer: str) -> bool:
+        """Say whether an answer is another than the gold label."""
+        return answer != gold
+
     def wrong_answer(self, gold: str) -> str:
         """Return what counts where no answer could be read: one that is never right."""
         del gold

@@ -103,7 +103,7 @@ def _ask(project: str, purpose: Purpose) -> None:
         asked = answers.Request(purpose, chosen, settings, int(n_examples), limit)
         asked = replace(asked, price=preview.price_of(asked, purpose))
     found = answers.estimate(project, asked)
-    preview.estimate(found, known[chosen].title, False, True)
+    preview.estimate(found, True)
     asked = replace(asked, cap_usd=run.cap(found.price is not None, purpose))
     if st.button("Ask", key=f"{key}_ask", type="primary", icon=":material/play_arrow:"):
         answers.launch(project, asked)

@@ -23,6 +23,10 @@ TITLES = {
     "n_examples": "Examples in a prompt",
     "n_items": "Items asked for in a call",
     "n_total": "Training size (rows)",
+    "most_likely": "Probability at most",
+    "n_attributes": "Attributes of a class",
+    "n_values": "Values of an attribute",
+    "n_mistakes": "Mistakes in a prompt",
     "ngram_max": "Longest phrase (words)",
     "ratios": "Shares of LLM data",
     "seed": "Sampling seed",
@@ -44,6 +48,11 @@ def title(field: str) -> str:
     return TITLES.get(field, field.replace("_", " ").capitalize())
 
 
+def names(family: str, member_id: str) -> tuple[str, ...]:
+    """Return the names of a member's fields."""
+    return tuple(member(family, member_id).model_fields)
+
+
 def settings(
     family: str,
     member_id: str,
@@ -58,7 +67,8 @@ def settings(
     """
     made = {}
     for name, field in member(family, member_id).model_fields.items():
-        if name in skip:
+        # A field that holds more than one value has an editor of its own.
+        if name in skip or get_origin(field.annotation) is dict:
             continue
         if isinstance(field.json_schema_extra, dict) and (
             field.json_schema_extra.get("command_line_only")

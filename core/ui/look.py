@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Mapping
+from typing import Any
 
 import streamlit as st
 
@@ -99,3 +100,10 @@ def duration(seconds: float) -> str:
 def plain(text: str) -> str:
     """Return text for places that read Markdown, with every sign that means something escaped."""
     return "".join(f"\\{c}" if c in r"\`*_{}[]()#+-.!|<>~$:^&" else c for c in text)
+
+
+def records(table: Any) -> list[dict[str, Any]]:
+    """Return the rows of an edited table: an editor gives a list back for a list, or a frame."""
+    if hasattr(table, "to_dict"):
+        return list(table.to_dict("records"))
+    return list(table)

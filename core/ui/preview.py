@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import streamlit as st
 
@@ -85,13 +86,15 @@ def show(calls: Sequence[Previewed]) -> None:
                 st.markdown(f"**Read: {len(call.reading.drafts)} items**")
                 for draft in call.reading.drafts:
                     look.literal(draft.text, source="synthetic", small=True)
+                for line in _found(call.reading.found):
+                    look.literal(line, source="synthetic", small=True)
                 if call.reading.problems or call.reading.outcome != "read":
                     st.markdown(f"**Could not be read** ({call.reading.outcome})")
                 for problem in call.reading.problems:
                     look.literal(problem, source="problem", small=True)
 
 
-def estimate(found: Estimated, provider: str, is_replay: bool, was_previewed: bool) -> None:
+def estimate(found: Estimated, was_previewed: bool) -> None:
     """Show what a run is likely to cost, and at most, before anything large is spent."""
     with st.container(horizontal=True):
         st.metric("Calls", f"{found.n_calls:,}", width=140)
@@ -101,13 +104,20 @@ def estimate(found: Estimated, provider: str, is_replay: bool, was_previewed: bo
         st.metric("At most", look.usd(found.worst_usd), width=160,
                   help="Every call at its longest; unusable replies are asked again.")  # fmt: skip
         st.metric("Human texts shown", f"{found.n_humans_sent:,}", width=200)
-    where = (
-        "A recorded provider: nothing leaves this machine and nothing is paid; the money is an"
-        " example."
-        if is_replay
-        else f"These {found.n_humans_sent:,} human texts go to {look.plain(provider)}."
-    )
-    st.caption(f"Basis: {look.plain(found.basis)}. {where}")
+    told = [
+        f"**{n:,} human texts go to {look.plain(who)}.**" for who, n in found.sent_to.items()
+    ] or ["No human text leaves this machine."]
+    st.caption(f"Basis: {look.plain(found.basis)}. {' '.join(told)}")
+
+
+def _found(found: Any) -> list[str]:
+    """Return what a step brought that is no sample, a line each."""
+    if not isinstance(found, Mapping):
+        return []
+    return [
+        f"{name}: {' · '.join(map(str, values)) if isinstance(values, list) else values}"
+        for name, values in found.items()
+    ]
 
 
 def _headline(call: Previewed) -> str:

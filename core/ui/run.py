@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import streamlit as st
 
 from core.actions import generate
@@ -64,7 +62,7 @@ def targets(project: str) -> dict[str, int]:
                                                          help="Can be edited."),
         },
     )  # fmt: skip
-    made = {row["class"]: int(row["to generate"] or 0) for row in _records(edited)}
+    made = {row["class"]: int(row["to generate"] or 0) for row in look.records(edited)}
     st.caption(
         f"{sum(made.values()):,} samples in all; the column *to generate* can be edited. Synthetic"
         " rows there already are those accepted, or pending without a flag."
@@ -165,10 +163,3 @@ def raise_cap(project: str, now: RunStatus | Status) -> None:
             with frame.problems():
                 generate.set_cap(project, now.run, float(new or 0.0))
                 st.rerun()
-
-
-def _records(table: Any) -> list[dict[str, Any]]:
-    # A data editor gives a list back for a list, or a frame, by its version.
-    if hasattr(table, "to_dict"):
-        return list(table.to_dict("records"))
-    return list(table)
