@@ -202,10 +202,9 @@ class Asker:
 
     def _spend(self, name: str, key: str, prompt: Prompt, completion: Completion) -> None:
         # A reply without usage counts at the price that was reserved for it.
-        cost = reserved = self._reserved[name]
-        tokens = (completion.input_tokens, completion.output_tokens)
-        if self._price and tokens[0] is not None and tokens[1] is not None:
-            cost = self._price.of(tokens[0], tokens[1])
+        reserved = self._reserved[name]
+        paid = self._price.of_completion(completion) if self._price else None
+        cost = reserved if paid is None else paid
         self._known[key] = completion
         self._outbox.put(
             "completion",
@@ -223,6 +222,7 @@ class Asker:
                 "input_tokens": completion.input_tokens,
                 "output_tokens": completion.output_tokens,
                 "cached_tokens": completion.cached_tokens,
+                "cache_write_tokens": completion.cache_write_tokens,
                 "cost_usd": cost,
                 "seconds": completion.seconds,
             },

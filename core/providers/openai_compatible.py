@@ -8,7 +8,9 @@ from typing import Any, ClassVar
 from pydantic import Field, field_validator
 
 from core.providers import _chat
+from core.providers import _settings as settings
 from core.providers._answers import Endpoint
+from core.providers._wire import ask, is_loopback
 from core.providers.base import Provider, find_key
 from core.records import Completion, Prompt
 
@@ -40,11 +42,11 @@ class OpenAICompatible(Provider):
     structured: bool = Field(
         True, description="ask for the JSON schema; off for servers that do not take one"
     )
-    temperature: _chat.Temperature = 1.0
-    top_p: _chat.TopP = 1.0
-    max_tokens: _chat.MaxTokens = 1024
-    seed: _chat.Seed = None
-    timeout_seconds: _chat.TimeoutSeconds = 60.0
+    temperature: settings.Temperature = 1.0
+    top_p: settings.TopP = 1.0
+    max_tokens: settings.MaxTokens = 1024
+    seed: settings.Seed = None
+    timeout_seconds: settings.TimeoutSeconds = 60.0
 
     @field_validator("base_url")
     @classmethod
@@ -59,7 +61,7 @@ class OpenAICompatible(Provider):
     @property
     def is_local(self) -> bool:
         """Return whether the server is this machine."""
-        return _chat.is_loopback(self.base_url)
+        return is_loopback(self.base_url)
 
     @property
     def needs_key(self) -> bool:
@@ -77,8 +79,9 @@ class OpenAICompatible(Provider):
         return self.max_tokens
 
     def parameters(self, prompt: Prompt) -> dict[str, Any]:
-        """Return everything that is sent, but for the model's name."""
+        """Return everything that is sent."""
         return {
+            "model": self.model,
             **_chat.chat_parameters(prompt, self.seed, is_structured=self.structured),
             "max_tokens": self.max_tokens,
             # Always sent: a server's own defaults may be others than the form shows.
@@ -100,4 +103,4 @@ class OpenAICompatible(Provider):
             key_name=self.keys[0],
             timeout_seconds=self.timeout_seconds,
         )
-        return _chat.ask(endpoint, self.parameters(prompt))
+        return ask(_chat.PROTOCOL, endpoint, self.parameters(prompt))

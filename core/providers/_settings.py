@@ -1,0 +1,25 @@
+"""Settings that several providers have, with the same bounds and words."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+Temperature = Annotated[
+    float,
+    Field(ge=0, le=2, description="randomness of the words: 0 the least, 1 the model's own"),
+]
+TopP = Annotated[
+    float, Field(gt=0, le=1, description="share of the likeliest words that each is drawn from")
+]
+MaxTokens = Annotated[
+    int, Field(ge=16, le=32_768, description="most tokens that one call may write and cost")
+]
+Seed = Annotated[
+    int | None,
+    Field(ge=0, le=2_000_000_000, description="makes calls repeatable where the model can"),
+]
+TimeoutSeconds = Annotated[
+    float, Field(ge=1, le=600, description="seconds until a call without an answer is given up")
+]
