@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from core.errors import Problem
 from core.records import SOURCES, Price, Source
@@ -173,19 +173,27 @@ def list_price(provider: str, model: str) -> Price | None:
 
     from genai_prices import Usage, calc_price
 
-    try:
+    def of_thousand(**tokens: int) -> Any:
         # A thousand tokens, scaled up: a million in one call would be priced as long context.
-        found = calc_price(
-            Usage(input_tokens=1000, output_tokens=1000),
-            model_ref=model,
-            provider_id=vendors[provider],
-        )
+        return calc_price(Usage(**tokens), model_ref=model, provider_id=vendors[provider])
+
+    try:
+        found = of_thousand(input_tokens=1000, output_tokens=1000)
     except LookupError:
         return None
+    cached = of_thousand(input_tokens=1000, cache_read_tokens=1000)
+    written = of_thousand(input_tokens=1000, cache_write_tokens=1000)
+    knows = found.model_price
     release = version("genai-prices")
     return Price(
         input_per_mtok=float(found.input_price) * 1000,
         output_per_mtok=float(found.output_price) * 1000,
         source=f"genai-prices {release}, {found.model.name or found.model.id}",
         as_of=f"release {release}",
+        cached_input_per_mtok=(
+            None if knows.cache_read_mtok is None else float(cached.input_price) * 1000
+        ),
+        cache_write_per_mtok=(
+            None if knows.cache_write_mtok is None else float(written.input_price) * 1000
+        ),
     )

@@ -152,7 +152,11 @@ Finish = Literal["stop", "length", "refused", "failed"]
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """What came back, with token usage; `text` is exactly what the provider wrote."""
+    """What came back, with token usage; `text` is exactly what the provider wrote.
+
+    `input_tokens` are all of them: those read from a prompt cache (`cached_tokens`) and written to
+    one (`cache_write_tokens`) are among them, whichever way the vendor counts.
+    """
 
     text: str
     finish: Finish
@@ -163,6 +167,7 @@ class Completion:
     seconds: float = 0.0
     raw_id: str | None = None
     detail: str = ""
+    cache_write_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,18 +266,51 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """US dollars per million tokens, with where and when the figures come from."""
+    """US dollars per million tokens, with where and when the figures come from.
+
+    Input read from a prompt cache and written to one has the price of other input where its own is
+    None.
+    """
 
     input_per_mtok: float
     output_per_mtok: float
     source: str
     as_of: str
+    cached_input_per_mtok: float | None = None
+    cache_write_per_mtok: float | None = None
 
     def of(self, input_tokens: int, output_tokens: int) -> float:
-        """Return the price of one call in US dollars."""
+        """Return the price in US dollars of one call that no cache had a part in."""
         return (
             input_tokens * self.input_per_mtok + output_tokens * self.output_per_mtok
         ) / 1_000_000
+
+    def at_most(self, input_tokens: int, output_tokens: int) -> float:
+        """Return the price in US dollars of one call if all input is of its dearest kind."""
+        premium = -min(0.0, *self._cache_savings())
+        return self.of(input_tokens, output_tokens) + input_tokens * premium / 1_000_000
+
+    def of_completion(self, completion: Completion) -> float | None:
+        """Return what a completion cost in US dollars; None where its tokens are not known."""
+        if completion.input_tokens is None or completion.output_tokens is None:
+            return None
+        full = self.of(completion.input_tokens, completion.output_tokens)
+        return full - self.saved(completion)
+
+    def saved(self, completion: Completion) -> float:
+        """Return the US dollars that the cache saved; below zero where writing to it cost more."""
+        n_input = completion.input_tokens or 0
+        # A vendor's parts are never counted for more than their whole.
+        n_cached = min(completion.cached_tokens, n_input)
+        n_written = min(completion.cache_write_tokens, n_input - n_cached)
+        cached, written = self._cache_savings()
+        return (n_cached * cached + n_written * written) / 1_000_000
+
+    def _cache_savings(self) -> tuple[float, float]:
+        """Return how much less than other input a million tokens read and written cost."""
+        own = (self.cached_input_per_mtok, self.cache_write_per_mtok)
+        cached, written = (0.0 if x is None else self.input_per_mtok - x for x in own)
+        return cached, written
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,6 +11,8 @@ from hypothesis import strategies as st
 from core import budget
 from core.budget import Prices
 from core.errors import Problem
+from core.records import Completion, Price
+from core.registry import member
 
 SHARES = st.dictionaries(st.sampled_from("abcdef"), st.integers(1, 500), min_size=1)
 
@@ -64,3 +68,59 @@ def test_a_published_price_is_per_million_tokens_of_ordinary_calls() -> None:
     assert (price.input_per_mtok, price.output_per_mtok) == pytest.approx((0.15, 0.60))
     assert budget.list_price("openai_chat", "no-such-model") is None
     assert budget.list_price("openai_compatible", "gpt-4o-mini") is None
+
+
+def test_a_published_price_knows_what_a_prompt_cache_costs() -> None:
+    openai = budget.list_price("openai_chat", "gpt-4o-mini")
+    assert openai is not None
+    assert openai.cached_input_per_mtok == pytest.approx(0.075)
+    assert openai.cache_write_per_mtok is None
+    anthropic = budget.list_price("anthropic_chat", "claude-haiku-4-5")
+    assert anthropic is not None
+    assert (anthropic.input_per_mtok, anthropic.output_per_mtok) == pytest.approx((1.0, 5.0))
+    assert anthropic.cached_input_per_mtok == pytest.approx(0.1)
+    assert anthropic.cache_write_per_mtok == pytest.approx(1.25)
+
+
+@pytest.mark.parametrize("provider", ["openai_chat", "anthropic_chat"])
+def test_the_default_model_has_a_published_price(provider: str) -> None:
+    model = member("providers", provider).model_fields["model"].default
+    assert budget.list_price(provider, model) is not None
+
+
+def completion(n_in: int | None, cached: int = 0, written: int = 0) -> Completion:
+    return Completion("", "stop", "m", n_in, 100, cached, cache_write_tokens=written)
+
+
+CACHED = Price(2.0, 10.0, "typed", "now", 0.5, 2.5)
+
+
+def test_what_a_cache_saved_and_cost_is_part_of_a_price() -> None:
+    plain = CACHED.of(1000, 100)
+    assert CACHED.of_completion(completion(1000)) == pytest.approx(plain)
+    assert CACHED.saved(completion(1000)) == 0
+    assert CACHED.saved(completion(1000, cached=800)) == pytest.approx(800 * 1.5 / 1e6)
+    assert CACHED.saved(completion(1000, written=800)) == pytest.approx(-800 * 0.5 / 1e6)
+    both = completion(1000, cached=500, written=300)
+    of_parts = (200 * 2.0 + 500 * 0.5 + 300 * 2.5 + 100 * 10.0) / 1e6
+    assert CACHED.of_completion(both) == pytest.approx(of_parts)
+    assert CACHED.of_completion(completion(None)) is None
+
+
+@given(
+    st.integers(0, 10**6), st.integers(0, 2**31), st.integers(0, 2**31),
+)  # fmt: skip
+def test_no_completion_costs_more_than_at_most_or_less_than_nothing(
+    n_in: int, cached: int, written: int
+) -> None:
+    cost = CACHED.of_completion(completion(n_in, cached, written))
+    assert cost is not None
+    assert 0 <= cost <= CACHED.at_most(n_in, 100) + 1e-12
+    assert CACHED.at_most(n_in, 100) == pytest.approx((n_in * 2.5 + 1000) / 1e6)
+
+
+def test_a_price_stored_before_caches_were_counted_still_loads() -> None:
+    old = Price(**{"input_per_mtok": 2.0, "output_per_mtok": 10.0, "source": "s", "as_of": "a"})
+    assert old.of_completion(completion(1000, 400, 400)) == pytest.approx(old.of(1000, 100))
+    assert old.at_most(1000, 100) == old.of(1000, 100)
+    assert Price(**asdict(CACHED)) == CACHED

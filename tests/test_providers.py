@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from core.errors import Exhausted, Problem, ProviderStop, ProviderWait
 from core.providers import _answers, base, openai_chat, recorded
-from core.providers._chat import is_loopback
+from core.providers._chat import read_reply
+from core.providers._wire import is_loopback
 from core.providers.base import Provider, estimate_input_tokens, find_key
 from core.providers.openai_chat import OpenAIChat
 from core.providers.openai_compatible import OpenAICompatible
@@ -315,7 +316,21 @@ def test_openai_keeps_no_copy_and_is_sent_no_default(monkeypatch, wire):
     OpenAIChat().complete(prompt_for())
     (_, _, body) = wire.received[0]
     assert body["store"] is False
-    assert set(body) == {"model", "messages", "response_format", "max_completion_tokens", "store"}
+    assert set(body) == {
+        "model",
+        "messages",
+        "response_format",
+        "max_completion_tokens",
+        "store",
+        "prompt_cache_key",
+    }
+
+
+def test_prompts_that_begin_alike_have_one_cache_key_at_openai_and_none_elsewhere():
+    one, other = OpenAIChat().parameters(prompt_for()), OpenAIChat().parameters(prompt_for(draw=1))
+    assert one["prompt_cache_key"] == other["prompt_cache_key"]
+    elsewhere = OpenAICompatible(base_url="http://127.0.0.1:9/v1", model="m")
+    assert "prompt_cache_key" not in elsewhere.parameters(prompt_for())
 
 
 def test_without_structured_output_the_schema_stands_in_the_words(wire):
@@ -478,7 +493,7 @@ json_values = st.recursive(
 def test_no_body_breaks_the_reading(body):
     endpoint = _answers.Endpoint("http://127.0.0.1/v1", "served", CANARY, "KEY", 1.0)
     try:
-        completion = _answers.read_reply(endpoint, body, 0.1)
+        completion = read_reply(endpoint, body, 0.1)
     except ProviderWait:
         return
     assert isinstance(completion, Completion)

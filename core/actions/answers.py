@@ -99,7 +99,7 @@ def estimate(project: str, request: Request) -> Estimated:
     price = known_price(request)
     likely = worst = None
     if price is not None:
-        worst = sum(price.of(n, provider.worst_output_tokens) for n in tokens)
+        worst = sum(price.at_most(n, provider.worst_output_tokens) for n in tokens)
         likely = sum(price.of(n // 4, SHORT_ANSWER) for n in tokens)
     basis = f"prompts at four bytes a token, answers of {SHORT_ANSWER} tokens"
     if known:

@@ -48,7 +48,7 @@ def of_run(
     if len(known) == len(prices) and prompts:
         size = max(map(estimate_input_tokens, prompts))
         each = [
-            price.of(size, provider.worst_output_tokens)
+            price.at_most(size, provider.worst_output_tokens)
             for price, provider in zip(known, providers, strict=True)
         ]
         # Unusable replies are asked again, until the plan's bound on calls.

@@ -45,7 +45,7 @@ class Writer:
         """Return the most that a call may cost, None where the price is not known."""
         if self.price is None:
             return None
-        return self.price.of(estimate_input_tokens(prompt), self.provider.worst_output_tokens)
+        return self.price.at_most(estimate_input_tokens(prompt), self.provider.worst_output_tokens)
 
 
 def writers_of(plan: Mapping[str, Any]) -> list[Writer]:
@@ -256,10 +256,8 @@ def spend(
 ) -> None:  # fmt: skip
     """Put a completion that arrived on disk, then count what it cost."""
     # A reply without usage counts at the price that was reserved for it.
-    cost = purse.worst(name)
-    tokens = (completion.input_tokens, completion.output_tokens)
-    if writer.price and tokens[0] is not None and tokens[1] is not None:
-        cost = writer.price.of(tokens[0], tokens[1])
+    paid = writer.price.of_completion(completion) if writer.price else None
+    cost = purse.worst(name) if paid is None else paid
     outbox.put(
         "completion",
         {
@@ -277,6 +275,7 @@ def spend(
             "output_tokens": completion.output_tokens,
             "cached_tokens": completion.cached_tokens,
             "cost_usd": cost,
+            "saved_usd": writer.price.saved(completion) if writer.price else None,
             "seconds": completion.seconds,
         },
         sync=True,

@@ -1,4 +1,4 @@
-"""What does each answer over the chat completions protocol mean: text, wait or stop?"""
+"""What does each answer of a server mean, whichever protocol it speaks: text, wait or stop?"""
 
 from __future__ import annotations
 
@@ -16,9 +16,11 @@ from urllib.parse import urlsplit
 from core.errors import Problem, ProviderStop, ProviderWait
 from core.records import Completion, Finish
 
-_NO_MONEY = frozenset({"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"})
-_NO_JSON = object()
+_NO_MONEY = frozenset(
+    {"insufficient_quota", "billing_hard_limit_reached", "billing_not_active", "billing_error"}
+)
 _FILTERED = frozenset({"content_filter", "content_policy_violation"})
+_NO_JSON = object()
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,77 +41,112 @@ class Endpoint:
         return urlsplit(self.base_url).netloc
 
 
-def read_reply(endpoint: Endpoint, body: bytes, seconds: float) -> Completion:
-    """Read the body of an answer with status 200.
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """An answer with another status than 200, in plain words: nothing of the vendor's is kept."""
+
+    status: int
+    said: str = ""
+    code: str = ""
+    kind: str = ""
+    param: str = ""
+    seconds: float | None = None
+    """The wait that the server asks for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a reply says, before it is made fit to store."""
+
+    text: str
+    finish: Finish
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of one call; those read from a cache and written to one are part of the input."""
+
+    input_tokens: int | None
+    output_tokens: int | None
+    cached_tokens: int = 0
+    cache_write_tokens: int = 0
+
+
+def parsed(endpoint: Endpoint, body: bytes) -> Mapping[str, Any]:
+    """Return the JSON object of a body with status 200, empty where it is another value.
 
     Raises:
         ProviderWait: the body is not JSON, as when only half of it came.
     """
-    data = _parsed(body)
+    data = _json(body)
     if data is _NO_JSON:
         raise ProviderWait(f"{endpoint.host} sent half an answer, or no JSON.", may_cost=True)
-    reply = data if isinstance(data, Mapping) else {}
-    text, finish, detail = _first_choice(reply)
-    usage = reply.get("usage")
-    usage = usage if isinstance(usage, Mapping) else {}
-    details = usage.get("prompt_tokens_details")
-    details = details if isinstance(details, Mapping) else {}
-    model, raw_id = reply.get("model"), reply.get("id")
+    return data if isinstance(data, Mapping) else {}
+
+
+def completion(
+    endpoint: Endpoint, reply: Mapping[str, Any], said: Said, usage: Usage, seconds: float
+) -> Completion:
+    """Return a reply as a record that can be stored and never holds the key."""
+    raw_id = word(reply.get("id"))
     return Completion(
-        text=_storable(text),
-        finish=finish,
-        model=_storable(model) if isinstance(model, str) and model else endpoint.model,
-        input_tokens=_count(usage.get("prompt_tokens")),
-        output_tokens=_count(usage.get("completion_tokens")),
-        cached_tokens=_count(details.get("cached_tokens")) or 0,
+        text=_without_key(_storable(said.text), endpoint.key),
+        finish=said.finish,
+        model=_clean(word(reply.get("model")), endpoint.key) or endpoint.model,
+        input_tokens=usage.input_tokens,
+        output_tokens=usage.output_tokens,
+        cached_tokens=usage.cached_tokens,
+        cache_write_tokens=usage.cache_write_tokens,
         seconds=seconds,
-        raw_id=_storable(raw_id) if isinstance(raw_id, str) else None,
-        detail=_clean(detail, endpoint.key),
+        raw_id=_clean(raw_id, endpoint.key) or None,
+        detail=_clean(said.detail, endpoint.key),
     )
 
 
-def _parsed(body: bytes) -> Any:
+def stranger(what: str, reply: Mapping[str, Any]) -> Said:
+    """Return what whole JSON is that is no answer of the protocol.
+
+    It came with status 200 and was probably billed. It is kept and counted as a failed call, since
+    asking again could pay again and again for the same.
+    """
     try:
-        return json.loads(body)
-    except (ValueError, RecursionError):
-        return _NO_JSON
+        quoted = json.dumps(reply.get("error", reply), ensure_ascii=False)
+    except RecursionError:
+        quoted = "nested too deeply"
+    return Said("", "failed", f"not {what}: {quoted}")
 
 
-def _first_choice(reply: Mapping[str, Any]) -> tuple[str, Finish, str]:
-    """Return text, finish and detail of a reply."""
-    choices = reply.get("choices")
-    choice = choices[0] if isinstance(choices, list) and choices else None
-    message = choice.get("message") if isinstance(choice, Mapping) else None
-    if not isinstance(choice, Mapping) or not isinstance(message, Mapping):
-        # Whole JSON with status 200 is an answer, and was probably billed. It is kept and counted
-        # as a failed call, since asking again could pay again and again for the same.
-        said = json.dumps(reply.get("error", reply), ensure_ascii=False, default=str)
-        return "", "failed", f"not a chat completion: {said}"
-    content, refusal = message.get("content"), message.get("refusal")
-    reason = choice.get("finish_reason")
-    text = content if isinstance(content, str) else ""
-    if isinstance(refusal, str) and refusal:
-        return text or refusal, "refused", refusal
-    if reason == "content_filter":
-        return text, "refused", "stopped by the provider's content filter"
-    if reason == "length":
-        return text, "length", ""
-    if not text.strip():
-        return text, "failed", f"an empty answer (finish_reason {reason!r})"
-    return text, "stop", "" if reason == "stop" else f"finish_reason {reason!r}"
+def fault_of(error: Any, endpoint: Endpoint) -> Fault:
+    """Return what a vendor's status error says, cleaned."""
+    body = error.body
+    if isinstance(body, Mapping) and "error" in body:
+        body = body["error"]
+    told = body if isinstance(body, Mapping) else {"message": body}
+    message = word(told.get("message", told.get("detail")))
+    # A page for browsers is no message.
+    said = "" if message.lstrip().startswith("<") else _clean(message, endpoint.key)
+    return Fault(
+        status=error.status_code,
+        said=said,
+        code=word(told.get("code")),
+        kind=word(told.get("type")),
+        param=word(told.get("param")),
+        seconds=_asked_wait(error.response.headers),
+    )
 
 
-def filtered(error: Any, endpoint: Endpoint) -> Completion | None:
+def filtered(fault: Fault, endpoint: Endpoint) -> Completion | None:
     """Return a refusal for the servers that put their content filter into a status 400."""
-    if error.status_code != 400 or error.code not in _FILTERED:
+    is_filtered = fault.code in _FILTERED or "content filtering policy" in fault.said
+    if fault.status != 400 or not is_filtered:
         return None
-    detail = _said(error, endpoint.key)
-    return Completion("", "refused", endpoint.model, None, None, detail=detail)
+    return Completion("", "refused", endpoint.model, None, None, detail=fault.said)
 
 
-def status_problem(error: Any, endpoint: Endpoint) -> Problem:
+def problem_of(fault: Fault, endpoint: Endpoint) -> Problem:
     """Return what an answer with another status than 200 means."""
-    status, host, said = error.status_code, endpoint.host, _said(error, endpoint.key)
+    status, host, said = fault.status, endpoint.host, fault.said
     if status in (401, 403):
         # The vendor's own text is dropped: it quotes part of the key.
         return ProviderStop(
@@ -126,12 +163,13 @@ def status_problem(error: Any, endpoint: Endpoint) -> Problem:
             f"{host} answers with a redirect ({status}), and a key goes to no other address.",
             "Give the address that the server itself is at.",
         )
-    if status == 402 or _NO_MONEY & {error.code, str(error.type)}:
+    if status == 402 or _NO_MONEY & {fault.code, fault.kind}:
         return ProviderStop(f"{host} has no credit left for this key. {said}".strip())
     if status in (408, 409, 425, 429) or status >= 500:
-        seconds = _asked_wait(error.response.headers)
-        is_limit = status in (429, 529) or (status == 503 and seconds is not None)
-        return ProviderWait(f"{host} answered {status}. {said}".strip(), seconds, is_limit=is_limit)
+        is_limit = status in (429, 529) or (status == 503 and fault.seconds is not None)
+        return ProviderWait(
+            f"{host} answered {status}. {said}".strip(), fault.seconds, is_limit=is_limit
+        )
     return ProviderStop(f"{host} refused the request ({status}). {said}".strip())
 
 
@@ -142,6 +180,30 @@ def silence(what: str, error: Exception, endpoint: Endpoint) -> ProviderWait:
     cause = error.__cause__ or error
     never_sent = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.ProxyError)
     return ProviderWait(f"{endpoint.host} {what}.", may_cost=not isinstance(cause, never_sent))
+
+
+def word(value: Any) -> str:
+    """Return a value that is a text, else nothing."""
+    return value if isinstance(value, str) else ""
+
+
+def part(data: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """Return the object of that name, empty where there is none."""
+    found = data.get(name)
+    return found if isinstance(found, Mapping) else {}
+
+
+def count(value: Any) -> int | None:
+    """Return a number of tokens that can be one, else None."""
+    is_count = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**31
+    return value if is_count else None
+
+
+def _json(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return _NO_JSON
 
 
 def _asked_wait(headers: Mapping[str, str]) -> float | None:
@@ -161,28 +223,18 @@ def _seconds(asked: str) -> float:
     return math.nan
 
 
-def _said(error: Any, key: str) -> str:
-    """Return what a server said of an error, unless it is a page for browsers."""
-    body = error.body
-    message = body.get("message", body.get("detail")) if isinstance(body, Mapping) else body
-    is_words = isinstance(message, str) and not message.lstrip().startswith("<")
-    return _clean(message, key) if is_words else ""
-
-
 def _clean(text: str, key: str) -> str:
     """Return a vendor's words on one line, cut short and without anything like a key."""
-    if len(key) >= 8:
-        text = text.replace(key, "[key]")
-    text = re.sub(r"\bsk-[\w*.-]{4,}", "[key]", _storable(text))
+    text = re.sub(r"\bsk-[\w*.-]{4,}", "[key]", _without_key(_storable(text), key))
     return " ".join(text.split())[:300]
+
+
+def _without_key(text: str, key: str) -> str:
+    """Return the text without the key, which some servers echo with the rest of a request."""
+    # A word as short as the one sent in place of a key stands in many texts.
+    return text.replace(key, "[key]") if len(key) >= 8 else text
 
 
 def _storable(text: str) -> str:
     """Return the text without lone surrogates: they are no characters, and no file takes them."""
     return re.sub("[\ud800-\udfff]", "\ufffd", text)
-
-
-def _count(value: Any) -> int | None:
-    """Return a number of tokens that can be one, else None."""
-    is_count = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**31
-    return value if is_count else None

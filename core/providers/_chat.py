@@ -1,71 +1,16 @@
-"""How is a prompt sent over the chat completions protocol, to one host and no other?"""
+"""How is a prompt asked, and its answer read, over the chat completions protocol?"""
 
 from __future__ import annotations
 
-import ipaddress
-import time
 from collections.abc import Mapping
-from functools import lru_cache
-from typing import Annotated, Any
-from urllib.parse import urlsplit
+from typing import Any
 
-from pydantic import Field
-
-from core.errors import ProviderStop
 from core.providers import _answers as answers
-from core.providers._answers import Endpoint
+from core.providers._answers import Endpoint, Said, Usage
+from core.providers._refusals import TWINS
+from core.providers._wire import Protocol
 from core.records import Completion, Prompt
 from core.registry import canonical
-
-MAX_BYTES = 8_000_000
-"""Where reading an answer ends, so that no server can fill the memory."""
-
-_HEADERS = frozenset(
-    {
-        "accept",
-        "accept-encoding",
-        "authorization",
-        "connection",
-        "content-length",
-        "content-type",
-        "host",
-        "transfer-encoding",
-        "user-agent",
-        # By this one the SDK knows afterwards that the answer is to be handed over unread.
-        "x-stainless-raw-response",
-    }
-)
-Temperature = Annotated[
-    float,
-    Field(ge=0, le=2, description="randomness of the words: 0 the least, 1 the model's own"),
-]
-TopP = Annotated[
-    float, Field(gt=0, le=1, description="share of the likeliest words that each is drawn from")
-]
-MaxTokens = Annotated[
-    int, Field(ge=16, le=32_768, description="most tokens that one call may write and cost")
-]
-Seed = Annotated[
-    int | None,
-    Field(ge=0, le=2_000_000_000, description="makes calls repeatable where the model can"),
-]
-TimeoutSeconds = Annotated[
-    float, Field(ge=1, le=600, description="seconds until a call without an answer is given up")
-]
-
-
-def is_loopback(url: str) -> bool:
-    """Return whether a URL's host is this machine.
-
-    >>> is_loopback("http://127.0.0.1:8000/v1"), is_loopback("https://127.0.0.1.example.org")
-    (True, False)
-    """
-    host = (urlsplit(url).hostname or "").rstrip(".")
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        # Names under .localhost are not counted: some resolvers ask the network for them.
-        return host == "localhost"
 
 
 def chat_parameters(prompt: Prompt, seed: int | None, *, is_structured: bool) -> dict[str, Any]:
@@ -77,67 +22,69 @@ def chat_parameters(prompt: Prompt, seed: int | None, *, is_structured: bool) ->
         form = {"name": "reply", "strict": True, "schema": schema}
         sent["response_format"] = {"type": "json_schema", "json_schema": form}
         return {**sent, "messages": prompt.messages}
-    system, *others = prompt.messages
-    asked = f"Answer with JSON and nothing else, by this JSON schema:\n{canonical(schema)}"
-    return {
-        **sent,
-        "messages": [{**system, "content": f"{system['content']}\n\n{asked}"}, *others],
-    }
+    return {**sent, "messages": _with_schema(prompt.messages, schema)}
 
 
-def ask(endpoint: Endpoint, parameters: Mapping[str, Any]) -> Completion:
-    """Send one request and read the answer; nothing is retried here.
+def schema_in_words(schema: Mapping[str, Any]) -> str:
+    """Return the words that ask for a schema where the protocol cannot."""
+    return f"\n\nAnswer with JSON and nothing else, by this JSON schema:\n{canonical(schema)}"
+
+
+def read_reply(endpoint: Endpoint, body: bytes, seconds: float) -> Completion:
+    """Read the body of an answer with status 200.
 
     Raises:
-        ProviderWait: a passing fault.
-        ProviderStop: a fault that no retry will mend.
+        ProviderWait: the body is not JSON, as when only half of it came.
     """
-    import httpx2
-    import openai
-
-    started = time.monotonic()
-    try:
-        chat = _client(endpoint).chat.completions.with_streaming_response
-        with chat.create(model=endpoint.model, **parameters) as response:
-            body = _body(response, started + endpoint.timeout_seconds)
-        return answers.read_reply(endpoint, body, time.monotonic() - started)
-    except openai.APIStatusError as error:
-        refusal = answers.filtered(error, endpoint)
-        if refusal is not None:
-            return refusal
-        problem = answers.status_problem(error, endpoint)
-    except openai.APITimeoutError as error:
-        problem = answers.silence(
-            f"gave no answer in {endpoint.timeout_seconds:g} s", error, endpoint
-        )
-    except (openai.APIConnectionError, httpx2.RequestError) as error:
-        problem = answers.silence("could not be reached, or broke off", error, endpoint)
-    except UnicodeEncodeError:
-        problem = ProviderStop("The prompt holds characters that cannot be sent.")
-    # Raised out here, so that no vendor error, which may quote the key, hangs on the problem.
-    raise problem
-
-
-@lru_cache(maxsize=16)
-def _client(endpoint: Endpoint) -> Any:
-    import openai
-
-    kept = _HEADERS | endpoint.more_headers
-
-    def keep_to_host(request: Any) -> None:
-        # The SDK adds headers from OPENAI_CUSTOM_HEADERS, OPENAI_ORG_ID and OPENAI_PROJECT_ID to
-        # every request, to whichever host, and lets the first replace the key.
-        for name in [name for name in request.headers if name.lower() not in kept]:
-            del request.headers[name]
-        request.headers["Authorization"] = f"Bearer {endpoint.key}"
-
-    http_client = openai.DefaultHttpxClient(
-        timeout=endpoint.timeout_seconds,
-        follow_redirects=False,
-        # A proxy from the environment would take what should stay on this machine elsewhere.
-        trust_env=not is_loopback(endpoint.base_url),
-        event_hooks={"request": [keep_to_host]},
+    reply = answers.parsed(endpoint, body)
+    usage = answers.part(reply, "usage")
+    details = answers.part(usage, "prompt_tokens_details")
+    used = Usage(
+        answers.count(usage.get("prompt_tokens")),
+        answers.count(usage.get("completion_tokens")),
+        answers.count(details.get("cached_tokens")) or 0,
+        answers.count(details.get("cache_write_tokens")) or 0,
     )
+    return answers.completion(endpoint, reply, _first_choice(reply), used, seconds)
+
+
+def _first_choice(reply: Mapping[str, Any]) -> Said:
+    choices = reply.get("choices")
+    choice = choices[0] if isinstance(choices, list) and choices else None
+    message = choice.get("message") if isinstance(choice, Mapping) else None
+    if not isinstance(choice, Mapping) or not isinstance(message, Mapping):
+        return answers.stranger("a chat completion", reply)
+    text, refusal = answers.word(message.get("content")), answers.word(message.get("refusal"))
+    reason = answers.word(choice.get("finish_reason"))
+    if refusal:
+        return Said(text or refusal, "refused", refusal)
+    if reason == "content_filter":
+        return Said(text, "refused", "stopped by the provider's content filter")
+    if reason == "length":
+        return Said(text, "length")
+    if not text.strip():
+        return Said(text, "failed", f"an empty answer (finish_reason {reason!r})")
+    return Said(text, "stop", "" if reason == "stop" else f"finish_reason {reason!r}")
+
+
+def _with_schema(messages: list[dict[str, str]], schema: Mapping[str, Any]) -> list[dict[str, str]]:
+    system, *others = messages
+    return [{**system, "content": system["content"] + schema_in_words(schema)}, *others]
+
+
+def _without(parameters: Mapping[str, Any], refused: tuple[str, ...]) -> dict[str, Any]:
+    sent = {name: value for name, value in parameters.items() if name not in refused}
+    for name in TWINS.keys() & parameters.keys() & set(refused):
+        sent[TWINS[name]] = parameters[name]
+    if "response_format" in parameters and "response_format" in refused:
+        schema = parameters["response_format"]["json_schema"]["schema"]
+        sent["messages"] = _with_schema(sent["messages"], schema)
+    return sent
+
+
+def _connect(endpoint: Endpoint, http_client: Any) -> Any:
+    import openai
+
     return openai.OpenAI(
         api_key=endpoint.key,
         base_url=endpoint.base_url,
@@ -147,17 +94,24 @@ def _client(endpoint: Endpoint) -> Any:
     )
 
 
-def _body(response: Any, deadline: float) -> bytes:
-    """Read until the end, the deadline or a fault; whether it is enough, its JSON tells."""
-    import httpx2
+def _start(client: Any, sent: Mapping[str, Any]) -> Any:
+    return client.chat.completions.with_streaming_response.create(**sent)
 
-    body = bytearray()
-    try:
-        for chunk in response.iter_bytes():
-            body += chunk
-            # The time-out of a read starts anew with each byte, and some servers drip blanks.
-            if len(body) > MAX_BYTES or time.monotonic() > deadline:
-                break
-    except (httpx2.HTTPError, OSError):
-        pass  # a whole completion has been paid for, even if the connection ended badly
-    return bytes(body)
+
+PROTOCOL = Protocol(
+    package="openai",
+    connect=_connect,
+    start=_start,
+    read=read_reply,
+    optional=(
+        "top_p",
+        "temperature",
+        "seed",
+        "response_format",
+        "store",
+        "prompt_cache_key",
+        "max_completion_tokens",
+        "max_tokens",
+    ),
+    without=_without,
+)

@@ -8,9 +8,12 @@ from pydantic import Field
 
 from core.errors import ProviderStop
 from core.providers import _chat
+from core.providers import _settings as settings
 from core.providers._answers import Endpoint
+from core.providers._wire import ask
 from core.providers.base import Provider, find_key
-from core.records import Completion, Prompt
+from core.records import Completion, Limits, Prompt
+from core.registry import content_hash
 
 BASE_URL = "https://api.openai.com/v1"
 """Given to the SDK in so many words: it would follow OPENAI_BASE_URL and take the key along."""
@@ -21,16 +24,23 @@ class OpenAIChat(Provider):
 
     title: ClassVar[str] = "OpenAI"
     keys: ClassVar[tuple[str, ...]] = ("OPENAI_API_KEY",)
-    unsent: ClassVar[frozenset[str]] = frozenset({"timeout_seconds"})
+    unsent: ClassVar[frozenset[str]] = settings.UNSENT
 
     model: str = Field(
         "gpt-5.4-mini", min_length=1, max_length=200, description="name of the model"
     )
-    temperature: _chat.Temperature = 1.0
-    top_p: _chat.TopP = 1.0
-    max_tokens: _chat.MaxTokens = 1024
-    seed: _chat.Seed = None
-    timeout_seconds: _chat.TimeoutSeconds = 60.0
+    temperature: settings.Temperature = 1.0
+    top_p: settings.TopP = 1.0
+    max_tokens: settings.MaxTokens = 1024
+    seed: settings.Seed = None
+    timeout_seconds: settings.TimeoutSeconds = 60.0
+    at_once: settings.AtOnce = 64
+    requests_per_minute: settings.AMinute = None
+    tokens_per_minute: settings.AMinute = None
+
+    def limits(self) -> Limits:
+        """Return how fast the account may be asked, as far as the user said."""
+        return Limits(self.at_once, self.requests_per_minute, self.tokens_per_minute)
 
     @property
     def model_name(self) -> str:
@@ -43,13 +53,16 @@ class OpenAIChat(Provider):
         return self.max_tokens
 
     def parameters(self, prompt: Prompt) -> dict[str, Any]:
-        """Return everything that is sent, but for the model's name."""
+        """Return everything that is sent."""
         sent: dict[str, Any] = {
+            "model": self.model,
             **_chat.chat_parameters(prompt, self.seed, is_structured=True),
             # The name that old and new models take; it counts hidden reasoning too.
             "max_completion_tokens": self.max_tokens,
             # Texts of a project are not to be kept in the account's logs.
             "store": False,
+            # Sends prompts that begin alike to where their beginning is cached.
+            "prompt_cache_key": content_hash(prompt.system),
         }
         # What equals OpenAI's default is left out, since reasoning models refuse the parameter.
         if self.temperature != 1.0:
@@ -79,4 +92,4 @@ class OpenAIChat(Provider):
             timeout_seconds=self.timeout_seconds,
             more_headers=frozenset({"openai-organization", "openai-project"}),
         )
-        return _chat.ask(endpoint, self.parameters(prompt))
+        return ask(_chat.PROTOCOL, endpoint, self.parameters(prompt))

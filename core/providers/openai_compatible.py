@@ -8,9 +8,11 @@ from typing import Any, ClassVar
 from pydantic import Field, field_validator
 
 from core.providers import _chat
+from core.providers import _settings as settings
 from core.providers._answers import Endpoint
+from core.providers._wire import ask, is_loopback
 from core.providers.base import Provider, find_key
-from core.records import Completion, Prompt
+from core.records import Completion, Limits, Prompt
 
 _ADDRESS = re.compile(
     r"https?://(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~%/-]*)?"
@@ -24,7 +26,7 @@ class OpenAICompatible(Provider):
 
     title: ClassVar[str] = "OpenAI-compatible server"
     keys: ClassVar[tuple[str, ...]] = ("ADMIX_COMPATIBLE_API_KEY",)
-    unsent: ClassVar[frozenset[str]] = frozenset({"timeout_seconds"})
+    unsent: ClassVar[frozenset[str]] = settings.UNSENT
 
     base_url: str = Field(
         max_length=500,
@@ -40,11 +42,14 @@ class OpenAICompatible(Provider):
     structured: bool = Field(
         True, description="ask for the JSON schema; off for servers that do not take one"
     )
-    temperature: _chat.Temperature = 1.0
-    top_p: _chat.TopP = 1.0
-    max_tokens: _chat.MaxTokens = 1024
-    seed: _chat.Seed = None
-    timeout_seconds: _chat.TimeoutSeconds = 60.0
+    temperature: settings.Temperature = 1.0
+    top_p: settings.TopP = 1.0
+    max_tokens: settings.MaxTokens = 1024
+    seed: settings.Seed = None
+    timeout_seconds: settings.TimeoutSeconds = 60.0
+    at_once: settings.AtOnce = 64
+    requests_per_minute: settings.AMinute = None
+    tokens_per_minute: settings.AMinute = None
 
     @field_validator("base_url")
     @classmethod
@@ -59,12 +64,16 @@ class OpenAICompatible(Provider):
     @property
     def is_local(self) -> bool:
         """Return whether the server is this machine."""
-        return _chat.is_loopback(self.base_url)
+        return is_loopback(self.base_url)
 
     @property
     def needs_key(self) -> bool:
         """Return False: many servers take none."""
         return False
+
+    def limits(self) -> Limits:
+        """Return how fast the account may be asked, as far as the user said."""
+        return Limits(self.at_once, self.requests_per_minute, self.tokens_per_minute)
 
     @property
     def model_name(self) -> str:
@@ -77,8 +86,9 @@ class OpenAICompatible(Provider):
         return self.max_tokens
 
     def parameters(self, prompt: Prompt) -> dict[str, Any]:
-        """Return everything that is sent, but for the model's name."""
+        """Return everything that is sent."""
         return {
+            "model": self.model,
             **_chat.chat_parameters(prompt, self.seed, is_structured=self.structured),
             "max_tokens": self.max_tokens,
             # Always sent: a server's own defaults may be others than the form shows.
@@ -100,4 +110,4 @@ class OpenAICompatible(Provider):
             key_name=self.keys[0],
             timeout_seconds=self.timeout_seconds,
         )
-        return _chat.ask(endpoint, self.parameters(prompt))
+        return ask(_chat.PROTOCOL, endpoint, self.parameters(prompt))

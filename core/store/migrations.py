@@ -101,7 +101,18 @@ CREATE TABLE answer (
 );
 """
 
-STEPS: tuple[str, ...] = (M001_FIRST, M002_STRATA, M003_LLM_LABELLED, M004_ANSWERS)
+M005_BATCHES = """
+ALTER TABLE completion ADD COLUMN saved_usd DOUBLE;
+CREATE TABLE batch (
+    project VARCHAR, run VARCHAR, id VARCHAR, vendor_id VARCHAR, writer BIGINT, state VARCHAR,
+    n_requests BIGINT, n_done BIGINT, items JSON, created_at TIMESTAMP, updated_at TIMESTAMP
+);
+"""
+"""Batches that wait at a vendor, and what its prompt cache saved."""
+
+STEPS: tuple[str, ...] = (
+    M001_FIRST, M002_STRATA, M003_LLM_LABELLED, M004_ANSWERS, M005_BATCHES,
+)  # fmt: skip
 
 
 def migrate(connection: duckdb.DuckDBPyConnection) -> None:

@@ -77,13 +77,13 @@ def keep_completion(
     ).fetchone():
         return False
     cursor.execute(
-        "INSERT INTO completion VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO completion VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
             project, key, run, row["label"], row["draw"],
             json.dumps(row["prompt"], ensure_ascii=False),
             json.dumps(row["provider"], ensure_ascii=False), row["model"], row["text"],
             row["finish"], row["detail"], row["input_tokens"], row["output_tokens"],
-            row["cached_tokens"], row["cost_usd"], row["seconds"], now(),
+            row["cached_tokens"], row["cost_usd"], row["seconds"], now(), row.get("saved_usd"),
         ],
     )  # fmt: skip
     return True

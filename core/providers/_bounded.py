@@ -1,0 +1,56 @@
+"""How much of an answer is read, and until when?
+
+Imported with the first request, since it needs the library that the vendors' packages send with.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import httpx2
+
+MAX_BYTES = 8_000_000
+"""Where reading an answer ends, so that no server can fill the memory."""
+
+
+class Bounded(httpx2.SyncByteStream):
+    """The body of an answer until its end, a fault, `MAX_BYTES` or the deadline.
+
+    It ends without an error: whether what came is enough, its JSON tells, and a whole answer has
+    been paid for even if the connection ended badly.
+    """
+
+    def __init__(self, stream: Any, deadline: float) -> None:
+        self._stream = stream
+        self._deadline = deadline
+
+    def __iter__(self) -> Iterator[bytes]:
+        n_bytes = 0
+        try:
+            for chunk in self._stream:
+                yield chunk
+                n_bytes += len(chunk)
+                # The time-out of a read starts anew with each byte, and some servers drip blanks.
+                if n_bytes > MAX_BYTES or time.monotonic() > self._deadline:
+                    return
+        except (httpx2.HTTPError, OSError):
+            return
+
+    def close(self) -> None:
+        self._stream.close()
+
+
+def body_of(response: Any) -> bytes:
+    """Return the body, unpacked, of at most about `MAX_BYTES`."""
+    body = bytearray()
+    try:
+        for chunk in response.iter_bytes():
+            body += chunk
+            # Counted again, since a small packed body may unpack to a large one.
+            if len(body) > MAX_BYTES:
+                break
+    except (httpx2.HTTPError, OSError):
+        pass  # a body that does not unpack to its end
+    return bytes(body)
