@@ -60,9 +60,7 @@ def of_class(project: str, label: str, session: Session) -> list[str]:
     return [row.id for row in samples.page(session.database, project, wanted, 1000)]
 
 
-def test_money_follows_the_samples_it_bought(
-    humans: str, llm: FakeLLM, session: Session
-) -> None:
+def test_money_follows_the_samples_it_bought(humans: str, llm: FakeLLM, session: Session) -> None:
     run = ran(humans, asked_of(llm))
     sea, sky, soil = (of_class(humans, label, session) for label in ("sea", "sky", "soil"))
     curate.decide_many(humans, "Ana", sea[:4], "accept")

@@ -1,4 +1,4 @@
-"""What became of the money: by class, model, strategy and prompt, with the price of what is left."""
+"""What became of the money, by class, model, strategy and prompt? And what is it coming to?"""
 
 from __future__ import annotations
 
@@ -182,7 +182,9 @@ def projection(project: str, run: str) -> Projection | None:
     for call in calls:
         usable[call["label"]] += call["n_usable"]
     n_missing = sum(max(0, n - usable[label]) for label, n in plan["targets"].items())
-    found = statistics.projected([(call["cost_usd"], call["n_usable"]) for call in calls], n_missing)
+    found = statistics.projected(
+        [(call["cost_usd"], call["n_usable"]) for call in calls], n_missing
+    )
     if found is None:
         return None
     account = ledger.account(database, run)

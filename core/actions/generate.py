@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from core import budget
+from core import budget, statistics
 from core.actions.asking import known_price, money_of, provider_for, refuse_blind_cap
 from core.actions.examples import example_set, refuse_gone
 from core.actions.session import here, project_of, task_of
@@ -69,7 +69,10 @@ class Previewed:
 
 @dataclass(frozen=True, slots=True)
 class Estimated:
-    """What a run is likely to cost, and at most; None where the price is not known."""
+    """What a run is likely to cost, and at most; None where the price is not known.
+
+    `low_usd` and `high_usd` are the 95% limits of what is likely, where calls were previewed.
+    """
 
     n_calls: int
     n_humans_sent: int
@@ -77,6 +80,8 @@ class Estimated:
     worst_usd: float | None
     price: Price | None
     basis: str
+    low_usd: float | None = None
+    high_usd: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +170,7 @@ def estimate(project: str, request: Request, preview: str | None = None) -> Esti
     prompts = strategy.next_round(plan, Progress())
     price = known_price(request)
     seen = runs.completions_of_run(here().database, preview) if preview else []
-    likely = worst = None
+    worst, found = None, None
     basis = "the length of the prompts and the longest reply allowed"
     if price is not None:
         tokens = [estimate_input_tokens(prompt) for prompt in prompts]
@@ -175,14 +180,18 @@ def estimate(project: str, request: Request, preview: str | None = None) -> Esti
             r for r in seen if r["input_tokens"] is not None and r["output_tokens"] is not None
         ]
         if counted:
-            each = [price.of(row["input_tokens"], row["output_tokens"]) for row in counted]
-            n_good = sum(row["n_drafts"] - row["n_flagged"] for row in seen)
-            asked = sum(plan.targets.values())
+            calls = [
+                (price.of(r["input_tokens"], r["output_tokens"]), r["n_drafts"] - r["n_flagged"])
+                for r in counted
+            ]
             # What the preview paid per usable item, times the items asked for.
-            likely = sum(each) / n_good * asked if n_good else None
+            found = statistics.projected(calls, sum(plan.targets.values()))
+            n_good = sum(usable for _, usable in calls)
             basis = f"{len(counted)} previewed calls, {n_good} usable items"
     humans = {id_ for prompt in prompts for id_ in prompt.human_ids}
-    return Estimated(len(prompts), len(humans), likely, worst, price, basis)
+    likely, low, high = (found.likely_usd, found.low_usd, found.high_usd) if found else (None,) * 3
+    high = None if high is None or worst is None else min(high, max(worst, likely or 0.0))
+    return Estimated(len(prompts), len(humans), likely, worst, price, basis, low, high)
 
 
 def preview(project: str, request: Request, labels: Sequence[str] | None = None) -> str:

@@ -101,7 +101,14 @@ CREATE TABLE answer (
 );
 """
 
-STEPS: tuple[str, ...] = (M001_FIRST, M002_STRATA, M003_LLM_LABELLED, M004_ANSWERS)
+M005_AUDITS = """
+CREATE TABLE audit (
+    id VARCHAR, project VARCHAR, source VARCHAR, stratum VARCHAR, run VARCHAR, flagged BOOLEAN,
+    seed BIGINT, drawn VARCHAR[], others VARCHAR[], annotator VARCHAR, created_at TIMESTAMP
+);
+"""
+
+STEPS: tuple[str, ...] = (M001_FIRST, M002_STRATA, M003_LLM_LABELLED, M004_ANSWERS, M005_AUDITS)
 
 
 def migrate(connection: duckdb.DuckDBPyConnection) -> None:

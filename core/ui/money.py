@@ -96,7 +96,9 @@ def _spent(seen: Measured) -> str:
     )
     share = seen.written.acceptance
     if share.n:
-        told += f", of which {share.value:.1%} will be accepted as {share.n_good:,} of {share.n:,} were"
+        told += (
+            f", of which {share.value:.1%} will be accepted as {share.n_good:,} of {share.n:,} were"
+        )
     else:
         told += "; those accepted so far were taken in unseen, so nobody knows how many are good"
     if seen.curation_seconds is None:

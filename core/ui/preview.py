@@ -9,7 +9,7 @@ import streamlit as st
 from core.actions.asking import Asked, known_price
 from core.actions.generate import Estimated, Previewed, ProviderInfo
 from core.records import Price
-from core.ui import look
+from core.ui import costs, look
 
 FEW = 10
 """Classes that a preview asks for unless more are chosen."""
@@ -94,9 +94,9 @@ def estimate(found: Estimated, provider: str, is_replay: bool, was_previewed: bo
     """Show what a run is likely to cost, and at most, before anything large is spent."""
     with st.container(horizontal=True):
         st.metric("Calls", f"{found.n_calls:,}", width=140)
-        likely = look.usd(found.likely_usd)
-        st.metric("Likely", likely if found.likely_usd is not None or was_previewed
-                  else "preview first", width=200)  # fmt: skip
+        is_known = found.likely_usd is not None or was_previewed
+        st.metric("Likely", costs.likely(found) if is_known else "preview first",
+                  width=200 if found.low_usd is None else 380)  # fmt: skip
         st.metric("At most", look.usd(found.worst_usd), width=160,
                   help="Every call at its longest; unusable replies are asked again.")  # fmt: skip
         st.metric("Human texts shown", f"{found.n_humans_sent:,}", width=200)
