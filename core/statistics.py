@@ -168,7 +168,8 @@ def _most_good(n_all: int, n: int, n_good: int) -> int:
     few, many = n_good, n_all - (n - n_good)
     while few < many:
         m = (few + many + 1) // 2
-        if _chance_of_at_most(n_good, n_all, m, n) > 0.025:
+        # A chance of exactly 2.5% is not rejected, however it is rounded.
+        if _chance_of_at_most(n_good, n_all, m, n) > 0.025 - 1e-12:
             few = m
         else:
             many = m - 1

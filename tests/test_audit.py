@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import random
 
 import pytest
 import streamlit as st
 
-from core.actions import audit, curate, home, review
+from core.actions import archives, audit, curate, home, review
 from core.actions.audit import Audit
 from core.actions.session import Session
 from core.errors import Problem
 from core.store import audits, decisions, samples
 from core.store.samples import Filter
 from tests.conftest import bring, planted
+from tests.test_cli import told
 from tests.test_pages_curating import click, pick, visit, words
 
 GROUP = curate.wanted("sea")
@@ -22,9 +24,7 @@ GROUP = curate.wanted("sea")
 @pytest.fixture
 def group(session: Session) -> str:
     """A project with 40 pending synthetic samples of each of three classes."""
-    project = home.create_project(
-        "audited", "classify", [(name, "") for name in planted_names()]
-    ).id
+    project = home.create_project("audited").id
     bring(project, planted(5, seed=1), "train", "human")
     bring(project, planted(40, seed=3), "train", "synthetic")
     return project
@@ -203,3 +203,28 @@ def test_the_page_draws_shows_the_cards_and_decides_on_the_rest(
     reloaded = visit("curate", "Ben")
     reloaded.get("button_group")[0].set_value("Audit").run()
     assert pick(reloaded.selectbox, "Audit").value == made.id
+
+
+def test_the_command_line_draws_tells_and_decides(group: str, session: Session) -> None:
+    drawn = told("audit", "sample", "audited", "--class", "sea", "--size", "5", "--format", "json")
+    ids = [row["id"] for row in json.loads(drawn.out)]
+    assert drawn.code == 0 and "5 of 40 (sea, synthetic)" in drawn.err
+    assert told("audit", "accept", "audited").code == 2
+    told("accept", "audited", "--ids", *ids)
+    (row,) = json.loads(told("audit", "status", "audited", "--format", "json").out)
+    assert (row["reviewed"], row["good"], row["rest"], row["high"]) == (5, 5, 35, 1.0)
+    done = told("audit", "reject", "audited")
+    assert done.code == 0 and done.out.startswith("Rejected 35 pseudo-samples on an audit: 5 of 5")
+    assert told("audit", "status", "audited", "nobody").code == 2
+
+
+def test_an_audit_travels_with_its_project(group: str, session: Session) -> None:
+    made = audit.start(group, "Ana", GROUP, 10)
+    file = session.home / "audited.admix.zip"
+    archives.export_project(group, file)
+    with file.open("rb") as source:
+        brought = archives.open_project(source, file.name, "brought").id
+    (found,) = audit.all_audits(brought)
+    assert (found.drawn, found.others, found.wanted) == (made.drawn, made.others, made.wanted)
+    home.delete_project(brought)
+    assert audit.all_audits(group) == [made]

@@ -14,6 +14,7 @@ from core.store import ledger, runs, samples, verdicts
 from core.store.samples import Filter
 from tests.conftest import bring, planted
 from tests.fake_llm import N_IN, N_OUT, FakeLLM
+from tests.test_pages_curating import pick, visit, words
 
 PRICE = Price(1000.0, 1000.0, "typed", "today")
 A_CALL = PRICE.of(N_IN, N_OUT)
@@ -216,3 +217,42 @@ def test_an_ended_run_is_projected_to_what_it_cost(
     found = costs.projection(humans, ran(humans, asked_of(llm)))
     assert found is not None
     assert (found.total.low, found.total.high) == pytest.approx((6 * A_CALL, 6 * A_CALL))
+
+
+def test_an_estimate_is_as_sure_as_its_preview(humans: str, llm: FakeLLM, session: Session) -> None:
+    request = asked_of(llm)
+    assert generate.estimate(humans, request).low_usd is None
+    preview = generate.preview(humans, request)
+    generate.wait(preview)
+    found = generate.estimate(humans, request, preview)
+    assert found.likely_usd == pytest.approx(6 * A_CALL)
+    assert found.low_usd is not None and found.high_usd is not None
+    assert found.low_usd <= found.likely_usd < found.high_usd <= (found.worst_usd or 0)
+    assert "3 previewed calls" in found.basis
+    llm.fault = lambda number, label: "unreadable"
+    other = asked_of(llm, model="other")
+    useless = generate.preview(humans, other)
+    generate.wait(useless)
+    nothing = generate.estimate(humans, other, useless)
+    assert (nothing.likely_usd, nothing.low_usd, nothing.high_usd) == (None, None, None)
+
+
+def test_the_pages_show_what_money_became_with_limits(
+    humans: str, llm: FakeLLM, session: Session
+) -> None:
+    ran(humans, asked_of(llm))
+    sea = of_class(humans, "sea", session)
+    curate.decide_many(humans, "Ana", sea[:4], "accept")
+    curate.decide_many(humans, "Ana", sea[4:6], "reject")
+    app = visit("budget")
+    figures = {metric.label: metric.value for metric in app.metric}
+    assert figures["Spent"] == "$3.0000"
+    assert figures["Per usable sample"] == "$0.1000"
+    assert figures["Accepted of those seen"] == "66.7%"
+    assert "95% by the acceptance: **\\$0\\.1107 to \\$0\\.3333**" in words(app)
+    pick(app.get("button_group"), "A row for each").set_value(["prompt"]).run()
+    assert not app.exception
+    told = words(visit("generate"))
+    assert "Coming to: in all" in told.replace("\\", "") and "Where the money went" in str(
+        [one.label for one in visit("generate").expander]
+    )

@@ -16,8 +16,8 @@ WHOLE = "The whole project"
 MONEY = st.column_config.NumberColumn(format="$%.4f")
 COLUMNS: Mapping[str, Any] = {
     "spent (USD)": MONEY,
-    "per usable (USD)": MONEY,
-    "per accepted (USD)": MONEY,
+    "per usable (USD)": st.column_config.NumberColumn(format="$%.5f"),
+    "per accepted (USD)": st.column_config.NumberColumn(format="$%.5f"),
     "share": st.column_config.NumberColumn(format="percent"),
     "accepted of seen": st.column_config.NumberColumn(format="percent"),
     "from": st.column_config.NumberColumn(format="percent"),
