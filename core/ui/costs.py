@@ -30,7 +30,7 @@ def section(project: str) -> None:
     """Show where the money of a project, or of one of its runs, went."""
     runs = generate.history(project)
     if not runs:
-        st.caption("Nothing was generated yet.")
+        st.caption("No run was paid for yet.")
         return
     named = {row["run"]: f"{row['started']:%Y-%m-%d %H:%M}, {row['model']}" for row in runs}
     with st.container(horizontal=True, vertical_alignment="bottom"):
