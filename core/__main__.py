@@ -80,6 +80,7 @@ def parser_for(folder: Path, say: Say) -> argparse.ArgumentParser:
     _add_generate(parent)
     _add_answers(parent)
     _add_accept(parent)
+    _add_audit(parent)
     _add_study(parent, path)
     _add_predict(parent, path)
     listed = f"{', '.join(WRITABLE)}; of spans or frames also {', '.join(ANNOTATED)} (brat)"
@@ -266,6 +267,34 @@ def _add_accept(parent: Any) -> None:
     which.add_argument("--class", dest="label", metavar="C", help="those of one class")
     which.add_argument("--ids", nargs="+", metavar="ID", help="those named")
     take.add_argument("--flagged", action="store_true", help="flagged ones too")
+
+
+def _add_audit(parent: Any) -> None:
+    about = "review some of a group drawn at random, and decide on the rest by what they say"
+    audits = parent.add_parser("audit", help=about, description=about)
+    of_audit = audits.add_subparsers(dest="what", required=True, metavar="WHAT")
+    draw = _command(of_audit, "sample", commands.audit_sample, "draw pending pseudo-samples")
+    draw.add_argument("name", metavar="NAME")
+    draw.add_argument("--size", type=whole(1, 1_000_000), default=50, metavar="N", help="(50)")
+    draw.add_argument("--source", default="synthetic", choices=("synthetic", "llm-labelled"))
+    draw.add_argument("--class", dest="label", metavar="C", help="of one class")
+    draw.add_argument("--run", dest="of_run", metavar="RUN", help="of one generation run")
+    draw.add_argument("--seed", type=whole(0, 2**31), metavar="N", help="of the draw")
+    flags = draw.add_mutually_exclusive_group()
+    flags.add_argument("--flagged", action="store_true", help="only those that a check flags")
+    flags.add_argument("--unflagged", action="store_true", help="only those that none flags")
+    _add_format(draw)
+    tell = _command(of_audit, "status", commands.audit_status, "say what an audit says so far")
+    take = _command(of_audit, "accept", commands.audit_accept, "accept the rest of the group")
+    leave = _command(of_audit, "reject", commands.audit_reject, "reject the rest of the group")
+    for one in (tell, take, leave):
+        one.add_argument("name", metavar="NAME")
+        one.add_argument("audit", metavar="AUDIT", nargs="?", help="default: the newest")
+    tell.add_argument(
+        "--points", type=whole(1, 100), default=10, metavar="P",
+        help="say how many more to review for limits P percentage points apart (10)",
+    )  # fmt: skip
+    _add_format(tell)
 
 
 def _add_study(parent: Any, path: Callable[[str], Path]) -> None:

@@ -76,9 +76,20 @@ def human_price(wage_per_hour: float, seconds_per_label: float) -> float:
     return wage_per_hour * seconds_per_label / 3600
 
 
-def synthetic_price(spent_usd: float, n_accepted: int, curation_usd: float = 0.0) -> float | None:
-    """Return what one accepted synthetic sample has cost so far, waste and curation included."""
-    return spent_usd / n_accepted + curation_usd if n_accepted else None
+def synthetic_price(
+    spent_usd: float, n_shown: int, acceptance: float, decision_usd: float = 0.0
+) -> float | None:
+    """Return what one accepted synthetic sample costs, waste and curation included.
+
+    `n_shown` samples were or will be put before people for `spent_usd`, each decision costs
+    `decision_usd`, and `acceptance` is the share that is accepted.
+
+    >>> synthetic_price(1.0, 100, 0.5, 0.01)
+    0.04
+    """
+    if not n_shown or acceptance <= 0:
+        return None
+    return (spent_usd / n_shown + decision_usd) / acceptance
 
 
 def spread(total: int, shares: Mapping[str, float]) -> dict[str, int]:

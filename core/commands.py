@@ -14,6 +14,7 @@ from core import formats
 from core.actions import (
     answers,
     archives,
+    audit,
     budget,
     curate,
     data,
@@ -212,6 +213,52 @@ def accept(arguments: Namespace, say: Say) -> int:
     say(f"Accepted {done.n_accepted:,} pseudo-samples.", False)
     for reason, n in done.left.items():
         say(f"  left pending, flagged by {reason}: {n:,}", False)
+    return 0
+
+
+def audit_sample(arguments: Namespace, say: Say) -> int:
+    """Draw an audit's samples and show them."""
+    project = home.find_project(arguments.name)
+    flagged = True if arguments.flagged else False if arguments.unflagged else None
+    wanted = curate.wanted(arguments.label, flagged, source=arguments.source, run=arguments.of_run)
+    made = audit.start(project.id, WHO, wanted, arguments.size, arguments.seed)
+    n_here = len(made.drawn) + len(made.others)
+    say(f"Audit {made.id}: {len(made.drawn):,} of {n_here:,} ({audit.named(made)}).", True)
+    _show(audit.drawn_rows(project.id, made), arguments.format, say)
+    return 0
+
+
+def audit_status(arguments: Namespace, say: Say) -> int:
+    """Say what an audit says so far of the rest of its group."""
+    project = home.find_project(arguments.name)
+    found = audit.find(project.id, arguments.audit)
+    now = audit.standing(project.id, found)
+    row = {
+        "audit": found.id, "group": audit.named(found), "drawn": now.n_drawn,
+        "reviewed": now.n_reviewed, "good": now.n_good, "skipped": now.n_skipped,
+        "rest": len(now.rest), "low": now.low, "high": now.high,
+        f"more for {arguments.points} points": audit.n_for_width(now, arguments.points / 100),
+    }  # fmt: skip
+    _show([row], arguments.format, say)
+    return 0
+
+
+def audit_accept(arguments: Namespace, say: Say) -> int:
+    """Accept the rest of an audit's group."""
+    return _decide_rest(arguments, "accept", say)
+
+
+def audit_reject(arguments: Namespace, say: Say) -> int:
+    """Reject the rest of an audit's group."""
+    return _decide_rest(arguments, "reject", say)
+
+
+def _decide_rest(arguments: Namespace, kind: str, say: Say) -> int:
+    project = home.find_project(arguments.name)
+    found = audit.find(project.id, arguments.audit)
+    told = audit.standing(project.id, found).told
+    n = audit.decide_rest(project.id, WHO, found, kind)
+    say(f"{kind.capitalize()}ed {n:,} pseudo-samples on an audit: {told}.", False)
     return 0
 
 

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core.actions import budget
-from core.ui import frame, money
+from core.ui import costs, frame, money
 
 project = frame.open_page(
     "budget", "Divide money between human labels and LLM data, and see what it buys."
@@ -62,3 +62,6 @@ with frame.problems():
 
     st.subheader("Saved plans")
     money.saved(project.id)
+
+    st.subheader("Where the money went")
+    costs.section(project.id)

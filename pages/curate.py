@@ -2,8 +2,9 @@
 
 import streamlit as st
 
+from core.actions import audit as audits
 from core.actions import curate, data, review
-from core.ui import answering, card, curation, desk, frame
+from core.ui import answering, audit, card, curation, desk, frame
 
 ONE, MANY = "One by one", "Grid"
 FLAGS = {"Flagged or not": None, "Flagged only": True, "Not flagged": False}
@@ -23,11 +24,17 @@ if not sources:
 
 
 @st.fragment
-def one_by_one(wanted: curate.Filter) -> None:
+def one_by_one(wanted: curate.Filter, audited: audits.Audit | None = None) -> None:
     at = desk.desk("curate", project.id, who)
+    if audited:
+        audit.show(project.id, who, audited)
     left, right = card.halves()
     with left, frame.problems():
-        queue = curate.queue(project.id, who, wanted, at.skipped, at.first)
+        queue = (
+            audits.queue(project.id, who, audited, at.skipped, at.first)
+            if audited
+            else curate.queue(project.id, who, wanted, at.skipped, at.first)
+        )
         desk.progress(queue)
         shown = at.show(queue.card) if queue.card else None
         if shown is None:
@@ -60,11 +67,18 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
                          key=f"curate_class_{project.id}")  # fmt: skip
     flags = st.selectbox("Checks", list(FLAGS), width=150, key="curate_flags",
                          persist_state="session")  # fmt: skip
-    mode = st.segmented_control("Show", [ONE, MANY], default=ONE, required=True, key="curate_mode")
+    mode = st.segmented_control(
+        "Show", [ONE, MANY, audit.MODE], default=ONE, required=True, key="curate_mode"
+    )
     curation.accept_rest(project.id, who, source, label, counts)
 curation.totals(counts, label)
 if mode == MANY:
     with frame.problems():
         curation.grid(project.id, who, source, label, FLAGS[flags])
+elif mode == audit.MODE:
+    with frame.problems():
+        chosen = audit.choose(project.id, who, source, label, FLAGS[flags])
+        if chosen:
+            one_by_one(chosen.wanted, chosen)
 else:
     one_by_one(curate.wanted(label, FLAGS[flags], source=source))

@@ -267,6 +267,7 @@ def test_the_price_of_a_sample_counts_waste(humans: str, llm: FakeLLM, session: 
     generate.wait(generate.launch(humans, asked_of(llm)))
     pending = samples.page(session.database, humans, Filter(source="synthetic"), 30)
     curate.decide_many(humans, "Ana", [sample.id for sample in pending[:15]], "accept")
+    curate.decide_many(humans, "Ana", [sample.id for sample in pending[15:]], "reject")
     prices = budget.suggested_prices(humans, wage_per_hour=18)
     assert prices.synthetic_usd == pytest.approx(6 * A_CALL / 15)
     assert decisions.last_event(session.database, humans) > 0

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from core import budget
+from core.actions import costs
 from core.actions.session import here, project_of, task_of
 from core.budget import Prices, Purchase
 from core.errors import Problem
@@ -28,15 +29,21 @@ class Measured:
     n_timed_curations: int
     spent_usd: float
     n_generated: int
-    n_accepted: int
-    n_rejected: int
     n_unpriced: int
+    written: costs.Spent
+
+    @property
+    def n_shown(self) -> int:
+        """Return how many written samples were put before people, or will be: no check flags it."""
+        n = self.written.n
+        return n["accepted"] + n["rejected"] + n["pending"]
 
     @property
     def acceptance(self) -> float | None:
-        """Return the share accepted of what was decided; None before the first decision."""
-        n_decided = self.n_accepted + self.n_rejected
-        return self.n_accepted / n_decided if n_decided else None
+        """Return the share accepted of what somebody saw; 1 where all was taken in unseen."""
+        if self.written.acceptance.n:
+            return self.written.acceptance.value
+        return 1.0 if self.written.n["accepted"] else None
 
 
 def measured(project: str) -> Measured:
@@ -45,25 +52,21 @@ def measured(project: str) -> Measured:
     labels = decisions.active_seconds(database, project, ["label"])
     curations = decisions.active_seconds(database, project, ["accept", "reject", "edit"])
     usage = runs.usage(database, project, purpose="write")
-    rows = [
-        row
+    written = costs.written(project)
+    n_generated = sum(
+        row["n"]
         for row in samples.counts(database, project)
         if row["source"] == "synthetic" and row["split"] == "train"
-    ]
-    by_status = {
-        status: sum(row["n"] for row in rows if row["status"] == status)
-        for status in ("accepted", "rejected", "pending")
-    }
+    )
     return Measured(
         label_seconds=labels["median_seconds"],
         n_timed_labels=labels["n"],
         curation_seconds=curations["median_seconds"],
         n_timed_curations=curations["n"],
-        spent_usd=usage["cost_usd"] or 0.0,
-        n_generated=sum(by_status.values()),
-        n_accepted=by_status["accepted"],
-        n_rejected=by_status["rejected"],
+        spent_usd=written.spent_usd,
+        n_generated=n_generated,
         n_unpriced=usage["n_unpriced"],
+        written=written,
     )
 
 
@@ -71,11 +74,28 @@ def suggested_prices(project: str, wage_per_hour: float) -> Prices:
     """Return prices from a wage and from what was measured; None where nothing was."""
     seen = measured(project)
     seconds = seen.label_seconds if seen.label_seconds is not None else DEFAULT_SECONDS
-    curation = budget.human_price(wage_per_hour, seen.curation_seconds or 0.0)
-    synthetic = None
-    if seen.spent_usd and not seen.n_unpriced:
-        synthetic = budget.synthetic_price(seen.spent_usd, seen.n_accepted, curation)
+    synthetic = _synthetic_price(seen, seen.acceptance, wage_per_hour)
     return Prices(budget.human_price(wage_per_hour, seconds), synthetic)
+
+
+def synthetic_range(project: str, wage_per_hour: float) -> tuple[float, float] | None:
+    """Return the limits of the suggested price of a synthetic sample by those of its acceptance.
+
+    None where there is no price, or nobody saw a sample that was decided on.
+    """
+    seen = measured(project)
+    limits = seen.written.acceptance.limits
+    if limits is None:
+        return None
+    low, high = (_synthetic_price(seen, share, wage_per_hour) for share in reversed(limits))
+    return None if low is None or high is None else (low, high)
+
+
+def _synthetic_price(seen: Measured, acceptance: float | None, wage: float) -> float | None:
+    if acceptance is None or not seen.spent_usd or seen.n_unpriced:
+        return None
+    decision = budget.human_price(wage, seen.curation_seconds or 0.0)
+    return budget.synthetic_price(seen.spent_usd, seen.n_shown, acceptance, decision)
 
 
 def prices(project: str) -> Prices:

@@ -144,7 +144,8 @@ def accept_many(
         pending = [sample for sample in pending if sample.id in set(ids)]
     good = [sample for sample in pending if flagged or not sample.flags]
     left = Counter(flag for sample in pending if not flagged for flag in sample.flags)
-    events = [Decision(sample.id, "accept", annotator) for sample in good]
+    reason = "unseen" if ids is None else None
+    events = [Decision(sample.id, "accept", annotator, reason=reason) for sample in good]
     shown = {sample.id: sample.revision for sample in good}
     return Accepted(decisions.decide_many(database, project, events, shown=shown), dict(left))
 

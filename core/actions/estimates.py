@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from core import statistics
 from core.actions.asking import Asked, known_price
 from core.providers.base import Provider, estimate_input_tokens
 from core.records import Price
@@ -18,7 +19,8 @@ from core.strategies.base import GenerationPlan, Progress, Strategy
 class Estimated:
     """What a run is likely to cost, and at most; None where a price is not known.
 
-    `sent_to` says how many human texts leave this machine, and to whom.
+    `sent_to` says how many human texts leave this machine, and to whom; `low_usd` and `high_usd`
+    are the 95% limits of what is likely, where calls were previewed.
     """
 
     n_calls: int
@@ -28,6 +30,8 @@ class Estimated:
     price: Price | None
     basis: str
     sent_to: Mapping[str, int]
+    low_usd: float | None = None
+    high_usd: float | None = None
 
 
 def of_run(
@@ -43,7 +47,7 @@ def of_run(
     known = [price for price in prices if price is not None]
     shares = [getattr(one, "share", 1) for one in writers]
     humans = {id_ for prompt in prompts for id_ in prompt.human_ids}
-    likely = worst = None
+    worst, found = None, None
     basis = "the length of the first prompts and the longest reply allowed"
     if len(known) == len(prices) and prompts:
         size = max(map(estimate_input_tokens, prompts))
@@ -54,15 +58,21 @@ def of_run(
         # Unusable replies are asked again, until the plan's bound on calls.
         calls = plan.max_calls * n_calls
         worst = calls * sum(map(math.prod, zip(each, shares, strict=True))) / sum(shares)
-        paid = [row["cost_usd"] for row in seen if row["cost_usd"] is not None]
+        paid = [
+            (row["cost_usd"], row["n_drafts"] - row["n_flagged"])
+            for row in seen
+            if row["cost_usd"] is not None
+        ]
         if paid:
-            n_good = sum(row["n_drafts"] - row["n_flagged"] for row in seen)
             # What the preview paid per usable item, times the items asked for.
-            likely = sum(paid) / n_good * sum(plan.targets.values()) if n_good else None
-            basis = f"{len(paid)} previewed calls, {n_good} usable items"
+            found = statistics.projected(paid, sum(plan.targets.values()))
+            basis = f"{len(paid)} previewed calls, {sum(good for _, good in paid)} usable items"
+    likely, low, high = (found.likely_usd, found.low_usd, found.high_usd) if found else (None,) * 3
+    high = None if high is None or worst is None else min(high, max(worst, likely or 0.0))
     return Estimated(
-        n_calls, len(humans), likely, worst, prices[0], basis, sent_to(providers, len(humans))
-    )
+        n_calls, len(humans), likely, worst, prices[0], basis, sent_to(providers, len(humans)), low,
+        high,
+    )  # fmt: skip
 
 
 def sent_to(providers: Sequence[Provider], n: int) -> dict[str, int]:

@@ -64,7 +64,8 @@ class Rota:
         if self._n_calls[key] < FEWEST_CALLS:
             return
         asked, usable = self._n_asked[key], min(self._n_usable[key], self._n_asked[key])
-        if wilson(usable, asked)[1] < self._min_yield:
+        limits = wilson(usable, asked)
+        if limits is not None and limits[1] < self._min_yield:
             self._off.add(key)
             self.why = (
                 f"{prompt.label} was stopped early, because {usable} of {asked} items were usable"

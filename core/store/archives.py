@@ -68,6 +68,7 @@ _NEEDED = {
     "trial": "study key student mixture seed n_human n_synthetic n_behind synthetic_share",
     "result": "key status scores",
     "allocation": "id name plan created_at",
+    "audit": "id source seed drawn others annotator created_at",
 }
 """Columns that are never NULL."""
 _JSON: Mapping[str, Mapping[str, tuple[str, ...]]] = {

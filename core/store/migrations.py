@@ -110,8 +110,15 @@ CREATE TABLE batch (
 """
 """Batches that wait at a vendor, and what its prompt cache saved."""
 
+M006_AUDITS = """
+CREATE TABLE audit (
+    id VARCHAR, project VARCHAR, source VARCHAR, stratum VARCHAR, run VARCHAR, flagged BOOLEAN,
+    seed BIGINT, drawn VARCHAR[], others VARCHAR[], annotator VARCHAR, created_at TIMESTAMP
+);
+"""
+
 STEPS: tuple[str, ...] = (
-    M001_FIRST, M002_STRATA, M003_LLM_LABELLED, M004_ANSWERS, M005_BATCHES,
+    M001_FIRST, M002_STRATA, M003_LLM_LABELLED, M004_ANSWERS, M005_BATCHES, M006_AUDITS,
 )  # fmt: skip
 
 

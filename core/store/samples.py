@@ -36,6 +36,7 @@ class Filter:
     run: str | None = None
     text: str | None = None
     unlabelled: bool | None = None
+    ids: tuple[str, ...] | None = None
 
     def clause(self) -> tuple[str, list[Any]]:
         """Return the condition over `sample_now` and its parameters."""
@@ -60,6 +61,9 @@ class Filter:
             values.append(self.text)
         if self.unlabelled is not None:
             parts.append("label IS NULL" if self.unlabelled else "label IS NOT NULL")
+        if self.ids is not None:
+            parts.append("id IN (SELECT unnest(?))")
+            values.append(list(self.ids))
         return " AND ".join(parts), values
 
 
@@ -134,6 +138,17 @@ def counts(database: Database, project: str) -> list[dict[str, Any]]:
             [project],
         )
         return dicts(cursor)
+
+
+def ids(database: Database, project: str, wanted: Filter) -> list[str]:
+    """Return the ids of the samples that match, in the order they came."""
+    clause, values = wanted.clause()
+    with database.read() as cursor:
+        cursor.execute(
+            f"SELECT id FROM sample_now WHERE project = ? AND {clause} ORDER BY seq",  # noqa: S608
+            [project, *values],
+        )
+        return [row[0] for row in cursor.fetchall()]
 
 
 def flag_counts(database: Database, project: str, run: str) -> dict[str, int]:

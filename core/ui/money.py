@@ -64,7 +64,8 @@ def _synthetic(project: str, seen: Measured, kept: Prices) -> float | None:
     wage = st.number_input("Curator's wage (USD per hour)", 0.0, value=budget.DEFAULT_WAGE,
                            step=1.0, key=f"curator_{project}", width=240)  # fmt: skip
     price = budget.suggested_prices(project, float(wage)).synthetic_usd
-    _result("Price of a synthetic sample", price, _spent(seen))
+    _result("Price of a synthetic sample", price, _spent(seen),
+            budget.synthetic_range(project, float(wage)))  # fmt: skip
     return price
 
 
@@ -87,14 +88,19 @@ def _spent(seen: Measured) -> str:
         )
     if not seen.spent_usd:
         return "The synthetic samples were imported, so what they cost is not known: type a price."
-    if not seen.n_accepted:
+    if not seen.written.n["accepted"]:
         return "No synthetic sample was accepted yet, so there is no price: type one, or curate."
     told = (
-        f"{look.usd(seen.spent_usd, 4)} for tokens, over {seen.n_accepted:,} accepted of"
-        f" {seen.n_generated:,} generated"
+        f"{look.usd(seen.spent_usd, 4)} for tokens, over {seen.n_shown:,} samples decided on or to"
+        " decide on"
     )
-    if seen.acceptance is not None:
-        told += f" ({seen.acceptance:.1%} of those decided)"
+    share = seen.written.acceptance
+    if share.n:
+        told += (
+            f", of which {share.value:.1%} will be accepted as {share.n_good:,} of {share.n:,} were"
+        )
+    else:
+        told += "; those accepted so far were taken in unseen, so nobody knows how many are good"
     if seen.curation_seconds is None:
         return told + "; curation was not timed yet and counts nothing."
     return (
@@ -118,8 +124,13 @@ def _typed(label: str, kept: float | None, key: str) -> float | None:
     )  # fmt: skip
 
 
-def _result(label: str, price: float | None, basis: str) -> None:
+def _result(
+    label: str, price: float | None, basis: str, limits: tuple[float, float] | None = None
+) -> None:
     st.metric(label, look.usd(price, 4))
+    if price is not None and limits is not None:
+        between = f"{look.usd(limits[0], 4)} to {look.usd(limits[1], 4)}"
+        st.caption(f"95% by the acceptance: **{look.plain(between)}**")
     st.caption(look.plain(basis))
 
 

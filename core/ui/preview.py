@@ -11,7 +11,7 @@ from core.actions.asking import Asked, known_price
 from core.actions.estimates import Estimated
 from core.actions.generate import Previewed, ProviderInfo
 from core.records import Price
-from core.ui import look
+from core.ui import costs, look
 
 FEW = 10
 """Classes that a preview asks for unless more are chosen."""
@@ -98,9 +98,9 @@ def estimate(found: Estimated, was_previewed: bool) -> None:
     """Show what a run is likely to cost, and at most, before anything large is spent."""
     with st.container(horizontal=True):
         st.metric("Calls", f"{found.n_calls:,}", width=140)
-        likely = look.usd(found.likely_usd)
-        st.metric("Likely", likely if found.likely_usd is not None or was_previewed
-                  else "preview first", width=200)  # fmt: skip
+        is_known = found.likely_usd is not None or was_previewed
+        st.metric("Likely", costs.likely(found) if is_known else "preview first",
+                  width=200 if found.low_usd is None else 380)  # fmt: skip
         st.metric("At most", look.usd(found.worst_usd), width=160,
                   help="Every call at its longest; unusable replies are asked again.")  # fmt: skip
         st.metric("Human texts shown", f"{found.n_humans_sent:,}", width=200)

@@ -9,7 +9,7 @@ from core.actions.answers import Status
 from core.actions.generate import RunStatus
 from core.budget import Target
 from core.records import Job
-from core.ui import frame, look, progress
+from core.ui import costs, frame, look, progress
 
 TARGETS: dict[Target, str] = {
     "balanced": "Balanced to a total",
@@ -99,6 +99,7 @@ def show(project: str, run: str) -> None:
     if not now.is_preview:
         _counts(now)
         money(now)
+        costs.projection(project, now)
     progress.buttons(
         job,
         resume=lambda: generate.resume(job.id),
@@ -118,6 +119,7 @@ def past(project: str, at_work: Job | None) -> None:
     if not at_work:
         with frame.problems():
             show(project, rows[0]["run"])
+        costs.of_run(project, rows[0]["run"])
         st.page_link("pages/curate.py", label="Curate what came", icon=":material/checklist:")
     st.dataframe(rows, hide_index=True, column_config=COLUMNS, placeholder="–")
 
