@@ -96,7 +96,7 @@ class Asker:
         Raises:
             ProviderStop: what no retry will mend; what had arrived is in the outbox.
         """
-        with ThreadPoolExecutor(N_AT_ONCE) as pool:
+        with ThreadPoolExecutor(self._provider.n_at_once or N_AT_ONCE) as pool:
             waiting = [(prompt, pool.submit(self._one, prompt)) for prompt in prompts]
             stop: ProviderStop | None = None
             has_gap = False

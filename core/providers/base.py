@@ -27,6 +27,8 @@ class Provider(Member):
     family: ClassVar[str] = "providers"
     is_replay: ClassVar[bool] = False
     """Whether completions were recorded beforehand, so that settings change nothing."""
+    n_at_once: ClassVar[int | None] = None
+    """Calls that gain anything side by side; None where only who asks bounds them."""
     keys: ClassVar[tuple[str, ...]] = ()
     """Names of the environment variables that the provider's key may be in."""
     unsent: ClassVar[frozenset[str]] = frozenset()
