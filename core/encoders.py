@@ -252,7 +252,6 @@ def _load(folder: Path) -> Any:
     """Return the model of a folder, on the CPU in float32."""
     import torch
     import transformers
-    from safetensors import SafetensorError
 
     transformers.utils.logging.disable_progress_bar()
     try:
@@ -264,7 +263,7 @@ def _load(folder: Path) -> Any:
             dtype=torch.float32,
             output_loading_info=True,
         )
-    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+    except local_models.faults_of_files() as error:
         raise Problem(
             f"The encoder in {folder} could not be loaded: {local_models.first_line(error)}",
             "It needs config.json and safetensors of a model that transformers knows.",

@@ -104,6 +104,15 @@ def sha256_at(path: Path, size: int, mtime_ns: int) -> str:
         return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
+def faults_of_files() -> tuple[type[Exception], ...]:
+    """Return what transformers raises where a model's files are broken or of an unknown kind."""
+    from huggingface_hub.errors import StrictDataclassError
+    from safetensors import SafetensorError
+
+    of_python = (OSError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError)
+    return (*of_python, ImportError, RuntimeError, StrictDataclassError, SafetensorError)
+
+
 def first_line(error: BaseException) -> str:
     """Return what an error says first; some say a page."""
     lines = str(error).strip().splitlines()

@@ -1,4 +1,4 @@
-"""A language model of a few thousand weights, made on the spot: it writes nonsense, always alike."""
+"""A language model of 40,000 weights, made on the spot: what it writes is nonsense."""
 
 from __future__ import annotations
 
@@ -47,8 +47,13 @@ def save(folder: Path, *, has_chat: bool = True, seed: int = 0, n_read: int = N_
         bos_token_id=0,
         eos_token_id=1,
         pad_token_id=1,
+        # Wide enough that the words depend on weights and prompt, and not on the draw alone.
+        initializer_range=0.3,
     )
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        LlamaForCausalLM(config).save_pretrained(folder)
+        model = LlamaForCausalLM(config)
+    # Without this, some servers draw nothing, whatever temperature they are sent.
+    model.generation_config.do_sample = True
+    model.save_pretrained(folder)
     return folder

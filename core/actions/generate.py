@@ -15,6 +15,7 @@ from core.actions.session import here, project_of, task_of
 from core.budget import Target
 from core.errors import Problem, ProviderStop
 from core.jobs import generation
+from core.options import option
 from core.providers.base import Provider, estimate_input_tokens, find_key
 from core.records import Completion, Job, Price, Prompt, Reading
 from core.registry import from_json, make, member, member_ids
@@ -111,6 +112,11 @@ def providers() -> list[ProviderInfo]:
             has_key = has_key or bool(find_key(cls.keys))
         except ProviderStop as stop:
             trouble = str(stop)
+        if lacking := _command_only(cls):
+            trouble = (
+                f"By command line only, because a browser names no {lacking} of this machine: "
+                f"generate ... --provider {name} {option(lacking)} ..."
+            )
         # No setting changes whether a key is needed, so the settings may be missing.
         needs_key = cls.model_construct().needs_key
         found.append(
@@ -361,6 +367,15 @@ def wait(run: str, told: Any = None) -> Job:
     if job is None:
         raise Problem("This run was never started.")
     return session.runner.wait(job.id, told)
+
+
+def _command_only(cls: type[Provider]) -> str | None:
+    """Return a setting that is needed and cannot be given in a browser, if there is one."""
+    for name, setting in cls.model_fields.items():
+        about = setting.json_schema_extra
+        if setting.is_required() and isinstance(about, dict) and about.get("command_line_only"):
+            return name
+    return None
 
 
 def _plan(project: str, request: Request) -> dict[str, Any]:

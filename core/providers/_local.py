@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -24,8 +24,6 @@ _SMALL_FILES = (
     "chat_template.jinja",
 )
 _HUB_FILES = (*_SMALL_FILES, "model*.safetensors", "model.safetensors.index.json")
-# What reading files of somebody else's making raises, as far as a person can do something about it.
-_BROKEN = (OSError, ValueError, TypeError, LookupError, AttributeError, ImportError, RuntimeError)
 
 _lock = threading.Lock()
 """One prompt at a time: side by side they would share one random state, and in one batch each
@@ -48,14 +46,14 @@ class Source:
         """
         if self.revision:
             return ""
-        found: dict[str, Any] = {}
-        for path in sorted(Path(self.model).glob("*.safetensors*")):
-            stat = path.stat()
-            found[path.name] = [stat.st_size, stat.st_mtime_ns]
+        folder, found = Path(self.model), {}
+        for path in sorted(folder.glob("*.safetensors*")):
+            with suppress(OSError):
+                stat = path.stat()
+                found[path.name] = f"{stat.st_size} {stat.st_mtime_ns}"
         for name in _SMALL_FILES:
-            path = Path(self.model) / name
-            if path.is_file():
-                found[name] = local_models.sha256_of(path)
+            with suppress(OSError):
+                found[name] = local_models.sha256_of(folder / name)
         return content_hash(found)
 
 
@@ -126,7 +124,7 @@ class _Model:
             )
         except torch.OutOfMemoryError:
             raise
-        except _BROKEN as error:
+        except local_models.faults_of_files() as error:
             raise ProviderStop(
                 f"The language model in {folder} could not be loaded: "
                 f"{local_models.first_line(error)}",
@@ -189,6 +187,8 @@ class _Model:
         return self._tokens(self._chat(system, user), adds_special=False)
 
     def _tokens(self, text: str, adds_special: bool) -> list[int]:
+        # Half a character is refused as such; the tokenizer would call it the wrong type.
+        text.encode()
         ids: list[int] = self._tokenizer(text, add_special_tokens=adds_special)["input_ids"]
         return ids
 
@@ -208,7 +208,7 @@ class _Model:
                     enable_thinking=False,
                 )
                 return text
-            except TemplateError as error:
+            except (TemplateError, TypeError, ValueError) as error:
                 refused = local_models.first_line(error)
         raise ProviderStop(f"The model's chat template does not take the prompt: {refused}")
 

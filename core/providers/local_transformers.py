@@ -14,13 +14,11 @@ from core.providers.base import Provider
 from core.records import Completion, Price, Prompt
 from core.registry import content_hash
 
-_BY_COMMAND = {"command_line_only": True}
-
 
 class LocalTransformers(Provider):
     """A causal language model in a folder of this machine, or of the Hugging Face Hub."""
 
-    title: ClassVar[str] = "Local model (transformers)"
+    title: ClassVar[str] = "Transformers on this machine"
     n_at_once: ClassVar[int | None] = 1
 
     model: str = Field(
@@ -31,14 +29,14 @@ class LocalTransformers(Provider):
         ),
         examples=["/models/small-instruct"],
         # A browser names no folder of the server.
-        json_schema_extra=_BY_COMMAND,
+        json_schema_extra={"command_line_only": True},
     )
     revision: str = Field(
         default="",
         pattern=r"^([0-9a-f]{40})?$",
         validate_default=True,
         description="full commit of a model of the Hub; empty for a folder",
-        json_schema_extra=_BY_COMMAND,
+        json_schema_extra={"command_line_only": True},
     )
     temperature: _chat.Temperature = 1.0
     top_p: _chat.TopP = 1.0
