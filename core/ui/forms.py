@@ -73,7 +73,7 @@ def settings(
         if isinstance(field.json_schema_extra, dict) and (
             field.json_schema_extra.get("command_line_only")
         ):
-            if field.default:
+            if not field.is_required() and field.default:
                 st.caption(f"{name.capitalize()}: {field.default} (others by command line)")
             continue
         default = None if field.is_required() else field.get_default()

@@ -1,0 +1,148 @@
+"""Where do a model's files lie, may they be opened, and how many threads does it run on?
+
+Models of the Hugging Face Hub and of local folders: no pickle, no code, and no commit that moves.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+
+from core.errors import Problem
+
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+
+
+def refuse_moving(revision: str) -> None:
+    """Refuse a revision that is not a full commit: a branch would change the model unnoticed.
+
+    Raises:
+        Problem: there is a revision, and it is no commit.
+    """
+    if revision and not _COMMIT.fullmatch(revision):
+        raise Problem(
+            f"{revision!r} is not a full commit.",
+            "Give the 40 hexadecimal digits shown under Files > History on the model's page.",
+        )
+
+
+def local(source: str, what: str) -> Path:
+    """Return a local folder of `what` ("an encoder").
+
+    Raises:
+        Problem: there is no such folder.
+    """
+    folder = Path(source).expanduser()
+    if not folder.is_dir():
+        raise Problem(
+            f"There is no folder {source!r} to load {what} from.",
+            "Name a folder, or give a model of the Hugging Face Hub with its revision, "
+            "the full commit shown under Files > History on its page.",
+        )
+    return folder
+
+
+def downloaded(repo: str, commit: str, files: Sequence[str], what: str, otherwise: str) -> Path:
+    """Return the folder of a model of the Hub at one commit, which holds `files` and no others.
+
+    Raises:
+        Problem: it is not there and cannot be fetched; the hint ends in `otherwise`.
+    """
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HTTPError  # type: ignore[attr-defined]  # its HTTP client's
+
+    try:
+        return Path(snapshot_download(repo, revision=commit, allow_patterns=list(files)))
+    except (HTTPError, OSError, ValueError) as error:
+        raise Problem(
+            f"The {what} {repo!r} at {commit[:8]} is not on this machine and could not be "
+            f"downloaded: {first_line(error)}",
+            "Check the id and the commit, go online (HF_HUB_OFFLINE unset), name a folder that "
+            f"holds the model, or {otherwise}.",
+        ) from error
+
+
+def checked_files(folder: Path) -> list[Path]:
+    """Return a model's config, tokenizer and weights; all must be there, weights as safetensors.
+
+    Raises:
+        Problem: one of them is not, or the weights are pickles only.
+    """
+    weights = sorted(folder.glob("*.safetensors*"))
+    if not weights:
+        pickles = [path.name for path in (*folder.glob("*.bin"), *folder.glob("*.pt"))]
+        only = f", only {pickles[0]}, a pickle, which can run code when opened" if pickles else ""
+        raise Problem(
+            f"{folder} holds no weights as safetensors{only}.",
+            "Save the model again with transformers: model.save_pretrained(folder).",
+        )
+    fixed = [folder / "config.json", folder / "tokenizer.json"]
+    for path in fixed:
+        if not path.is_file():
+            raise Problem(
+                f"{folder} has no {path.name}.",
+                "Save model and fast tokenizer there with transformers: save_pretrained(folder).",
+            )
+    return [*fixed, *weights]
+
+
+def sha256_of(path: Path) -> str:
+    """Return the hash of a file, read again only when its size or time of change differs."""
+    stat = path.stat()
+    return sha256_at(path.resolve(), stat.st_size, stat.st_mtime_ns)
+
+
+@lru_cache(maxsize=256)
+def sha256_at(path: Path, size: int, mtime_ns: int) -> str:
+    """Return the hash of a file; size and time are there to be part of the cache's key."""
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def faults_of_files() -> tuple[type[Exception], ...]:
+    """Return what transformers raises where a model's files are broken or of an unknown kind."""
+    from huggingface_hub.errors import StrictDataclassError
+    from safetensors import SafetensorError
+
+    of_python = (OSError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError)
+    return (*of_python, ImportError, RuntimeError, StrictDataclassError, SafetensorError)
+
+
+def first_line(error: BaseException) -> str:
+    """Return what an error says first; some say a page."""
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
+
+
+def default_threads() -> int:
+    """Return the threads of ADMIX_THREADS, else the cores that this process may use.
+
+    Raises:
+        Problem: ADMIX_THREADS is no number of threads.
+    """
+    asked = os.environ.get("ADMIX_THREADS", "")
+    if asked.isdecimal() and int(asked) > 0:
+        return int(asked)
+    if asked:
+        raise Problem(f"ADMIX_THREADS is {asked!r}.", "Set it to a whole number, or unset it.")
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+@contextmanager
+def threads_of_torch(n: int) -> Iterator[None]:
+    """Give torch n threads for a while."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(n)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
