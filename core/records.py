@@ -112,8 +112,9 @@ class Prompt:
     two draws), `schema` the JSON schema of the reply, `n_items` the samples asked for, 0 where it
     asks for something else. `human_ids` are the human samples shown in it and those behind the
     pseudo-samples shown in it, which are `parents`. `step` says which of a strategy's steps it is,
-    `chain` which of several that go side by side, and `about` what a strategy wants to know again
-    when it reads the reply. `writer` is the place, in the run's list, of who is asked.
+    `chain` which of several that go side by side, and `about` what is to be known again when the
+    reply is read, and kept beside what it brings. `writer` is the place, in the run's list, of who
+    is asked.
     """
 
     system: str

@@ -98,7 +98,7 @@ def work(folder: Path, plan: Mapping[str, Any], outbox: Outbox, paused: threadin
                 continue
             reading = strategy.read(generation, prompt, completion)
             key = writers[prompt.writer].provider.key_of(prompt)
-            line = _judged(plan, key, reading, judges)
+            line = _judged(plan, key, prompt, reading, judges)
             outbox.put("reading", {**line, "label": prompt.label, "was_cached": was_cached})
             reply = Reply(prompt, reading.outcome, _made(prompt, line), reading.found)
             progress.take(reply, keep=strategy.looks_back)
@@ -167,7 +167,7 @@ def _keep_drafts(
 
 
 def _judged(
-    plan: Mapping[str, Any], key: str, reading: Reading, judges: Sequence[Judge]
+    plan: Mapping[str, Any], key: str, prompt: Prompt, reading: Reading, judges: Sequence[Judge]
 ) -> dict[str, Any]:
     # Ids depend on run, completion and place, so that a resumed run makes the same samples.
     items = [
@@ -186,19 +186,19 @@ def _judged(
         "n_drafts": len(items),
         "n_flagged": sum(1 for item in items if found[item.id]),
         "drafts": [
-            {**_draft_json(draft), "id": item.id, "verdicts": found[item.id]}
+            {**_draft_json(prompt, draft), "id": item.id, "verdicts": found[item.id]}
             for draft, item in zip(reading.drafts, items, strict=True)
         ],
     }
 
 
-def _draft_json(draft: Draft) -> dict[str, Any]:
+def _draft_json(prompt: Prompt, draft: Draft) -> dict[str, Any]:
     return {
         "inputs": dict(draft.inputs),
         "text": draft.text,
         "label": draft.label,
         "stratum": draft.stratum,
-        "about": dict(draft.about),
+        "about": {**prompt.about, **draft.about},
     }
 
 

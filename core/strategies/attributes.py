@@ -95,9 +95,7 @@ class AttributesStrategy(Strategy):
         """Read attributes, or a list of items; what cannot be read is said, never guessed."""
         if prompt.step == PROPOSE:
             return read_step(prompt, completion, _attributes)
-        return read_items(
-            plan.task, prompt, completion, plan.rules(), about=lambda item: prompt.about
-        )
+        return read_items(plan.task, prompt, completion, plan.rules())
 
     def of(self, label: str, progress: Progress) -> Attributes | None:
         """Return a class's attributes: those a person wrote down, else those proposed, if any."""
