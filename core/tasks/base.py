@@ -417,6 +417,10 @@ class Task(Member):
             raise Unreadable(f"the reply has no text for the {self.answer.name}")
         return found
 
+    def agreement(self, label: str, other: str) -> float:
+        """Return how far another label of the same item agrees, from 0 to 1: counted alike, 1."""
+        return float(self.stratum(label) == self.stratum(other))
+
     def wrong_answer(self, gold: str) -> str:
         """Return what counts where no answer could be read: one that is never right."""
         del gold
