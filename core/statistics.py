@@ -6,6 +6,7 @@ import math
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 
 MIN_SEEDS = 3
 """Fewest seeds from which an interval is claimed."""
@@ -66,6 +67,21 @@ def bootstrap_limits(
         return None
     tail = (1 - level) / 2 * (len(found) - 1)
     return found[math.floor(tail)], found[math.ceil(len(found) - 1 - tail)]
+
+
+def wilson(n_right: int, n: int, level: float = 0.95) -> tuple[float, float] | None:
+    """Return the limits of a share, by Wilson's score (1927); None where there is nothing.
+
+    >>> [round(limit, 3) for limit in wilson(9, 10)]
+    [0.596, 0.982]
+    """
+    if not n:
+        return None
+    z = NormalDist().inv_cdf(0.5 + level / 2)
+    share, spread = n_right / n, 1 + z * z / n
+    middle = (share + z * z / (2 * n)) / spread
+    half = z * math.sqrt(share * (1 - share) / n + (z / (2 * n)) ** 2) / spread
+    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def _t_quantile(degrees: int, level: float) -> float:

@@ -10,7 +10,6 @@ from pydantic import Field
 from core.checks.base import Check, Item, Judge
 from core.records import Verdict
 
-
 WHY = {
     "invalid": "the answer could not be read",
     "refused": "the model refused to answer",

@@ -69,9 +69,7 @@ def prepare(database: Database, folder: Path, run: Mapping[str, Any]) -> list[Pa
     learned = samples.by_ids(database, project, plan["learns_from"])
     write_lines(part / opinions.ROWS, [[dict(row.inputs), row.label] for row in learned])
     sent = {name: plan[name] for name in ("task", "check")}
-    write_json(
-        part / "plan.json", {**sent, "kind": "check", "cache": str(database.home / "cache")}
-    )
+    write_json(part / "plan.json", {**sent, "kind": "check", "cache": str(database.home / "cache")})
     return [part]
 
 
