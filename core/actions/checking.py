@@ -118,6 +118,11 @@ def resume(job: str) -> None:
     session.runner.start(job)
 
 
+def stop(job: str) -> None:
+    """End a check at once; the verdicts that had arrived are kept."""
+    here().runner.stop(job)
+
+
 def status(project: str, run: str) -> Status:
     """Return where a run of a check stands.
 

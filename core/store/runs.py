@@ -45,7 +45,7 @@ def set_plan(database: Database, project: str, run: str, plan: Mapping[str, Any]
 
 
 def purpose_of(plan: Mapping[str, Any]) -> str:
-    """Return what a run's completions are for: to `write` or `label` samples, or to `solve`."""
+    """Return what a run is for: to `write`, `label` or `judge` samples, `solve`, or `check`."""
     return str(plan.get("purpose", "write"))
 
 
