@@ -16,7 +16,9 @@ from typing import Any, NoReturn
 
 try:
     from core import actions, commands
-    from core.actions import archives, door
+    from core.actions import archives, checking, door
+    from core.actions.answers import CONSISTENCY
+    from core.actions.curate import SOURCE_ORDER
     from core.actions.session import home_folder
     from core.errors import Busy, Problem
     from core.formats import ANNOTATED, EXTENSIONS, WRITABLE, broken
@@ -79,6 +81,7 @@ def parser_for(folder: Path, say: Say) -> argparse.ArgumentParser:
     _add_import(parent, path)
     _add_generate(parent)
     _add_answers(parent)
+    _add_check(parent)
     _add_accept(parent)
     _add_audit(parent)
     _add_study(parent, path)
@@ -226,18 +229,55 @@ def _add_answers(parent: Any) -> None:
         ("solve", commands.solve, "let a language model answer the test set, as a solver"),
         ("label", commands.label, "let a language model label human train rows without a label"),
     ):
-        ask = _command(parent, name, act, about)
-        ask.add_argument("name", metavar="NAME")
-        ask.add_argument("--provider", required=True, choices=member_ids("providers"))
-        ask.add_argument(
-            "--examples", type=whole(0, 20), default=0, metavar="K",
-            help="examples by people in each prompt (0)",
-        )  # fmt: skip
-        ask.add_argument("--limit", type=whole(1, 10_000_000), metavar="N", help="at most N items")
-        ask.add_argument("--cap", type=amount, metavar="USD", help="the most to spend")
-        _add_run(ask)
-        _add_format(ask)
-        _add_members(ask, "providers", "--provider")
+        _add_asking(_command(parent, name, act, about))
+
+
+def _add_asking(ask: argparse.ArgumentParser) -> None:
+    ask.add_argument("name", metavar="NAME")
+    ask.add_argument("--provider", required=True, choices=member_ids("providers"))
+    ask.add_argument(
+        "--examples", type=whole(0, 20), default=0, metavar="K",
+        help="examples by people in each prompt (0)",
+    )  # fmt: skip
+    ask.add_argument("--limit", type=whole(1, 10_000_000), metavar="N", help="at most N items")
+    ask.add_argument("--cap", type=amount, metavar="USD", help="the most to spend")
+    _add_run(ask)
+    _add_format(ask)
+    _add_members(ask, "providers", "--provider")
+
+
+def _add_check(parent: Any) -> None:
+    about = "run checks on pseudo-samples that are there, and show what they said"
+    check = parent.add_parser("check", help=about, description=about)
+    of_check = check.add_subparsers(dest="what", required=True, metavar="WHAT")
+    show = _command(of_check, "show", commands.check_show, "what each check looked at and flags")
+    show.add_argument("name", metavar="NAME")
+    _add_format(show)
+    run = _command(of_check, "run", commands.check_run, "run a check that needs more than texts")
+    run.add_argument("name", metavar="NAME")
+    run.add_argument("check", metavar="CHECK", choices=checking.kinds())
+    _add_wanted(run)
+    for name in checking.kinds():
+        add_fields(run.add_argument_group(f"CHECK {name}"), member("checks", name))
+    ask = _command(
+        of_check, "ask", commands.check_ask,
+        "let a language model answer samples blind; flag those whose label is another",
+    )  # fmt: skip
+    _add_asking(ask)
+    _add_wanted(ask)
+    add_fields(ask.add_argument_group("self-consistency"), member("checks", CONSISTENCY))
+    told = _command(of_check, "report", commands.check_report, "what the newest such answers say")
+    told.add_argument("name", metavar="NAME")
+    _add_format(told)
+
+
+def _add_wanted(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--source", choices=SOURCE_ORDER, help="of one source (both)")
+    parser.add_argument("--class", dest="label", metavar="C", help="those of one class")
+    parser.add_argument("--of-run", metavar="RUN", help="those of one generation run")
+    parser.add_argument(
+        "--status", choices=("pending", "accepted", "rejected"), help="(pending and accepted)"
+    )
 
 
 def _add_run(parser: argparse.ArgumentParser) -> None:

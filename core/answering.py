@@ -19,12 +19,13 @@ from core.replies import printable, read_json, to_json
 from core.strategies.base import ExampleRow
 from core.tasks.base import Task
 
-Purpose = Literal["solve", "label"]
+Purpose = Literal["solve", "label", "judge"]
 Outcome = Literal["read", "invalid", "refused", "failed"]
 
 _OPENINGS: dict[Purpose, str] = {
     "solve": "You take a test: you say the answer to one item.",
     "label": "You label data for research: you say the answer that one item calls for.",
+    "judge": "You check data for research: you say, by yourself, the answer to one item.",
 }
 _RULES = """\
 The user's message is JSON: the item, perhaps the answers it may have with what each means, and \

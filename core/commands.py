@@ -16,6 +16,8 @@ from core.actions import (
     archives,
     audit,
     budget,
+    checking,
+    consistency,
     curate,
     data,
     dataset,
@@ -200,6 +202,48 @@ def label(arguments: Namespace, say: Say) -> int:
     return _ended(job, say) or (0 if rows[0]["answered"] else 1)
 
 
+def check_show(arguments: Namespace, say: Say) -> int:
+    """Say what each check looked at and flags."""
+    project = home.find_project(arguments.name)
+    _show(checking.summary(project.id), arguments.format, say)
+    return 0
+
+
+def check_run(arguments: Namespace, say: Say) -> int:
+    """Run a check on samples that are there, to its end."""
+    project = home.find_project(arguments.name)
+    check = member("checks", arguments.check)
+    refuse_unused(arguments, (check,))
+    run = checking.launch(
+        project.id,
+        checking.Request(arguments.check, settings_of(arguments, check), _wanted(arguments)),
+    )
+    job = generate.wait(run, _teller(say, "samples"))
+    now = checking.status(project.id, run)
+    say(f"{now.n_checked:,} of {now.n_items:,} samples checked: {now.n_flagged:,} flagged.", False)
+    return _ended(job, say)
+
+
+def check_ask(arguments: Namespace, say: Say) -> int:
+    """Let a language model answer samples blind, and say how far it agrees with their labels."""
+    project, run, job = _answered(
+        arguments, "judge", "samples", say, wanted=_wanted(arguments),
+        check=settings_of(arguments, member("checks", answers.CONSISTENCY)),
+    )  # fmt: skip
+    _show_agreement(project, run, arguments.format, say)
+    return _ended(job, say)
+
+
+def check_report(arguments: Namespace, say: Say) -> int:
+    """Say what the newest blind answers came to."""
+    project = home.find_project(arguments.name)
+    run = consistency.newest(project.id)
+    if run is None:
+        raise Problem("No language model has answered samples blind yet.", "See `check ask`.")
+    _show_agreement(project, run, arguments.format, say)
+    return 0
+
+
 def accept(arguments: Namespace, say: Say) -> int:
     """Accept pending pseudo-samples and say which are left."""
     project = home.find_project(arguments.name)
@@ -360,13 +404,34 @@ def make_demo(arguments: Namespace, say: Say) -> int:
     return 0
 
 
+def _wanted(arguments: Namespace) -> checking.Chosen:
+    return checking.Chosen(
+        arguments.source, arguments.label, arguments.of_run, arguments.status
+    )  # fmt: skip
+
+
+def _show_agreement(project: Project, run: str, format_: str, say: Say) -> None:
+    found = consistency.report(project.id, run)
+    if found is None:
+        say("Nothing was answered.", True)
+        return
+    say(
+        f"{found.model} answered {found.n_asked:,} samples blind: {found.n_read:,} read,"
+        f" {found.n_invalid:,} unreadable, {found.n_refused:,} refused, {found.n_failed:,} failed;"
+        f" {found.n_flagged:,} answered otherwise than intended.",
+        True,
+    )
+    _show(consistency.table(found), format_, say)
+
+
 def _answered(
-    arguments: Namespace, purpose: Purpose, what: str, say: Say
+    arguments: Namespace, purpose: Purpose, what: str, say: Say, **more: Any
 ) -> tuple[Project, str, Job]:
     """Let a language model answer, wait for the end, and return project, run and job."""
     project = home.find_project(arguments.name)
     provider = member("providers", arguments.provider)
-    refuse_unused(arguments, (provider,))
+    check = [member("checks", answers.CONSISTENCY)] if purpose == "judge" else []
+    refuse_unused(arguments, (provider, *check))
     request = answers.Request(
         purpose,
         arguments.provider,
@@ -376,6 +441,7 @@ def _answered(
         seed=arguments.run_seed,
         cap_usd=arguments.cap,
         price=_typed_price(arguments.usd_per_mtok),
+        **more,
     )
     expected = answers.estimate(project.id, request)
     run = answers.launch(project.id, request)

@@ -4,9 +4,9 @@ import streamlit as st
 
 from core.actions import audit as audits
 from core.actions import curate, data, review
-from core.ui import answering, audit, card, curation, desk, frame
+from core.ui import answering, audit, card, checking, curation, desk, frame
 
-ONE, MANY = "One by one", "Grid"
+ONE, MANY, CHECKS = "One by one", "Grid", "Checks"
 FLAGS = {"Flagged or not": None, "Flagged only": True, "Not flagged": False}
 
 project = frame.open_page("curate", "Decide which LLM-written samples are good enough to train on.")
@@ -67,12 +67,13 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
                          key=f"curate_class_{project.id}")  # fmt: skip
     flags = st.selectbox("Checks", list(FLAGS), width=150, key="curate_flags",
                          persist_state="session")  # fmt: skip
-    mode = st.segmented_control(
-        "Show", [ONE, MANY, audit.MODE], default=ONE, required=True, key="curate_mode"
-    )
+    mode = st.segmented_control("Show", [ONE, MANY, audit.MODE, CHECKS], default=ONE,
+                                required=True, key="curate_mode")  # fmt: skip
     curation.accept_rest(project.id, who, source, label, counts)
 curation.totals(counts, label)
-if mode == MANY:
+if mode == CHECKS:
+    checking.show(project.id, source, label)
+elif mode == MANY:
     with frame.problems():
         curation.grid(project.id, who, source, label, FLAGS[flags])
 elif mode == audit.MODE:

@@ -1,4 +1,4 @@
-"""A language model answers item by item: it solves the test set, or labels rows without a label.
+"""A language model answers item by item: it solves tests, labels rows, or checks labels blind.
 
 Stopping, another cap and the end of a run are those of every run, in `generate`.
 """
@@ -10,16 +10,19 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from core import answering
+from core.actions import chosen
 from core.actions.asking import known_price, money_of, provider_for, refuse_blind_cap
+from core.actions.chosen import ANY, Chosen
 from core.actions.estimates import Estimated, sent_to
 from core.actions.examples import example_set, refuse_gone
 from core.actions.gate import gate
 from core.actions.session import here, project_of, task_of
 from core.answering import Purpose, Question
+from core.checks.base import Check
 from core.errors import Problem
 from core.jobs import answers as work
 from core.providers.base import Provider, estimate_input_tokens
-from core.records import Job, Price
+from core.records import Job, Price, Sample
 from core.registry import from_json, make, member
 from core.store import answers, jobs, ledger, runs, samples
 from core.store.db import new_id
@@ -28,6 +31,8 @@ from core.strategies.base import ExampleRow
 
 MOST_EXAMPLES = 20
 """Most examples that a prompt shows."""
+CONSISTENCY = "self_consistency"
+"""The check that blind answers are for."""
 SHORT_ANSWER = 30
 """Tokens of an answer that says no more than was asked for."""
 _ALL = 10_000_000
@@ -37,7 +42,8 @@ _ALL = 10_000_000
 class Request:
     """What to ask about: by whom, with how many examples, up to how many items, for how much.
 
-    `price` is one the user typed, for a model whose price is not known.
+    `price` is one the user typed, for a model whose price is not known. `wanted` are the samples
+    that are judged, `check` the settings of the check that says what their answers mean.
     """
 
     purpose: Purpose
@@ -48,6 +54,8 @@ class Request:
     seed: int = 0
     cap_usd: float | None = None
     price: Price | None = None
+    wanted: Chosen = ANY
+    check: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +112,7 @@ def estimate(project: str, request: Request) -> Estimated:
     basis = f"prompts at four bytes a token, answers of {SHORT_ANSWER} tokens"
     if known:
         basis += f"; {len(known):,} answers are there already"
-    n_humans = len(questions) + len(plan["examples"])
+    n_humans = sum(row.source != "synthetic" for row in found) + len(plan["examples"])
     to = sent_to([provider], n_humans)
     return Estimated(len(tokens), n_humans, likely, worst, price, basis, to)
 
@@ -142,7 +150,7 @@ def resume(job: str) -> None:
     run = runs.get(session.database, jobs.get(session.database, job).subject)
     plan, project = run["plan"], run["project"]
     refuse_gone(project, [example["id"] for example in plan["examples"]])
-    may = set(_items(project, plan["purpose"], plan["provider"]))
+    may = _still_may(project, plan)
     may |= {
         answer["item"]
         for answer in answers.of_run(session.database, run["id"])
@@ -227,7 +235,13 @@ def _plan(project: str, request: Request) -> dict[str, Any]:
     provider_for(project, request)
     if not 0 <= request.n_examples <= MOST_EXAMPLES:
         raise Problem(f"A prompt shows 0 to {MOST_EXAMPLES} examples, not {request.n_examples}.")
-    items = _items(project, request.purpose, provider.to_json())[: request.limit]
+    is_judged = request.purpose == "judge"
+    judged = chosen.candidates(project, request.wanted)[: request.limit] if is_judged else []
+    items = (
+        [row.id for row in judged]
+        if is_judged
+        else _items(project, request.purpose, provider.to_json())[: request.limit]
+    )
     if not items:
         what, hint = _NOTHING[request.purpose]
         raise Problem(what, hint)
@@ -241,14 +255,32 @@ def _plan(project: str, request: Request) -> dict[str, Any]:
         "examples": [asdict(row) for row in shown],
         "seed": request.seed,
         "items": items,
+        **(_judging(request, judged) if is_judged else {}),
         **money_of(request),
+    }
+
+
+def _judging(request: Request, judged: Sequence[Sample]) -> dict[str, Any]:
+    """Return what only the owner knows of a run that judges: labels, versions, and the check."""
+    return {
+        "wanted": asdict(request.wanted),
+        "check": make(Check, CONSISTENCY, request.check).to_json(),
+        "intended": {row.id: [row.label, chosen.version(row)] for row in judged},
     }
 
 
 _NOTHING = {
     "solve": ("There is no test split.", "Import one, or draw one on the Data page."),
     "label": ("There is no row left to label.", "Import human texts without a label as train."),
+    "judge": ("There is no such sample to check.", "Choose another source, class or status."),
 }
+
+
+def _still_may(project: str, plan: Mapping[str, Any]) -> set[str]:
+    """Return the items that a stored plan may still ask about; what was changed is not judged."""
+    if plan["purpose"] != "judge":
+        return set(_items(project, plan["purpose"], plan["provider"]))
+    return chosen.still(project, {id_: seen for id_, (_, seen) in plan["intended"].items()})
 
 
 def _items(project: str, purpose: str, provider: Mapping[str, Any]) -> list[str]:

@@ -1,7 +1,7 @@
-"""A run that answers items one by one: solves test items, or labels rows without a label.
+"""A run that answers items one by one: solves test items, labels rows, or checks labels blind.
 
-Nothing here makes a sample of what was solved; what was labelled becomes a pending sample beside
-the row it came from.
+Nothing here makes a sample of what was solved or checked; what was labelled becomes a pending
+sample beside the row it came from, and of what was checked there is a verdict.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from core.answering import AnswerPlan, Question, prompts, read
-from core.checks.base import Item, Judge
+from core.checks.base import Check, Item, Judge
 from core.checks.base import judges as start_checks
 from core.jobs import asking
 from core.jobs.asking import Asker, read_lines, write_lines
@@ -41,11 +41,12 @@ def plan_of(plan: Mapping[str, Any], questions: Sequence[Question]) -> AnswerPla
 def prepare(database: Database, folder: Path, run: Mapping[str, Any]) -> list[Path]:
     """Write what the worker needs: the plan, the completions there are, and the items' inputs.
 
-    Of the items no label leaves the store. Rows to label are judged against the other texts, as
-    they were at the first start.
+    Of the items no label leaves the store: a worker has nothing to give away. Rows to label are
+    judged against the other texts, as they were at the first start.
     """
     plan = run["plan"]
-    part = asking.prepare(database, folder, run, plan["purpose"])
+    blind = {name: value for name, value in plan.items() if name != "intended"}
+    part = asking.prepare(database, folder, {**run, "plan": blind}, plan["purpose"])
     found = samples.by_ids(database, run["project"], plan["items"])
     write_lines(part / "items.jsonl", [[row.id, dict(row.inputs)] for row in found])
     if plan["purpose"] == "label" and not (part / "texts.jsonl").exists():
@@ -92,9 +93,11 @@ def keep(cursor: Cursor, project: str, run: Mapping[str, Any], line: Mapping[str
     asking.keep(cursor, project, run, line)
     if line["kind"] != "answer":
         return
-    is_new = answers.keep(cursor, project, run["id"], line)
-    if is_new and run["plan"]["purpose"] == "label" and line["label"] is not None:
+    is_new, purpose = answers.keep(cursor, project, run["id"], line), run["plan"]["purpose"]
+    if is_new and purpose == "label" and line["label"] is not None:
         _keep_labelled(cursor, project, run, line)
+    elif is_new and purpose == "judge":
+        _keep_verdict(cursor, project, run, line)
 
 
 def progress(database: Database, run: Mapping[str, Any]) -> tuple[int, int]:
@@ -128,6 +131,26 @@ def _keep_labelled(
     )
     samples.add(cursor, project, [row])
     verdicts.replace(cursor, project, [Verdict(**verdict) for verdict in made["verdicts"]])
+
+
+def _keep_verdict(
+    cursor: Cursor, project: str, run: Mapping[str, Any], line: Mapping[str, Any]
+) -> None:
+    """Keep what the check says of a blind answer, unless its sample was changed since it began."""
+    plan, said = run["plan"], line["label"]
+    label, version = plan["intended"][line["item"]]
+    if not samples.unchanged(cursor, project, {line["item"]: version}):
+        return
+    task, check = from_json(Task, plan["task"]), from_json(Check, plan["check"])
+    evidence = {
+        "by": line["model"],
+        # Marks are told by words of the text, which an erasure would not find in a reason.
+        "answer": "" if said is None or task.asks_by == "marks" else said,
+        "agreement": None if said is None else task.agreement(label, said),
+        "outcome": line["outcome"],
+    }
+    item = Item(line["item"], "", label, evidence=evidence)
+    verdicts.replace(cursor, project, check.start([]).judge([item]))
 
 
 def _sample(

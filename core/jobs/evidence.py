@@ -63,6 +63,6 @@ def mistakes(plan: GenerationPlan, synthetic: Sequence[ExampleRow]) -> list[Mist
         made += [
             Mistake(rows[place], answer)
             for place, answer in zip(part, answers, strict=True)
-            if plan.task.is_mistake(rows[place].label, answer)
+            if plan.task.agreement(rows[place].label, answer) < 1
         ]
     return made

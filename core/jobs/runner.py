@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import Problem
-from core.jobs import answers, generation, outbox, training, worker
+from core.jobs import answers, checking, generation, outbox, training, worker
 from core.jobs.executors import EXECUTORS, Part
 from core.records import Job
 from core.registry import from_json
@@ -28,8 +28,12 @@ from core.store.db import Database, new_id
 from core.studies.base import Study
 from core.tasks.base import Task
 
-ASKING = {"generate": generation, "solve": answers, "label": answers}
+ASKING = {"generate": generation, "solve": answers, "label": answers, "judge": answers}
 """Kinds of job that ask a provider, under a cap, with what prepares, keeps and counts them."""
+OF_RUNS: Mapping[str, Any] = {**ASKING, "check": checking}
+"""Kinds of job that work on a run; the others work on a study."""
+THREADED = ("train", "check")
+"""Kinds of job that compute, and may have all processors."""
 TICK_SECONDS = 0.2
 BATCH = 50
 """Reported lines that are kept in one transaction."""
@@ -94,7 +98,8 @@ class Runner:
                 return
             running = _Running(job, folders)
             running.offsets = [_size(folder / "outbox.jsonl") for folder in folders]
-            n_threads = max(1, (os.cpu_count() or 1) // len(folders)) if job.kind == "train" else 1
+            is_threaded = job.kind in THREADED
+            n_threads = max(1, (os.cpu_count() or 1) // len(folders)) if is_threaded else 1
             try:
                 for part in folders:
                     running.parts.append(self._start_part(part, n_threads))
@@ -223,9 +228,10 @@ class Runner:
         return self._database.home / "jobs" / job_id
 
     def _prepare(self, job: Job, folder: Path, n_workers: int) -> list[Path]:
-        if job.kind in ASKING:
+        if job.kind in OF_RUNS:
             run = runs.get(self._database, job.subject)
-            return ASKING[job.kind].prepare(self._database, folder, run)
+            prepared: list[Path] = OF_RUNS[job.kind].prepare(self._database, folder, run)
+            return prepared
         study = studies.get(self._database, job.project, job.subject)
         task = from_json(Task, study["spec"]["task"])
         wanted = Study.wanted(
@@ -311,13 +317,13 @@ class Runner:
             return
         job = running.job
         keepable = [line for line in lines if line["kind"] not in _SAID]
-        run = runs.get(self._database, job.subject) if job.kind in ASKING else {}
+        run = runs.get(self._database, job.subject) if job.kind in OF_RUNS else {}
         # In small batches, so that a decision waits for none of them.
         for start in range(0, len(keepable), BATCH):
             with self._database.write() as cursor:
                 for line in keepable[start : start + BATCH]:
-                    if job.kind in ASKING:
-                        ASKING[job.kind].keep(cursor, job.project, run, line)
+                    if job.kind in OF_RUNS:
+                        OF_RUNS[job.kind].keep(cursor, job.project, run, line)
                     else:
                         training.keep(cursor, job.project, line)
         for line in lines:
@@ -344,9 +350,10 @@ class Runner:
 
     def _counts(self, job: Job) -> tuple[int, int]:
         """Return how much of a job is done, and how much it wants."""
-        if job.kind in ASKING:
+        if job.kind in OF_RUNS:
             run = runs.get(self._database, job.subject)
-            return ASKING[job.kind].progress(self._database, run)
+            counted: tuple[int, int] = OF_RUNS[job.kind].progress(self._database, run)
+            return counted
         return studies.progress(self._database, job.project, job.subject)
 
 

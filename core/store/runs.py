@@ -51,7 +51,7 @@ def writers(plan: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def purpose_of(plan: Mapping[str, Any]) -> str:
-    """Return what a run's completions are for: to `write` or `label` samples, or to `solve`."""
+    """Return what a run is for: to `write`, `label` or `judge` samples, `solve`, or `check`."""
     return str(plan.get("purpose", "write"))
 
 

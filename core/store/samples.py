@@ -13,6 +13,7 @@ from core.errors import Missing
 from core.records import NewSample, Sample
 from core.store.db import Cursor, Database, dicts, insert, new_id, now, schema_of
 from core.store.decisions import refresh
+from core.store.pools import version_of
 
 _SAMPLES = schema_of(
     seq=pa.int64(), id=pa.string(), project=pa.string(), inputs=pa.string(), text=pa.string(),
@@ -193,6 +194,20 @@ def is_unlabelled(cursor: Cursor, project: str, sample: str) -> bool:
         [project, sample],
     ).fetchone()
     return bool(row and row[0])
+
+
+def unchanged(cursor: Cursor, project: str, versions: Mapping[str, str]) -> set[str]:
+    """Return those samples whose inputs and label still have the version given by id."""
+    cursor.execute(
+        "SELECT id, inputs, label FROM sample_now WHERE project = ? AND status <> 'deleted'"
+        " AND id IN (SELECT unnest(?))",
+        [project, list(versions)],
+    )
+    return {
+        id_
+        for id_, inputs, label in cursor.fetchall()
+        if version_of(json.loads(inputs), label) == versions[id_]
+    }
 
 
 def labelled_from(database: Database, project: str, ids: Sequence[str]) -> list[str]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
 
 import pyarrow as pa
 
@@ -69,3 +71,33 @@ def of(database: Database, project: str, samples: Sequence[str]) -> dict[str, li
                 )
             )
     return found
+
+
+def summary(database: Database, project: str) -> list[dict[str, Any]]:
+    """Return, per check, how many pseudo-samples it has verdicts on and flags, and the last time.
+
+    A check of texts alone keeps the verdicts that flag, and no others.
+    """
+    with database.read() as cursor:
+        cursor.execute(
+            "SELECT check_id, count(*) AS n_checked, count(*) FILTER (is_flagged) AS n_flagged,"
+            " max(made_at) AS made_at FROM verdict v JOIN sample_now s"
+            " ON s.project = v.project AND s.id = v.sample WHERE v.project = ?"
+            " AND s.status <> 'deleted' AND s.source <> 'human' AND s.split = 'train'"
+            " GROUP BY check_id ORDER BY check_id",
+            [project],
+        )
+        return dicts(cursor)
+
+
+def counts_since(
+    database: Database, project: str, check: str, samples: Sequence[str], moment: datetime
+) -> tuple[int, int]:
+    """Return on how many of some samples a check has verdicts since a moment, and flags."""
+    with database.read() as cursor:
+        row = cursor.execute(
+            "SELECT count(*), count(*) FILTER (is_flagged) FROM verdict WHERE project = ?"
+            " AND check_id = ? AND made_at >= ? AND sample IN (SELECT unnest(?))",
+            [project, check, moment, list(samples)],
+        ).fetchone()
+    return (row[0], row[1]) if row else (0, 0)

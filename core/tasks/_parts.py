@@ -45,6 +45,12 @@ class Marks(Task):
         types = self.types_of(label)
         return stratum in types or (stratum == NONE and not types)
 
+    def agreement(self, label: str, other: str) -> float:
+        """Return the main F1 of another label's marks against a label's; of the same marks, 1."""
+        if label == other:
+            return 1.0
+        return float(self.score([label], [other])[next(iter(self.metrics))])
+
     def about_stratum(self, stratum: str) -> str:
         """Return the definition of a type."""
         if stratum == NONE:

@@ -417,9 +417,9 @@ class Task(Member):
             raise Unreadable(f"the reply has no text for the {self.answer.name}")
         return found
 
-    def is_mistake(self, gold: str, answer: str) -> bool:
-        """Say whether an answer is another than the gold label."""
-        return answer != gold
+    def agreement(self, label: str, other: str) -> float:
+        """Return how far another label of the same item agrees, from 0 to 1: counted alike, 1."""
+        return float(self.stratum(label) == self.stratum(other))
 
     def wrong_answer(self, gold: str) -> str:
         """Return what counts where no answer could be read: one that is never right."""

@@ -134,10 +134,6 @@ class Similarity(Task):
         """Return the highest score."""
         return float(self.label_names[-1])
 
-    def is_mistake(self, gold: str, answer: str) -> bool:
-        """Say whether an answer is closest to another point of the scale than the gold score."""
-        return self.stratum(answer) != self.stratum(gold)
-
     def stratum(self, label: str) -> str:
         """Return the anchor that a score is closest to, the lower of two."""
         number = float(label)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from types import MappingProxyType
+from typing import Any
 
 import streamlit as st
 
 from core.actions import answers, generate, solvers
+from core.actions.chosen import Chosen
 from core.actions.solvers import Solved
 from core.answering import Purpose
 from core.ui import forms, frame, look, preview, progress, run
@@ -41,6 +45,19 @@ def solver(project: str) -> None:
     )  # fmt: skip
 
 
+def judge(
+    project: str, wanted: Chosen, settings: Mapping[str, Any], report: Callable[[str], None]
+) -> None:
+    """Offer to let a language model answer samples blind, and show what its answers came to."""
+    _offer(
+        project, "judge", "Self-consistency: a language model answers blind",
+        "The model is sent the texts one by one, never their labels. Where its answer is another"
+        " one than the label, the sample is flagged, for you to decide on; what cannot be read"
+        " flags nothing. Its answers never become labels or samples.",
+        {"wanted": wanted, "check": settings}, report,
+    )  # fmt: skip
+
+
 def table(solved: list[Solved], metric: str) -> None:
     """Show the scores of language models, one row each, where there are any."""
     if not solved:
@@ -60,12 +77,16 @@ def table(solved: list[Solved], metric: str) -> None:
     st.caption("LLM solvers; low and high: 95% interval by bootstrap over the test items.")
 
 
-def _offer(project: str, purpose: Purpose, title: str, about: str) -> None:
+def _offer(
+    project: str, purpose: Purpose, title: str, about: str,
+    more: Mapping[str, Any] = MappingProxyType({}),
+    report: Callable[[str], None] = lambda run: None,
+) -> None:  # fmt: skip
+    """Offer a run of a purpose, `more` being the rest of its request, and tell of the newest."""
     at_work = answers.at_work(project, purpose)
-    part = st.expander(
-        title, icon=":material/smart_toy:", key=f"{purpose}_{project}", on_change="rerun",
-        expanded=at_work is not None,
-    )  # fmt: skip
+    part = progress.opening(
+        title, ":material/smart_toy:", f"{purpose}_{project}", is_open=at_work is not None
+    )
     if not part.open:
         return
     with part, frame.problems():
@@ -78,10 +99,11 @@ def _offer(project: str, purpose: Purpose, title: str, about: str) -> None:
             return
         if made := answers.run_ids(project, purpose):
             _show(project, made[0])
-        _ask(project, purpose)
+            report(made[0])
+        _ask(project, purpose, more)
 
 
-def _ask(project: str, purpose: Purpose) -> None:
+def _ask(project: str, purpose: Purpose, more: Mapping[str, Any]) -> None:
     known = {info.id: info for info in generate.providers() if not info.is_replay}
     key = f"{purpose}_{project}"
     who, how = st.columns(2, gap="large")
@@ -100,7 +122,7 @@ def _ask(project: str, purpose: Purpose) -> None:
         )
         if not preview.can_ask(known[chosen]):
             return
-        asked = answers.Request(purpose, chosen, settings, int(n_examples), limit)
+        asked = answers.Request(purpose, chosen, settings, int(n_examples), limit, **more)
         asked = replace(asked, price=preview.price_of(asked, purpose))
     found = answers.estimate(project, asked)
     preview.estimate(found, True)

@@ -16,6 +16,7 @@ TITLES = {
     "C": "Inverse penalty (C)",
     "classes": "Class mix",
     "hold": "What is held",
+    "least_agreement": "Least agreement",
     "max_iter": "Most iterations",
     "max_length": "Tokens read of a text",
     "max_tokens": "Longest reply (tokens)",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import streamlit as st
+from streamlit.elements.lib.mutable_expander_container import ExpanderContainer
 
 from core.records import Job
 from core.ui import frame, look
@@ -38,6 +39,14 @@ def follow(show: Callable[[], None], seconds: float, is_at_work: Callable[[], bo
                 st.rerun()
 
     panel()
+
+
+def opening(title: str, icon: str, key: str, is_open: bool) -> ExpanderContainer:
+    """Return an expander that is open while its work is, and stays so when the work ends."""
+    # Told by `expanded`, it would be another expander afterwards, shut over what came out.
+    if is_open:
+        st.session_state[key] = True
+    return st.expander(title, icon=icon, key=key, on_change="rerun")
 
 
 def bar(job: Job, unit: str) -> None:

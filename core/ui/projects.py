@@ -13,7 +13,8 @@ from core.records import Project
 from core.ui import frame, look, progress
 
 UNITS = {
-    "generate": "pseudo-samples", "solve": "answers", "label": "answers", "train": "trials",
+    "generate": "pseudo-samples", "solve": "answers", "label": "answers", "judge": "answers",
+    "check": "samples", "train": "trials",
 }  # fmt: skip
 
 
