@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from types import MappingProxyType, NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
@@ -12,6 +13,7 @@ from pydantic.fields import FieldInfo
 from core.registry import member
 
 TITLES = {
+    "at_once": "Calls in flight",
     "base_url": "Address of the server",
     "C": "Inverse penalty (C)",
     "classes": "Class mix",
@@ -67,6 +69,7 @@ def settings(
     stand in for a field's own where they fit the project better.
     """
     made = {}
+    groups: dict[str, Any] = {}
     for name, field in member(family, member_id).model_fields.items():
         # A field that holds more than one value has an editor of its own.
         if name in skip or get_origin(field.annotation) is dict:
@@ -78,12 +81,24 @@ def settings(
                 st.caption(f"{name.capitalize()}: {field.default} (others by command line)")
             continue
         default = None if field.is_required() else field.get_default()
-        value = _widget(
-            title(name), field, defaults.get(name, default), f"{key}_{member_id}_{name}"
-        )
+        with _place(field, groups):
+            value = _widget(
+                title(name), field, defaults.get(name, default), f"{key}_{member_id}_{name}"
+            )
         if value is not None:
             made[name] = value
     return made
+
+
+def _place(field: FieldInfo, groups: dict[str, Any]) -> Any:
+    """Return where a field's widget goes: here, or shut away with others of its group."""
+    about = field.json_schema_extra
+    group = about.get("group") if isinstance(about, dict) else None
+    if not isinstance(group, str):
+        return nullcontext()
+    if group not in groups:
+        groups[group] = st.expander(group)
+    return groups[group]
 
 
 def _widget(label: str, field: FieldInfo, default: Any, key: str) -> Any:
