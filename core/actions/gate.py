@@ -35,4 +35,4 @@ def gate(project: str) -> Gate:
 @lru_cache(maxsize=4)
 def _gate(_home: Path, project: str, _version: tuple[int, int, int]) -> Gate:
     texts = samples.texts(here().database, project)
-    return Gate([(id_, text) for id_, text, _, split in texts if split != "train"])
+    return Gate([(id_, text) for id_, text, _, split, _ in texts if split != "train"])
