@@ -80,6 +80,7 @@ def parser_for(folder: Path, say: Say) -> argparse.ArgumentParser:
     _add_generate(parent)
     _add_answers(parent)
     _add_accept(parent)
+    _add_check(parent)
     _add_study(parent, path)
     _add_predict(parent, path)
     listed = f"{', '.join(WRITABLE)}; of spans or frames also {', '.join(ANNOTATED)} (brat)"
@@ -254,6 +255,18 @@ def _add_accept(parent: Any) -> None:
     which.add_argument("--class", dest="label", metavar="C", help="those of one class")
     which.add_argument("--ids", nargs="+", metavar="ID", help="those named")
     take.add_argument("--flagged", action="store_true", help="flagged ones too")
+
+
+def _add_check(parent: Any) -> None:
+    about = "look at the checks themselves"
+    check = parent.add_parser("check", help=about, description=about)
+    test = _command(
+        check.add_subparsers(dest="what", required=True, metavar="WHAT"),
+        "selftest", commands.check_selftest,
+        "plant leaks made from the test texts and show which the gate catches; keeps nothing",
+    )  # fmt: skip
+    test.add_argument("name", metavar="NAME")
+    _add_format(test)
 
 
 def _add_study(parent: Any, path: Callable[[str], Path]) -> None:
