@@ -29,29 +29,29 @@ NAMES = ("Admix", "datasketch", "semhash")
 WORDS, LENGTH, NEAR = 50_000, 20, 0.8
 
 
-def make(n: int) -> tuple[list[str], int]:
-    """Return texts, and how many of them were made from an earlier one to be near it."""
+def make(n: int) -> tuple[list[str], dict[int, int]]:
+    """Return texts, and which were made from an earlier one, by their numbers."""
     import numpy as np
 
     draw, generator = np.random.default_rng(0), random.Random(0)
     weights = 1 / np.arange(1, WORDS + 1)
     drawn = draw.choice(WORDS, size=(n, LENGTH), p=weights / weights.sum())
     texts: list[list[int]] = []
-    n_planted = 0
+    planted: dict[int, int] = {}
     for number, row in enumerate(drawn.tolist()):
         kind = generator.random() if number else 1.0
         if kind < 0.25:
-            words = list(texts[generator.randrange(number)])
+            planted[number] = generator.randrange(number)
+            words = list(texts[planted[number]])
             n_changed = 1 if kind < 0.10 else 0 if kind < 0.15 else 6
             for place in generator.sample(range(LENGTH), n_changed):
                 words[place] = generator.randrange(WORDS)
             if not n_changed:
                 generator.shuffle(words)
-            n_planted += n_changed < 2
             texts.append(words)
         else:
             texts.append(row)
-    return [" ".join(f"w{word}" for word in words) for words in texts], n_planted
+    return [" ".join(f"w{word}" for word in words) for words in texts], planted
 
 
 def admix(texts: list[str]) -> dict[int, int]:
@@ -90,16 +90,15 @@ def semhash(texts: list[str]) -> dict[int, int]:
     vectors = np.random.default_rng(0).standard_normal((WORDS, 256), dtype=np.float32)
 
     class Means:
-        def encode(self, inputs, **_):
-            return np.stack([vectors[[int(w[1:]) for w in t.split()]].mean(axis=0) for t in inputs])
+        def encode(self, inputs: list[str], **_: object) -> np.ndarray:
+            words = ([int(word[1:]) for word in text.split()] for text in inputs)
+            return np.stack([vectors[numbers].mean(axis=0) for numbers in words])
 
     first = {}
     for number, text in enumerate(texts):
         first.setdefault(text, number)
     done = SemHash.from_records(texts, model=Means()).self_deduplicate(threshold=0.9)
-    return {
-        first[one.record]: first[one.duplicates[0][0]] for one in done.duplicates if one.duplicates
-    }
+    return {first[one.record]: first[one.duplicate_of] for one in done.filtered if not one.exact}
 
 
 def alike(one: frozenset[str], other: frozenset[str]) -> bool:
@@ -111,29 +110,29 @@ def work(name: str, n: int) -> None:
     """Run one search and print what it came to."""
     import resource
 
-    texts, n_planted = make(n)
+    texts, planted = make(n)
     wall, cpu = time.perf_counter(), time.process_time()
     found = {"Admix": admix, "datasketch": datasketch, "semhash": semhash}[name](texts)
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     bags = [frozenset(text.split()) for text in texts]
     right = sum(alike(bags[a], bags[b]) for a, b in found.items())
+    sought = {a for a, b in planted.items() if alike(bags[a], bags[b])}
     print(
         json.dumps(
             {
                 "seconds": wall,
                 "cpu": cpu,
                 "MB": peak // (1_000_000 if sys.platform == "darwin" else 1_000),
-                "found": len(found),
-                "planted": n_planted,
-                "right": right,
+                "recall": len(sought & found.keys()) / len(sought),
+                "precision": right / max(1, len(found)),
             }
         )
     )
 
 
 def python_of_peers() -> str | None:
-    """Return the Python that has the other searches, installed if they are not; None if they cannot be."""
+    """Return the Python that has the other searches, installed first where that can be done."""
     python = PEERS / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
     if not (PEERS / "done").exists():
         subprocess.run([sys.executable, "-m", "venv", "--clear", str(PEERS)], check=True)
@@ -165,15 +164,13 @@ def main() -> None:
             done = subprocess.run([*command, "--texts", str(arguments.texts)], check=True,
                                   capture_output=True, text=True)  # fmt: skip
             rows.append(json.loads(done.stdout.splitlines()[-1]))
-    truth = max((rows[0]["found"] for name, rows in said.items() if name == "Admix"), default=0)
     print(f"{arguments.texts:,} texts of {LENGTH} words, {arguments.runs} runs, medians")
     print(f"{'':>10} {'seconds':>8} {'CPU s':>8} {'peak MB':>8} {'recall':>7} {'precision':>9}")
     for name, rows in said.items():
-        seconds, cpu, peak = (
-            statistics.median(r[k] for r in rows) for k in ("seconds", "cpu", "MB")
+        seconds, cpu, peak, recall, precision = (
+            statistics.median(row[key] for row in rows)
+            for key in ("seconds", "cpu", "MB", "recall", "precision")
         )
-        recall = rows[0]["right"] / truth if truth else float("nan")
-        precision = rows[0]["right"] / max(1, rows[0]["found"])
         print(
             f"{name:>10} {seconds:>8.1f} {cpu:>8.1f} {peak:>8,.0f} {recall:>7.3f} {precision:>9.3f}"
         )

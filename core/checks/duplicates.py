@@ -14,6 +14,8 @@ from core.text import Match, Nearby, normalise, words
 MOST_COMPARED = 20
 """Near texts that are looked at before a text that only differs from them is let through."""
 
+_NUMBER = re.compile(r"\d+\w{0,3}")
+"""Digits, with a unit or an ending at most: 20, 3rd, 10pm."""
 _WORDS = re.compile(r"\w+")
 _NEGATED = re.compile(
     r"\b(?:(\w+?)n['’]t|(ca|wo|do|does|did|is|are|was|were|has|have|had|would|could|should)nt)\b"
@@ -113,4 +115,4 @@ def _whole(found: re.Match[str]) -> str:
 
 
 def _is_number(word: str) -> bool:
-    return word in _SPELLED or any(character.isnumeric() for character in word)
+    return word in _SPELLED or bool(_NUMBER.fullmatch(word))
