@@ -266,6 +266,12 @@ def _add_check(parent: Any) -> None:
     _add_asking(ask)
     _add_wanted(ask)
     add_fields(ask.add_argument_group("self-consistency"), member("checks", CONSISTENCY))
+    test = _command(
+        of_check, "selftest", commands.check_selftest,
+        "plant leaks made from the test texts and show which the gate catches; keeps nothing",
+    )  # fmt: skip
+    test.add_argument("name", metavar="NAME")
+    _add_format(test)
     told = _command(of_check, "report", commands.check_report, "what the newest such answers say")
     told.add_argument("name", metavar="NAME")
     _add_format(told)

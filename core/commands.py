@@ -24,9 +24,11 @@ from core.actions import (
     demo,
     door,
     exports,
+    gate,
     generate,
     home,
     imports,
+    leaks,
     models,
     predictions,
     results,
@@ -325,8 +327,11 @@ def study_run(arguments: Namespace, say: Say) -> int:
         words = SOURCE_WORDS[train.mixed_in(found.study["spec"]["study"])]
         say(f"Left out at {cell['asked_share']:.0%} {words}: {cell['reason']}", True)
     job = train.wait(job_id, _teller(say, "trials"))
+    if removed := results.removed_in_words(found.report):
+        say(f"Kept out, close to test texts: {removed}.", True)
     say(f"Study {found.study['name']!r} ({study}):", False)
     _show_table(results.summary(project.id, study), say)
+    _note_invalid(project, study, say)
     return _ended(job, say)
 
 
@@ -340,6 +345,7 @@ def study_show(arguments: Namespace, say: Say) -> int:
         hidden = ("study", "trial")
         rows = [{k: v for k, v in row.items() if k not in hidden} for row in rows]
     _show(rows, arguments.format, say)
+    _note_invalid(project, study["id"], say)
     return 0
 
 
@@ -352,7 +358,17 @@ def study_export(arguments: Namespace, say: Say) -> int:
     )
     if done.differs:
         say(f"Note: {done.differs}", True)
+    _note_invalid(project, study["id"], say)
     say(f"{done.told} Its model is in {arguments.folder}.", False)
+    return 0
+
+
+def check_selftest(arguments: Namespace, say: Say) -> int:
+    """Plant leaks made from the test texts, and show which of them the gate catches."""
+    project = home.find_project(arguments.name)
+    found = leaks.selftest_rows(leaks.selftest(project.id))
+    _show(found, arguments.format, say)
+    say(f"Leakage gate: {gate.IN_WORDS}. What was planted is kept nowhere.", True)
     return 0
 
 
@@ -452,6 +468,11 @@ def _answered(
         True,
     )
     return project, run, generate.wait(run, _teller(say, what))
+
+
+def _note_invalid(project: Project, study: str, say: Say) -> None:
+    if why := results.invalid_in_words(project.id, study):
+        say(f"Note: {why}", True)
 
 
 def _labels(text: str, file: Path) -> list[tuple[str, str]]:

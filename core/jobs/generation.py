@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from core.checks.base import Item, Judge
+from core.checks.base import Item, Judge, kept
 from core.checks.base import judges as start_checks
 from core.jobs import asking, evidence
 from core.jobs.asking import Asker, read_lines, write_lines
@@ -171,20 +171,18 @@ def _judged(
 ) -> dict[str, Any]:
     # Ids depend on run, completion and place, so that a resumed run makes the same samples.
     items = [
-        Item(content_hash(plan["run"], key, i)[:16], draft.text, draft.label)
+        Item(content_hash(plan["run"], key, i)[:16], draft.text, draft.label, source="synthetic")
         for i, draft in enumerate(reading.drafts)
     ]
     found: dict[str, list[dict[str, Any]]] = {item.id: [] for item in items}
-    for judge in judges:
-        for verdict in judge.judge(items):
-            if verdict.is_flagged:
-                found[verdict.sample].append(asdict(verdict))
+    for verdict in kept(judges, items):
+        found[verdict.sample].append(asdict(verdict))
     return {
         "key": key,
         "outcome": reading.outcome,
         "problems": list(reading.problems),
         "n_drafts": len(items),
-        "n_flagged": sum(1 for item in items if found[item.id]),
+        "n_flagged": sum(any(v["is_flagged"] for v in found[item.id]) for item in items),
         "drafts": [
             {**_draft_json(prompt, draft), "id": item.id, "verdicts": found[item.id]}
             for draft, item in zip(reading.drafts, items, strict=True)
