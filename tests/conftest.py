@@ -18,7 +18,11 @@ from core import actions  # noqa: E402
 from core.actions import home, imports  # noqa: E402, imports
 from core.actions.session import Session  # noqa: E402
 from core.formats import write_csv  # noqa: E402
+from core.jobs import runner  # noqa: E402
 from core.store.db import Database, open_database  # noqa: E402
+
+# A person does not notice how long a job goes unseen; tests wait for many.
+runner.TICK_SECONDS = 0.05
 
 WORDS = {
     "sea": "wave tide shell harbour sail anchor gull salt reef fish",
@@ -72,10 +76,16 @@ def database(tmp_path: Path) -> Iterator[Database]:
 
 
 @pytest.fixture
-def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
-    """A started Admix in a home folder of its own."""
+def session(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Iterator[Session]:
+    """A started Admix in a home folder of its own, with the executor that the test is marked with.
+
+    Without a mark a job is a process of its own, as it is for users.
+    """
+    marked = request.node.get_closest_marker("executor")
     monkeypatch.setenv("ADMIX_HOME", str(tmp_path / "home"))
-    yield actions.start(tmp_path / "home", "a test")
+    yield actions.start(tmp_path / "home", "a test", *(marked.args if marked else ()))
     actions.stop()
 
 

@@ -350,6 +350,7 @@ def test_accept_takes_a_class_or_ids_and_leaves_what_is_flagged(
     assert told("accept", "p", "--all").code == 0
 
 
+@pytest.mark.executor("inline")
 def test_prices_stay_with_a_study_that_starts_and_go_with_one_that_does_not(
     project: str, session: Session
 ) -> None:
@@ -689,6 +690,14 @@ def test_a_study_from_nothing_to_a_backup(tmp_path: Path) -> None:
     assert open_copy(tmp_path / "copy.duckdb", tmp_path) == ["values"]
 
 
+# Where tests run in the background of a shell, Ctrl-C is ignored, and so it is in their processes.
+AT_A_TERMINAL = """
+import runpy, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+runpy.run_module("core", run_name="__main__", alter_sys=True)
+"""
+
+
 def test_a_study_that_is_interrupted_goes_on_where_it_was(
     project: str, session: Session, tmp_path: Path
 ) -> None:
@@ -696,7 +705,7 @@ def test_a_study_that_is_interrupted_goes_on_where_it_was(
     words = ["study", "run", "planted", "ratio_sweep", "--student", "tfidf", "--n-total", "40",
              "--ratios", "0,0.5,1", "--seeds", "200"]  # fmt: skip
     running = subprocess.Popen(
-        [sys.executable, "-m", "core", *words], cwd=ROOT, stderr=subprocess.PIPE, text=True,
+        [sys.executable, "-c", AT_A_TERMINAL, *words], cwd=ROOT, stderr=subprocess.PIPE, text=True,
         env={**os.environ, "ADMIX_HOME": str(session.home)},
     )  # fmt: skip
     assert running.stderr is not None

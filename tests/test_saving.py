@@ -24,12 +24,15 @@ from core.actions import models, predictions, results, train
 from core.actions.session import Session
 from core.errors import Problem
 from core.formats import write_jsonl
+from core.jobs import executors
 from core.learning import Answers, Course, Learned, Lesson
 from core.registry import make, member_ids
 from core.saving import ABOUT, CARD, WEIGHTS
 from core.students.base import Student
 from core.tasks.base import Task
 from tests.conftest import planted
+
+pytestmark = pytest.mark.executor("inline")
 
 ROOT = Path(__file__).parents[1]
 N_TRAIN, N_NEW = 60, 24
@@ -353,6 +356,13 @@ def study_of(project: str, student: str = "tfidf", **settings: Any) -> str:
     return study
 
 
+@pytest.fixture
+def trained_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Train a trial that is exported in this process."""
+    monkeypatch.setattr("core.jobs.saving.local", executors.inline)
+
+
+@pytest.mark.usefixtures("trained_here")
 def test_a_study_gives_its_best_cells_first_trial_with_a_card(
     project: str, session: Session, tmp_path: Path
 ) -> None:
@@ -397,6 +407,7 @@ def test_a_study_gives_its_best_cells_first_trial_with_a_card(
     assert not list(tmp_path.glob(".admix*"))
 
 
+@pytest.mark.usefixtures("trained_here")
 def test_a_trial_whose_encoder_has_changed_is_not_trained_again(
     project: str, session: Session, tiny: Path, tmp_path: Path
 ) -> None:

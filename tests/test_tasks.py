@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from core import actions, formats
+from core import formats
 from core.actions import columns, curate, data, exports, home, imports, results, review, train
 from core.actions.session import Session
 from core.errors import BadFile, Problem, Unreadable
@@ -26,6 +26,8 @@ from core.students.base import Student
 from core.tasks.base import Task
 from core.text import tokens
 from tests.conftest import planted
+
+pytestmark = pytest.mark.executor("inline")
 
 WORDS = tuple("river stone cloud amber violin ladder candle harbour meadow lantern".split())  # noqa: SIM905
 
@@ -151,14 +153,6 @@ KINDS = {
 def task_of(kind: str) -> Task:
     labels = [{"name": name} for name in KINDS[kind].labels]
     return make(Task, kind, {"labels": labels, **KINDS[kind].settings})
-
-
-@pytest.fixture
-def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
-    """Admix whose jobs run in this process, which saves starting one for every kind."""
-    monkeypatch.setenv("ADMIX_HOME", str(tmp_path / "home"))
-    yield actions.start(tmp_path / "home", "a test", executor="inline")
-    actions.stop()
 
 
 @pytest.fixture(params=member_ids("tasks"))
