@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,12 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 for name in ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "ADMIX_COMPATIBLE_API_KEY", "ADMIX_HOME"):
     os.environ.pop(name, None)
 
-from core import actions  # noqa: E402
+# Before any test imports numpy or torch: two tests run at a time, and threads that wait for a core
+# of the other's spend more than they save.
+for name in ("ADMIX_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ[name] = "1"
+
+from core import actions, statistics  # noqa: E402
 from core.actions import home, imports  # noqa: E402, imports
 from core.actions.session import Session  # noqa: E402
 from core.formats import write_csv  # noqa: E402
@@ -65,6 +71,12 @@ def forgotten() -> Iterator[None]:
     yield
     if "streamlit" in sys.modules:
         sys.modules["streamlit"].cache_resource.clear()
+
+
+@pytest.fixture
+def few_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the interval of a solver rest on few resamples: scoring them is most of its time."""
+    monkeypatch.setattr(statistics, "resamples", partial(statistics.resamples, times=50))
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ from tests.conftest import WORDS, bring, planted
 from tests.fake_llm import N_IN, N_OUT, FakeLLM
 from tests.test_cli import told
 
-pytestmark = pytest.mark.executor("inline")
+pytestmark = [pytest.mark.executor("inline"), pytest.mark.usefixtures("few_resamples")]
 
 PRICE = Price(1000.0, 1000.0, "typed", "today")
 A_CALL = PRICE.of(N_IN, N_OUT)

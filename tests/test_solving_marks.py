@@ -18,7 +18,7 @@ from core.store.samples import Filter
 from tests.fake_llm import FakeLLM
 from tests.test_tasks import KINDS, bring_file, read, task_of
 
-pytestmark = pytest.mark.executor("inline")
+pytestmark = [pytest.mark.executor("inline"), pytest.mark.usefixtures("few_resamples")]
 
 PRICE = Price(1.0, 1.0, "typed", "today")
 
