@@ -79,6 +79,7 @@ def parser_for(folder: Path, say: Say) -> argparse.ArgumentParser:
     _add_import(parent, path)
     _add_generate(parent)
     _add_answers(parent)
+    _add_texts(parent)
     _add_accept(parent)
     _add_study(parent, path)
     _add_predict(parent, path)
@@ -225,6 +226,20 @@ def _add_answers(parent: Any) -> None:
         _add_run(ask)
         _add_format(ask)
         _add_members(ask, "providers", "--provider")
+
+
+def _add_texts(parent: Any) -> None:
+    encode = _command(
+        parent, "encode", commands.encode,
+        "compute the texts' vectors and run the checks that need them",
+    )  # fmt: skip
+    encode.add_argument("name", metavar="NAME")
+    profile = _command(
+        parent, "profile", commands.profile,
+        "compare human, synthetic and LLM-labelled texts: length, variety, words, marks",
+    )  # fmt: skip
+    profile.add_argument("name", metavar="NAME")
+    _add_format(profile)
 
 
 def _add_run(parser: argparse.ArgumentParser) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 MIN_SEEDS = 3
@@ -66,6 +66,31 @@ def bootstrap_limits(
         return None
     tail = (1 - level) / 2 * (len(found) - 1)
     return found[math.floor(tail)], found[math.ceil(len(found) - 1 - tail)]
+
+
+def limits_of_mean(
+    centre: float, deviations: Iterable[float], level: float = 0.95
+) -> tuple[float, float]:
+    """Return Student's t limits of a mean, from what each item adds to or takes from it."""
+    squares = [float(each) ** 2 for each in deviations]
+    n = len(squares)
+    half = _t_quantile(n - 1, level) * math.sqrt(math.fsum(squares) / ((n - 1) * n))
+    return centre - half, centre + half
+
+
+def limits_of_share(n: int, of: int, level: float = 0.95) -> tuple[float, float]:
+    """Return Wilson's limits (1927) of a share of items.
+
+    >>> limits_of_share(0, 10)[0]
+    0.0
+    """
+    from scipy.special import ndtri
+
+    z = float(ndtri(0.5 + level / 2))
+    share = n / of
+    centre = (share + z * z / (2 * of)) / (1 + z * z / of)
+    half = z / (1 + z * z / of) * math.sqrt(share * (1 - share) / of + z * z / (4 * of * of))
+    return max(0.0, centre - half), min(1.0, centre + half)
 
 
 def _t_quantile(degrees: int, level: float) -> float:

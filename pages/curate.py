@@ -3,9 +3,10 @@
 import streamlit as st
 
 from core.actions import curate, data, review
-from core.ui import answering, card, curation, desk, frame
+from core.ui import answering, card, curation, desk, frame, places, profiles
 
 ONE, MANY = "One by one", "Grid"
+VIEWS = {"Profile": profiles.show, "Map": places.show}
 FLAGS = {"Flagged or not": None, "Flagged only": True, "Not flagged": False}
 
 project = frame.open_page("curate", "Decide which LLM-written samples are good enough to train on.")
@@ -60,10 +61,15 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
                          key=f"curate_class_{project.id}")  # fmt: skip
     flags = st.selectbox("Checks", list(FLAGS), width=150, key="curate_flags",
                          persist_state="session")  # fmt: skip
-    mode = st.segmented_control("Show", [ONE, MANY], default=ONE, required=True, key="curate_mode")
+    mode = st.segmented_control(
+        "Show", [ONE, MANY, *VIEWS], default=ONE, required=True, key="curate_mode"
+    )
     curation.accept_rest(project.id, who, source, label, counts)
 curation.totals(counts, label)
-if mode == MANY:
+if mode in VIEWS:
+    with frame.problems():
+        VIEWS[mode](project.id, label)
+elif mode == MANY:
     with frame.problems():
         curation.grid(project.id, who, source, label, FLAGS[flags])
 else:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import Problem
-from core.jobs import answers, generation, outbox, training, worker
+from core.jobs import answers, encoding, generation, outbox, training, worker
 from core.jobs.executors import EXECUTORS, Part
 from core.records import Job
 from core.registry import from_json
@@ -94,7 +94,8 @@ class Runner:
                 return
             running = _Running(job, folders)
             running.offsets = [_size(folder / "outbox.jsonl") for folder in folders]
-            n_threads = max(1, (os.cpu_count() or 1) // len(folders)) if job.kind == "train" else 1
+            computes = job.kind in ("train", "encode")
+            n_threads = max(1, (os.cpu_count() or 1) // len(folders)) if computes else 1
             try:
                 for part in folders:
                     running.parts.append(self._start_part(part, n_threads))
@@ -226,6 +227,8 @@ class Runner:
         if job.kind in ASKING:
             run = runs.get(self._database, job.subject)
             return ASKING[job.kind].prepare(self._database, folder, run)
+        if job.kind == "encode":
+            return encoding.prepare(self._database, folder, job.project)
         study = studies.get(self._database, job.project, job.subject)
         task = from_json(Task, study["spec"]["task"])
         wanted = Study.wanted(
@@ -318,6 +321,8 @@ class Runner:
                 for line in keepable[start : start + BATCH]:
                     if job.kind in ASKING:
                         ASKING[job.kind].keep(cursor, job.project, run, line)
+                    elif job.kind == "encode":
+                        encoding.keep(cursor, job.project, line)
                     else:
                         training.keep(cursor, job.project, line)
         for line in lines:
@@ -326,19 +331,21 @@ class Runner:
             elif line["kind"] == "note":
                 running.notes.append(line["message"])
             elif line["kind"] == "progress":
-                running.progress |= {"doing": line["doing"]}
+                running.progress |= {k: v for k, v in line.items() if k != "kind"}
         if running.parts:
             state = "pausing" if running.stopping == "paused" else "running"
             jobs.append(self._database, job.id, state, self._progress(running))
 
     def _progress(self, running: _Running) -> dict[str, Any]:
         job = running.job
+        if job.kind == "encode":
+            return running.progress  # its worker alone counts
         n_done, n_wanted = self._counts(job)
         return {**running.progress, "n_wanted": n_wanted, "n_done": n_done}
 
     def _n_missing(self, job: Job) -> int:
-        if job.kind == "generate":
-            return 1  # a generation run alone knows when it is at its end
+        if job.kind in ("generate", "encode"):
+            return 1  # only its worker knows when it is at its end
         n_done, n_wanted = self._counts(job)
         return n_wanted - n_done
 

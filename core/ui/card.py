@@ -150,7 +150,9 @@ def definitions(labels: Sequence[Label], guidelines: str) -> None:
 def verdicts(found: Sequence[Verdict], of: str, source: str) -> None:
     """Show why checks flag a text, and what it is close to beside it."""
     for verdict in found:
-        score = "" if verdict.score is None else f" · similarity {verdict.score:.2f}"
+        score = ""
+        if verdict.score is not None:
+            score = f" · {'similarity' if verdict.close_text else 'score'} {verdict.score:.2f}"
         st.markdown(
             f":material/flag: **{look.plain(verdict.check)}**: {look.plain(verdict.reason)}{score}"
         )

@@ -14,6 +14,7 @@ from core.ui import frame, look, progress
 
 UNITS = {
     "generate": "pseudo-samples", "solve": "answers", "label": "answers", "train": "trials",
+    "encode": "texts",
 }  # fmt: skip
 
 
