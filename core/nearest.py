@@ -13,6 +13,8 @@ import numpy as np
 
 BLOCK = 8_000_000
 """Cosines that are held at once."""
+FEWEST_PLACED = 10
+"""Vectors below which there are no neighbourhoods to keep."""
 
 
 def closest(
@@ -82,3 +84,25 @@ def plane(vectors: np.ndarray) -> Plane:
     total = float(values.clip(0).sum())
     two = [*(values[::-1][:2].clip(0) / total if total else [0.0]), 0.0, 0.0]
     return Plane(places, (float(two[0]), float(two[1])))
+
+
+def neighbourhoods(vectors: np.ndarray) -> np.ndarray:
+    """Return places on a plane that keep who is close to whom, float32 of shape (n, 2).
+
+    t-SNE (van der Maaten and Hinton, 2008), begun at the principal components: distances between
+    groups, and how wide they are, mean nothing. On one thread, so that it is the same every time;
+    2,000 vectors take about half a minute.
+    """
+    begun = plane(vectors).places
+    n = len(vectors)
+    if n < FEWEST_PLACED:
+        return np.asarray(begun, dtype=np.float32)
+    from sklearn.manifold import TSNE
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+    spread = float(begun[:, 0].std()) or 1.0
+    with threadpool_limits(1):
+        made = TSNE(
+            2, perplexity=min(30.0, (n - 1) / 3), init=begun / spread * 1e-4, random_state=0
+        ).fit_transform(vectors)
+    return np.asarray(made, dtype=np.float32)

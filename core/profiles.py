@@ -6,6 +6,7 @@ where it depends on size.
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -105,6 +106,30 @@ def profile(
             order[cell.figure], places[cell.stratum], SOURCES.index(cell.source),
         ),
     )  # fmt: skip
+
+
+def drawn(ids: Sequence[str], most: int) -> list[int]:
+    """Return the places of at most so many ids, in order and the same ones at every time.
+
+    They are those of the smallest hashes, so that new rows replace few old ones.
+    """
+    marks = [hashlib.blake2b(one.encode(), digest_size=8).digest() for one in ids]
+    return sorted(sorted(range(len(ids)), key=marks.__getitem__)[:most])
+
+
+def drawn_by_source(ids: Sequence[str], sources: Sequence[str], most: int) -> list[int]:
+    """Return the places of at most so many ids, as many of each source as there are.
+
+    What a small source leaves of its part goes to the others.
+    """
+    by_source: dict[str, list[int]] = {}
+    for place, source in enumerate(sources):
+        by_source.setdefault(source, []).append(place)
+    chosen: list[int] = []
+    for number, places in enumerate(sorted(by_source.values(), key=len)):
+        part = (most - len(chosen)) // (len(by_source) - number)
+        chosen += [places[i] for i in drawn([ids[place] for place in places], part)]
+    return sorted(chosen)
 
 
 def _lexical(

@@ -90,7 +90,8 @@ def limits_of_share(n: int, of: int, level: float = 0.95) -> tuple[float, float]
     share = n / of
     centre = (share + z * z / (2 * of)) / (1 + z * z / of)
     half = z / (1 + z * z / of) * math.sqrt(share * (1 - share) / of + z * z / (4 * of * of))
-    return max(0.0, centre - half), min(1.0, centre + half)
+    # At the ends rounding would leave a speck.
+    return (centre - half if n else 0.0), (centre + half if n < of else 1.0)
 
 
 def _t_quantile(degrees: int, level: float) -> float:

@@ -8,13 +8,14 @@ encoding that was killed goes on where it was; reading needs numpy only.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
 from core.encoders import Encoder, encoding, fingerprint, locked
+from core.nearest import neighbourhoods
 from core.registry import content_hash
 
 PIECE = 512
@@ -97,6 +98,25 @@ def fill(
         yield n_done
 
 
+def lay_out(encoder: Encoder, texts: Sequence[str], cache: Path) -> None:
+    """Keep the places of texts on a plane of neighbourhoods, unless they are there already.
+
+    Raises:
+        Problem: as for `encoders.encode`.
+    """
+    path = _layout(encoder, texts, cache)
+    if _load(path, "places") is None:
+        places = neighbourhoods(read(encoder, texts, cache)[0])
+        with locked(path.parent / "lock"):
+            _save(path, {"places": places})
+
+
+def layout(encoder: Encoder, texts: Sequence[str], cache: Path) -> np.ndarray | None:
+    """Return the places of texts as `lay_out` kept them, shape (n, 2); None where it has not."""
+    found = _load(_layout(encoder, texts, cache), "places")
+    return found[0] if found else None
+
+
 def _clean(text: str) -> str:
     # A lone surrogate is no text that a tokenizer takes.
     return text.encode("utf-8", "replace").decode()
@@ -134,30 +154,45 @@ def _stamp(path: Path) -> tuple[int, int]:
 
 def _read(path: Path) -> tuple[list[bytes], np.ndarray]:
     """Return the marks and vectors of a piece; nothing of one that is damaged or gone."""
+    found = _load(path, "marks", "vectors")
+    if found is None or len(found[0]) != len(found[1]):
+        return [], np.zeros((0, 0), dtype=np.float32)
+    return [bytes(one) for one in found[0]], found[1]
+
+
+def _write(folder: Path, marks: Sequence[bytes], vectors: np.ndarray) -> None:
+    """Keep a piece; the caller holds the lock."""
+    rows = np.frombuffer(b"".join(marks), dtype=np.uint8).reshape(len(marks), MARK_BYTES)
+    path = folder / f"texts-{content_hash([one.hex() for one in marks])}.safetensors"
+    _save(path, {"marks": rows, "vectors": vectors})
+
+
+def _layout(encoder: Encoder, texts: Sequence[str], cache: Path) -> Path:
+    key = content_hash([mark(text).hex() for text in texts])
+    return cache / fingerprint(encoder) / f"layout-{key}.safetensors"
+
+
+def _load(path: Path, *names: str) -> list[np.ndarray] | None:
+    """Return the arrays of a file, or None where it is damaged or gone."""
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(path, framework="numpy") as kept:
-            marks, vectors = kept.get_tensor("marks"), kept.get_tensor("vectors")
+            found = [kept.get_tensor(name) for name in names]
             expected = kept.metadata()["sha256"]
     except (OSError, SafetensorError, KeyError, TypeError):
-        return [], np.zeros((0, 0), dtype=np.float32)
-    if _digest(marks, vectors) != expected or len(marks) != len(vectors):
-        return [], np.zeros((0, 0), dtype=np.float32)
-    return [bytes(one) for one in marks], vectors
+        return None
+    return found if _digest(found) == expected else None
 
 
-def _write(folder: Path, marks: Sequence[bytes], vectors: np.ndarray) -> None:
-    """Keep a piece, so that a reader sees all of it or no file; the caller holds the lock."""
+def _save(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Keep arrays, so that a reader sees all of them or no file; the caller holds the lock."""
     from safetensors.numpy import save
 
-    rows = np.frombuffer(b"".join(marks), dtype=np.uint8).reshape(len(marks), MARK_BYTES)
-    path = folder / f"texts-{content_hash([one.hex() for one in marks])}.safetensors"
     part = path.with_suffix(".part")
-    digest = _digest(rows, vectors)
-    part.write_bytes(save({"marks": rows, "vectors": vectors}, metadata={"sha256": digest}))
+    part.write_bytes(save(dict(arrays), metadata={"sha256": _digest(arrays.values())}))
     part.replace(path)
 
 
-def _digest(marks: np.ndarray, vectors: np.ndarray) -> str:
-    return hashlib.sha256(marks.tobytes() + vectors.tobytes()).hexdigest()
+def _digest(arrays: Iterable[np.ndarray]) -> str:
+    return hashlib.sha256(b"".join(array.tobytes() for array in arrays)).hexdigest()

@@ -2,32 +2,35 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from core.actions import review, vectors
-from core.actions.profiles import drawn
 from core.actions.review import Card
 from core.actions.session import here, task_of
+from core.jobs.encoding import Row, on_map
 from core.nearest import closest, plane
 from core.records import SOURCES
 from core.store import samples, verdicts
 
-MOST_POINTS = 3_000
-"""Points of a map: more are slow to draw and hide each other."""
 NEIGHBOURS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A sample on the map."""
+    """A sample on the map: its place by components, and by neighbourhoods where that is known."""
 
     id: str
     x: float
     y: float
+    near_x: float | None
+    near_y: float | None
     source: str
     stratum: str
     is_flagged: bool
@@ -45,6 +48,11 @@ class Places:
     n: Mapping[str, int]
     n_missing: int
 
+    @property
+    def has_neighbourhoods(self) -> bool:
+        """Say whether the places by neighbourhoods were computed for these samples."""
+        return bool(self.points) and self.points[0].near_x is not None
+
 
 @dataclass(frozen=True, slots=True)
 class Neighbour:
@@ -59,7 +67,9 @@ class Neighbour:
 def places(project: str) -> Places:
     """Return accepted and pending train samples on the plane of two principal components."""
     state = vectors.state(project)
-    return _places(here().home, project, (*vectors.version(project), state.n_there))
+    # A map may be laid out after the last vector is there, so the job's state counts too.
+    done = state.job.state if state.job else None
+    return _places(here().home, project, (*vectors.version(project), state.n_there, done))
 
 
 def opened(project: str, sample: str) -> Card:
@@ -77,42 +87,44 @@ def opened(project: str, sample: str) -> Card:
 def neighbours(project: str, sample: str) -> list[Neighbour]:
     """Return the train samples whose texts are closest in meaning to one, the closest first."""
     rows = _rows(project)
-    found, there = vectors.of_texts([row["text"] for row in rows])
-    place = next((i for i, row in enumerate(rows) if row["id"] == sample), -1)
+    found, there = vectors.of_texts([row.text for row in rows])
+    place = next((i for i, row in enumerate(rows) if row.id == sample), -1)
     if place < 0 or not there[place]:
         return []
     cosines, at = closest(found[place : place + 1], found, NEIGHBOURS, [place])
     return [
-        Neighbour(rows[i]["text"], rows[i]["source"], rows[i]["stratum"], round(float(cosine), 4))
+        Neighbour(rows[i].text, rows[i].source, str(rows[i].stratum), round(float(cosine), 4))
         for cosine, i in zip(cosines[0], at[0].tolist(), strict=True)
         if cosine > 0
     ]
 
 
-def _rows(project: str) -> list[dict[str, Any]]:
-    names = ("id", "text", "stratum", "source", "split", "status", "flags")
-    rows = [dict(zip(names, row, strict=True)) for row in samples.placed(here().database, project)]
-    return [row for row in rows if row["split"] == "train" and row["stratum"] is not None]
+def _rows(project: str) -> list[Row]:
+    rows = [Row(*row) for row in samples.placed(here().database, project)]
+    return [row for row in rows if row.split == "train" and row.stratum is not None]
 
 
 @lru_cache(maxsize=4)
 def _places(_home: Path, project: str, _version: tuple[Any, ...]) -> Places:
     rows = _rows(project)
-    of_source = {source: [row for row in rows if row["source"] == source] for source in SOURCES}
-    of_source = {source: some for source, some in of_source.items() if some}
-    # Each source has an even part; what a small one leaves goes to the others.
-    left, chosen = MOST_POINTS, []
-    by_size = sorted(of_source.values(), key=len)
-    for number, some in enumerate(by_size):
-        chosen += drawn(some, left // (len(by_size) - number))
-        left -= min(len(some), left // (len(by_size) - number))
-    found, there = vectors.of_texts([row["text"] for row in chosen])
-    kept = [row for row, has in zip(chosen, there, strict=True) if has]
-    lying = plane(found[there])
+    chosen = on_map(rows)
+    texts = [row.text for row in chosen]
+    found, there = vectors.of_texts(texts)
+    near = vectors.layout_of(texts)
+    by_components = plane(found[there])
+    at = dict(zip(np.flatnonzero(there).tolist(), by_components.places.tolist(), strict=True))
     points = tuple(
-        Point(row["id"], round(x, 4), round(y, 4), row["source"], row["stratum"],
-              bool(row["flags"]))
-        for row, (x, y) in zip(kept, lying.places.tolist(), strict=True)
+        Point(
+            row.id, round(at[i][0], 4), round(at[i][1], 4),
+            None if near is None else round(float(near[i][0]), 3),
+            None if near is None else round(float(near[i][1]), 3),
+            row.source, str(row.stratum), bool(row.flags),
+        )
+        for i, row in enumerate(chosen)
+        if i in at
     )  # fmt: skip
-    n: dict[str, int] = {source: len(some) for source, some in of_source.items()}
-    return Places(points, lying.shares, n, len(chosen) - len(kept))
+    n = Counter(row.source for row in rows)
+    return Places(
+        points, by_components.shares, {source: n[source] for source in SOURCES if n[source]},
+        len(chosen) - len(at),
+    )  # fmt: skip

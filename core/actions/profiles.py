@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -97,18 +96,6 @@ def repeats(project: str) -> list[Repeats]:
     return list(_repeats(here().home, project, _version(project)))
 
 
-def drawn(rows: Sequence[Mapping[str, Any]], most: int) -> list[Mapping[str, Any]]:
-    """Return at most so many rows, the same ones at every time, in their own order.
-
-    They are those of the smallest hashes of their ids, so that new rows replace few old ones.
-    """
-    if len(rows) <= most:
-        return list(rows)
-    marks = [hashlib.blake2b(row["id"].encode(), digest_size=8).digest() for row in rows]
-    chosen = sorted(range(len(rows)), key=marks.__getitem__)[:most]
-    return [rows[i] for i in sorted(chosen)]
-
-
 def _version(project: str) -> tuple[Any, ...]:
     state = vectors.state(project)
     return (*vectors.version(project), state.n_there)
@@ -124,7 +111,11 @@ def _profile(_home: Path, project: str, _version: tuple[Any, ...]) -> Profile:
         and row["status"] in ("accepted", "pending")
     ]  # fmt: skip
     of_source = {source: [row for row in rows if row["source"] == source] for source in SOURCES}
-    read = {source: drawn(some, MOST_TEXTS) for source, some in of_source.items() if some}
+    read = {
+        source: [some[i] for i in profiles.drawn([row["id"] for row in some], MOST_TEXTS)]
+        for source, some in of_source.items()
+        if some
+    }
     chosen = [row for some in read.values() for row in some]
     texts = [_profiled(task, row) for row in chosen]
     found, there = vectors.of_texts([row["text"] for row in chosen])

@@ -104,6 +104,11 @@ def of_texts(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     return kept.read(ENCODER, texts, here().home / "cache")
 
 
+def layout_of(texts: Sequence[str]) -> np.ndarray | None:
+    """Return the places of texts by neighbourhoods, shape (n, 2); None where not computed yet."""
+    return kept.layout(ENCODER, texts, here().home / "cache")
+
+
 def check_settings(project: str) -> dict[str, dict[str, Any]]:
     """Return the settings of the checks that need vectors, by id."""
     given = project_of(project).settings.get(SETTINGS, {})

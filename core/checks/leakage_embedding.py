@@ -18,7 +18,10 @@ class LeakageEmbedding(Check):
     """Flags a text whose vector is close to that of a row of any test set; it never removes one.
 
     What the leakage gate removes is found by words (`leakage`); a paraphrase shares its meaning
-    only, and so do some texts that are rightly there, so that a person has to look.
+    only, and so do some texts that are rightly there, so that a person has to look. With
+    all-MiniLM-L6-v2 the threshold flagged 5 of 5,303 human train rows of three public data sets,
+    most of them rightly, and 7% of the rows that GPT-4 wrote as paraphrases of one: it finds close
+    paraphrases only. At 0.8 it is 9 rows and 15%.
     """
 
     title: ClassVar[str] = "Leakage by meaning"

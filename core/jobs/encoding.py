@@ -1,4 +1,4 @@
-"""Vectors of a project's texts, and what the checks that need them say: in a worker, with torch."""
+"""Vectors of a project's texts, what checks say of them, and a map: in a worker, with torch."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from core.encoders import Encoder
 from core.jobs.asking import read_lines, write_lines
 from core.jobs.outbox import Outbox
 from core.jobs.training import write_json
+from core.profiles import drawn, drawn_by_source
 from core.records import Verdict
 from core.registry import from_json, make, member, member_ids
 from core.store import projects, samples, verdicts
@@ -27,6 +28,10 @@ ENCODER = Encoder()
 SETTINGS = "vector_checks"
 """Where a project's settings keep those of the checks that need vectors."""
 ROWS = "rows.jsonl"
+MOST_POINTS = 2_000
+"""Points of a map: more are slow to draw and hide each other."""
+MOST_CONTROLS = 2_000
+"""Human train rows, drawn evenly, that say how often a check flags what it should not."""
 STEP = 500
 """Verdicts that are told of at once."""
 
@@ -48,6 +53,13 @@ def checks() -> list[str]:
     """Return the ids of the checks that need vectors."""
     names = member_ids("checks")
     return [name for name in names if getattr(member("checks", name), "needs", "") == "vector"]
+
+
+def on_map(rows: Sequence[Row]) -> list[Row]:
+    """Return the rows that a map shows: train rows with a class, of each source evenly."""
+    some = [row for row in rows if row.split == "train" and row.stratum is not None]
+    places = drawn_by_source([row.id for row in some], [row.source for row in some], MOST_POINTS)
+    return [some[place] for place in places]
 
 
 def prepare(database: Database, folder: Path, project: str) -> list[Path]:
@@ -85,6 +97,10 @@ def work(folder: Path, plan: Mapping[str, Any], outbox: Outbox, paused: threadin
         check = from_json(Check, settings)
         outbox.put("progress", {"doing": f"checking: {check.title.lower()}"})
         _run(check, rows, found, outbox)
+        if paused.is_set():
+            return
+    outbox.put("progress", {"doing": "laying out the map"})
+    vectors.lay_out(ENCODER, [row.text for row in on_map(rows)], cache)
 
 
 def _run(check: Check, rows: Sequence[Row], found: np.ndarray, outbox: Outbox) -> None:
@@ -113,6 +129,7 @@ def _run(check: Check, rows: Sequence[Row], found: np.ndarray, outbox: Outbox) -
         if new:
             outbox.put("verdicts", {"verdicts": new}, sync=True)
     humans = [i for i in train if rows[i].source == "human" and rows[i].status == "accepted"]
+    humans = [humans[place] for place in drawn([rows[i].id for i in humans], MOST_CONTROLS)]
     n_human = sum(one.is_flagged for one in judge.judge([items[i] for i in humans]))
     outbox.put("note", {"message": (
         f"{check.title}: {n_flagged:,} of {len(candidates):,} pseudo-samples flagged; for"

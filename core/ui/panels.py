@@ -48,7 +48,7 @@ def class_figure(found: Profile, name: str, strata: Sequence[str | None]) -> go.
         range=[len(rows) - 0.4, -0.6], automargin=True, title_text="Class", zeroline=False,
     )  # fmt: skip
     figure.update_xaxes(title_text=about.title, tickformat=".0%" if _is_percent(name) else None,
-                        rangemode="tozero", zeroline=False)  # fmt: skip
+                        zeroline=False)  # fmt: skip
     return dressed(figure, 200 + 34 * len(rows), 20)
 
 
@@ -59,7 +59,7 @@ def small(figure: go.Figure, title: str) -> go.Figure:
         showlegend=False, height=92 + 30 * n_rows, margin={"l": 10, "r": 20, "t": 42, "b": 10},
         title={"text": safe(title), "font": {"size": 16}, "x": 0.0, "y": 0.98, "yanchor": "top"},
     )  # fmt: skip
-    made.update_xaxes(title_text=None, tickfont={"size": 13}, nticks=6)
+    made.update_xaxes(title_text=None, tickfont={"size": 13}, nticks=5, tickangle=0)
     made.update_yaxes(title_text=None, tickfont={"size": 13})
     return made
 
@@ -88,8 +88,10 @@ def repeats_figure(runs: Sequence[Repeats]) -> go.Figure:
     return dressed(figure, 400, 28)
 
 
-def map_figure(found: Places, strata: Sequence[str]) -> go.Figure:
+def map_figure(found: Places, strata: Sequence[str], is_near: bool = False) -> go.Figure:
     """Return samples as points on a plane: a colour a source, a symbol a class.
+
+    They lie by principal components or, where it `is_near`, by neighbourhoods.
 
     `customdata` of a point is its sample's id. With more classes than symbols there are none.
     """
@@ -101,25 +103,28 @@ def map_figure(found: Places, strata: Sequence[str]) -> go.Figure:
         if not some:
             continue
         figure.add_scattergl(
-            x=[one.x for one in some], y=[one.y for one in some], mode="markers",
+            x=[one.near_x if is_near else one.x for one in some],
+            y=[one.near_y if is_near else one.y for one in some], mode="markers",
             name=f"{SOURCE_TITLES[source]} ({len(some):,})",
             customdata=[[one.id] for one in some],
             text=[safe(one.stratum) + (", flagged" if one.is_flagged else "") for one in some],
             hovertemplate=f"%{{text}}<extra>{SOURCE_WORDS[source]}</extra>",
             marker={
-                "size": 9, "opacity": 0.6, "color": COLOURS[source],
+                "size": 9, "opacity": 0.7, "color": COLOURS[source],
                 "symbol": [symbol_of.get(one.stratum, "circle") for one in some],
                 "line": {"width": [2 if one.is_flagged else 0 for one in some],
                          "color": "#D55E00"},
             },
             selected={"marker": {"size": 18, "opacity": 1}},
-            unselected={"marker": {"opacity": 0.6}},
+            unselected={"marker": {"opacity": 0.7}},
         )  # fmt: skip
     across, up = found.shares
-    figure.update_xaxes(title_text=f"First component ({across:.1%} of the variance)",
-                        zeroline=False)  # fmt: skip
-    figure.update_yaxes(title_text=f"Second component ({up:.1%} of the variance)", zeroline=False,
-                        scaleanchor="x")  # fmt: skip
+    titles = (f"First component ({across:.1%} of the variance)",
+              f"Second component ({up:.1%} of the variance)")  # fmt: skip
+    if is_near:
+        titles = ("t-SNE, first axis (no unit)", "t-SNE, second axis (no unit)")
+    figure.update_xaxes(title_text=titles[0], zeroline=False)
+    figure.update_yaxes(title_text=titles[1], zeroline=False, scaleanchor="x")
     return dressed(figure, 620, 20).update_layout(dragmode="pan")
 
 
@@ -131,7 +136,7 @@ def told(measured: Measured, name: str) -> str:
     """Return a figure in words, with its limits where it has some."""
     if measured.value is None:
         return measured.refused or "none"
-    form = ".1%" if _is_percent(name) else ".2f"
+    form = ".1%" if _is_percent(name) else ".3f" if name == "cosine" else ".2f"
     three = (measured.value, measured.low, measured.high)
     shown = [f"{each:{form}}" for each in three if each is not None]
     return shown[0] if len(shown) < 3 else f"{shown[0]} ({shown[1]} to {shown[2]})"

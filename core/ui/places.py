@@ -10,11 +10,14 @@ from core.formats import write_csv
 from core.records import SOURCE_WORDS
 from core.ui import canvas, card, encoding, look, panels, pictures
 
-CAPTION = (
-    "Two principal components of the texts' vectors (all-MiniLM-L6-v2): what is far apart here is"
-    " different; what is close may still differ in the directions that are not drawn. Ringed:"
-    " flagged by a check."
-)
+NEAR, FAR = "Neighbourhoods", "Components"
+CAPTIONS = {
+    NEAR: "t-SNE of the texts' vectors (all-MiniLM-L6-v2): points that touch are alike; how far"
+    " groups lie apart, and how wide they are, means nothing.",
+    FAR: "Two principal components of the texts' vectors (all-MiniLM-L6-v2): what is far apart"
+    " here is different; what is close may differ in directions that are not drawn.",
+}
+RINGED = "Ringed: flagged by a check."
 
 
 def show(project: str, label: str | None) -> None:
@@ -28,16 +31,19 @@ def show(project: str, label: str | None) -> None:
         st.info("No text with a class has a vector yet.", icon=":material/info:")
         return
     strata = [label] if label else list(data.strata(project))
-    figure = panels.map_figure(found, strata)
+    ways = [NEAR, FAR] if found.has_neighbourhoods else [FAR]
     left, right = card.halves()
     with left:
+        way = st.segmented_control("Laid out by", ways, default=ways[0], required=True,
+                                   key=f"map_way_{len(ways)}") or FAR  # fmt: skip
+        figure = panels.map_figure(found, strata, is_near=way == NEAR)
         event = st.plotly_chart(
-            figure, key=f"map_{project}_{label}", on_select="rerun", selection_mode="points",
+            figure, key=f"map_{project}_{label}_{way}", on_select="rerun", selection_mode="points",
             config={**canvas.CONFIG, "scrollZoom": True}, alt="Map of samples by source",
         )  # fmt: skip
-        st.caption(f"{_sizes(found)} {CAPTION}{_symbols(strata)}")
+        st.caption(f"{_sizes(found)} {CAPTIONS[way]} {RINGED}{_symbols(strata)}")
         pictures.downloads(
-            figure, "Map of samples", [_sizes(found), CAPTION], "map_picture",
+            figure, "Map of samples", [_sizes(found), CAPTIONS[way]], "map_picture",
             {"Points (CSV)": lambda: _csv(found)},
         )  # fmt: skip
     points = event.selection.points if event else []
@@ -87,5 +93,5 @@ def _symbols(strata: list[str]) -> str:
 
 
 def _csv(found: Places) -> str:
-    names = ["id", "x", "y", "source", "stratum", "is_flagged"]
+    names = ["id", "x", "y", "near_x", "near_y", "source", "stratum", "is_flagged"]
     return write_csv(names, [{name: getattr(one, name) for name in names} for one in found.points])

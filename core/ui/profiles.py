@@ -35,9 +35,7 @@ def show(project: str, label: str | None) -> None:
     st.dataframe(_summary(found, label), hide_index=True, column_config=_COLUMN_CONFIG)
     st.caption(_sizes(found))
     names = [name for name in found.figures if not label or _has(found, name, label)]
-    with st.container(horizontal=True):
-        for source in found.n:
-            look.source_badge(source)
+    look.source_badges(found.n)
     for start in range(0, len(names), _COLUMNS):
         places = st.columns(_COLUMNS, gap="medium")
         for place, name in zip(places, names[start : start + _COLUMNS], strict=False):
