@@ -81,6 +81,7 @@ def parser_for(folder: Path, say: Say) -> argparse.ArgumentParser:
     _add_import(parent, path)
     _add_generate(parent)
     _add_answers(parent)
+    _add_texts(parent)
     _add_check(parent)
     _add_accept(parent)
     _add_audit(parent)
@@ -284,6 +285,20 @@ def _add_wanted(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--status", choices=("pending", "accepted", "rejected"), help="(pending and accepted)"
     )
+
+
+def _add_texts(parent: Any) -> None:
+    encode = _command(
+        parent, "encode", commands.encode,
+        "compute the texts' vectors and run the checks that need them",
+    )  # fmt: skip
+    encode.add_argument("name", metavar="NAME")
+    profile = _command(
+        parent, "profile", commands.profile,
+        "compare human, synthetic and LLM-labelled texts: length, variety, words, marks",
+    )  # fmt: skip
+    profile.add_argument("name", metavar="NAME")
+    _add_format(profile)
 
 
 def _add_run(parser: argparse.ArgumentParser) -> None:

@@ -31,10 +31,12 @@ from core.actions import (
     leaks,
     models,
     predictions,
+    profiles,
     results,
     rows,
     solvers,
     train,
+    vectors,
 )
 from core.actions.asking import Writer
 from core.answering import Purpose
@@ -183,6 +185,28 @@ def make(arguments: Namespace, say: Say) -> int:
         False,
     )
     return _ended(job, say) or (0 if n_made else 1)
+
+
+def encode(arguments: Namespace, say: Say) -> int:
+    """Compute the vectors that are missing, run the checks that need them, and wait."""
+    project = home.find_project(arguments.name)
+    before = vectors.state(project.id)
+    about = f", about {before.seconds:,.0f} s" if before.n_missing else ""
+    say(f"{before.n_missing:,} of {before.n_texts:,} texts have no vector yet{about}.", True)
+    job = vectors.wait(vectors.start(project.id), _teller(say, "texts"))
+    now = vectors.state(project.id)
+    say(f"{now.n_there:,} of {now.n_texts:,} texts have a vector.", False)
+    return _ended(job, say)
+
+
+def profile(arguments: Namespace, say: Say) -> int:
+    """Show the figures of a project's texts, source beside source."""
+    project = home.find_project(arguments.name)
+    found = profiles.table(project.id)
+    if not found:
+        raise Problem("No row has a class yet.", "Import labelled texts into train.")
+    _show(found, arguments.format, say)
+    return 0
 
 
 def solve(arguments: Namespace, say: Say) -> int:

@@ -84,6 +84,19 @@ def _words_of(plain: str) -> frozenset[str]:
     return frozenset(pairs.union(_UNSPACED.sub(" ", spaced).split()))
 
 
+def in_order(text: str) -> tuple[str, ...]:
+    """Return the words of a text in order, case folded; signs are left out.
+
+    Where a script puts no space between words, each character is one.
+
+    >>> in_order("The cat, the hat.")
+    ('the', 'cat', 'the', 'hat')
+    """
+    plain = normalise(text)
+    found = (plain[start:end] for start, end in tokens(plain))
+    return tuple(word for word in found if any(map(str.isalnum, word)))
+
+
 def tokens(text: str) -> list[tuple[int, int]]:
     """Return start and end of every token of a text: words, and what is no letter one by one.
 

@@ -23,6 +23,7 @@ for name in ("ADMIX_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NU
 from core import actions, statistics  # noqa: E402
 from core.actions import home, imports  # noqa: E402, imports
 from core.actions.session import Session  # noqa: E402
+from core.encoders import Encoder  # noqa: E402
 from core.formats import write_csv  # noqa: E402
 from core.jobs import runner  # noqa: E402
 from core.store.db import Database, open_database  # noqa: E402
@@ -112,3 +113,26 @@ def project(session: Session) -> str:
     bring(made, planted(20, seed=3), "train", "synthetic")
     curate.accept_many(made, "a test", flagged=True)
     return made
+
+
+@pytest.fixture(scope="session")
+def planted_encoder(tmp_path_factory: pytest.TempPathFactory) -> Encoder:
+    """An encoder of one random layer that knows the words of the planted task."""
+    from tests.test_encoders import save_tiny_encoder
+
+    known = "a b c d e the film was and good bad " + " ".join(WORDS.values())
+    return Encoder(str(save_tiny_encoder(tmp_path_factory.mktemp("planted"), known.split())))
+
+
+@pytest.fixture
+def quick_vectors(
+    session: Session, planted_encoder: Encoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Vectors of a tiny encoder, computed in this process before a start returns."""
+    from core.actions import vectors
+    from core.jobs import encoding
+    from core.jobs.executors import inline
+
+    monkeypatch.setattr(encoding, "ENCODER", planted_encoder)
+    monkeypatch.setattr(vectors, "ENCODER", planted_encoder)
+    monkeypatch.setattr(session.runner, "_start_part", inline)

@@ -259,6 +259,29 @@ def texts(
         return cursor.fetchall()
 
 
+def texts_of(cursor: Cursor, project: str, ids: Sequence[str]) -> dict[str, str]:
+    """Return the texts of those samples that are not deleted, inside a transaction."""
+    cursor.execute(
+        "SELECT id, text FROM sample_now WHERE project = ? AND id IN (SELECT unnest(?))"
+        " AND status <> 'deleted'",
+        [project, list(ids)],
+    )
+    return dict(cursor.fetchall())
+
+
+def placed(
+    database: Database, project: str
+) -> list[tuple[str, str, str | None, str, str, str, list[str]]]:
+    """Return (id, text, stratum, source, split, status, flags) of what is accepted or pending."""
+    with database.read() as cursor:
+        cursor.execute(
+            "SELECT id, text, stratum, source, split, status, flags FROM sample_now"
+            " WHERE project = ? AND status IN ('accepted', 'pending') ORDER BY seq",
+            [project],
+        )
+        return cursor.fetchall()
+
+
 def test_version(database: Database, project: str) -> tuple[int, int, int]:
     """Return figures that change whenever a project's test texts do."""
     with database.read() as cursor:

@@ -72,6 +72,14 @@ class HasRoles(Protocol):
     roles: tuple[LabelSpec, ...]
 
 
+@runtime_checkable
+class HasMarks(Protocol):
+    """A kind of task whose labels are marks in a text, each of a type."""
+
+    def types_of(self, label: str) -> list[str]:
+        """Return the types of a label's marks, in reading order."""
+
+
 class Task(Member):
     """A task: inputs, labels with definitions, and how samples are written, read and scored.
 

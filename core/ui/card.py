@@ -153,7 +153,9 @@ def verdicts(found: Sequence[Verdict], of: str, source: str) -> None:
         if not verdict.is_flagged:
             note(verdict)
             continue
-        score = f" · similarity {verdict.score:.2f}" if verdict.close_text and verdict.score else ""
+        score = ""
+        if verdict.score is not None:
+            score = f" · {'similarity' if verdict.close_text else 'score'} {verdict.score:.2f}"
         st.markdown(
             f":material/flag: **{look.plain(verdict.check)}**: {look.plain(verdict.reason)}{score}"
         )
