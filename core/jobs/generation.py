@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -62,12 +62,16 @@ def work(folder: Path, plan: Mapping[str, Any], outbox: Outbox, paused: threadin
     """Ask round after round until the targets are reached, the cap is, or nothing is left."""
     strategy = from_json(Strategy, plan["strategy"])
     generation = plan_of(plan)
+    has_vectors = "vectors" in strategy.needs()
+    if has_vectors:
+        generation = replace(generation, vectors=evidence.vectors_of_examples(generation))
     writers = asking.writers_of(plan)
     judges = start_checks([Item(*row) for row in read_lines(folder / TEXTS)])
     asker = Asker(plan, writers, outbox, read_lines(folder / "known.jsonl"), paused)
     progress = Progress()
     rota = Rota([each["share"] for each in runs.writers(plan)], plan.get("min_yield", 0.0))
     while prompts := rota.assigned(strategy.next_round(generation, progress), progress):
+        n_kept = len(progress.replies)
         for prompt, completion, was_cached in asker.ask(prompts, rota.is_wanted):
             if completion is None:
                 progress.n_calls[prompt.label] = progress.n_calls.get(prompt.label, 0) + 1
@@ -82,8 +86,8 @@ def work(folder: Path, plan: Mapping[str, Any], outbox: Outbox, paused: threadin
             rota.took(prompt, sum(made.is_usable for made in reply.made))
         if paused.is_set():
             return
-        if "vectors" in strategy.evidence:
-            progress.replies = evidence.with_vectors(progress.replies)
+        if has_vectors:
+            progress.replies[n_kept:] = evidence.with_vectors(progress.replies[n_kept:])
     short = [
         f"{label} ({progress.n_usable.get(label, 0)} of {wanted})"
         for label, wanted in generation.targets.items()
