@@ -225,6 +225,27 @@ def test_a_batch_is_dropped_whole_for_an_item_with_other_options_or_answer(optio
         assert len(strategy.read(plan, prompt, completion).drafts) == n_read
 
 
+@pytest.mark.parametrize(
+    ("kind", "labels", "inputs", "order"),
+    [
+        ("yes_no", "yes no", {"question": "q", "passage": "p"}, ["answer", "question", "passage"]),
+        ("choice", "A B", {"question": "q", "options": ["x", "y"]},
+         ["question", "options", "answer"]),
+    ],
+)  # fmt: skip
+def test_the_answer_is_written_first_where_it_is_yes_or_no_and_last_among_options(
+    kind, labels, inputs, order
+):
+    task = make(Task, kind, {"labels": [{"name": name} for name in labels.split()]})
+    label = labels.split()[0]
+    plan = GenerationPlan(task, {label: 5}, [ExampleRow("h", inputs, label)])
+    (prompt,) = SelfReference().next_round(plan, Progress())
+    (example,) = json.loads(prompt.user)["examples"]
+    asked = list(prompt.schema["properties"]["items"]["items"]["properties"])
+    assert list(example) == order
+    assert [name for name in asked if name in order] == order
+
+
 # As jobs
 
 
