@@ -24,6 +24,7 @@ from core.actions import (
     generate,
     home,
     imports,
+    lineage,
     models,
     predictions,
     results,
@@ -192,6 +193,22 @@ def label(arguments: Namespace, say: Say) -> int:
     rows = answers.table(project.id, [run])
     _show(rows, arguments.format, say)
     return _ended(job, say) or (0 if rows[0]["answered"] else 1)
+
+
+def tree(arguments: Namespace, say: Say) -> int:
+    """Say who came from whom in a run, each sample under what its prompt showed."""
+    project = home.find_project(arguments.name)
+    found = lineage.of_run(project.id, arguments.run_id)
+    if arguments.format == "json":
+        made = {"run": found.run, "nodes": lineage.rows(found), "edges": found.edges()}
+        say(json.dumps(made, ensure_ascii=False, indent=1), False)
+        return 0
+    for node in found.walk():
+        # What moves the cursor of a terminal is no part of a line.
+        text = "".join(c if c.isprintable() else " " for c in node.text)
+        name = f"{node.stratum}: " if not node.level else ""
+        say(f"{'  ' * node.level}{name}[{node.told}] {text}", False)
+    return 0
 
 
 def accept(arguments: Namespace, say: Say) -> int:
