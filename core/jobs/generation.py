@@ -86,6 +86,9 @@ def work(folder: Path, plan: Mapping[str, Any], outbox: Outbox, paused: threadin
             rota.took(prompt, sum(made.is_usable for made in reply.made))
         if paused.is_set():
             return
+        for prompt in prompts:
+            if not rota.is_wanted(prompt):
+                progress.skip(generation, prompt)
         if has_vectors:
             progress.replies[n_kept:] = evidence.with_vectors(progress.replies[n_kept:])
     short = [

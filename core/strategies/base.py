@@ -114,6 +114,11 @@ class Progress:
         if keep:
             self.replies.append(reply)
 
+    def skip(self, plan: GenerationPlan, prompt: Prompt) -> None:
+        """Count the draw of a prompt that nobody was asked, so that it is not drawn again."""
+        n_drawn = prompt.draw + 1 - plan.first_draws.get(prompt.label, 0)
+        self.n_calls[prompt.label] = max(self.n_calls.get(prompt.label, 0), n_drawn)
+
     def of(self, label: str, step: str | None = None) -> Iterator[Reply]:
         """Return the replies of a class, or of one of its steps, in the order of their prompts."""
         for reply in self.replies:
