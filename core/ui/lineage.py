@@ -69,9 +69,13 @@ def show(found: Lineage, key: str) -> None:
 
 
 def _run(runs: Mapping[str, Mapping[str, Any]]) -> str:
+    # Names that are alike would all stand for one run.
+    number = {run: len(runs) - place for place, run in enumerate(runs)}
+
     def named(run: str) -> str:
         about = runs[run]
-        return f"{about['started']:%Y-%m-%d %H:%M} · {about['strategy']} · {about['model']}"
+        when = f"{about['started']:%Y-%m-%d %H:%M}"
+        return f"{number[run]} · {when} · {about['strategy']} · {about['model']}"
 
     return st.selectbox("Run", list(runs), format_func=named, width=420, key="lineage_run")
 

@@ -16,7 +16,7 @@ MARKS: Mapping[State, tuple[str, str]] = {
     "accepted": (SYNTHETIC, "circle"),
     "pending": (SYNTHETIC, "circle-open"),
     "flagged": (SYNTHETIC, "triangle-up-open"),
-    "rejected": (GREY, "x"),
+    "rejected": (GREY, "x-thin-open"),
     "erased": (GREY, "circle-open"),
 }
 """What a node is -> its colour and symbol."""
@@ -91,7 +91,8 @@ def _dots(
         text=[f"{safe(_short(node.text))}<br>{safe(node.told)}" for node in nodes],
         hovertemplate="%{text}<extra></extra>",
         mode="markers", name=name,
-        marker={"size": size, "color": colour, "symbol": symbol, "line": {"width": 1.5}},
+        marker={"size": size, "color": colour, "symbol": symbol,
+                "line": {"width": 1.5, "color": colour}},
         selected={"marker": {"size": size + 6}}, unselected={"marker": {"opacity": 1}},
     )  # fmt: skip
 
