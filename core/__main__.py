@@ -80,6 +80,12 @@ def parser_for(folder: Path, say: Say) -> argparse.ArgumentParser:
     _add_project(parent, path)
     _add_import(parent, path)
     _add_generate(parent)
+    tree = _command(parent, "lineage", commands.tree, "show who came from whom in a run, as a tree")
+    tree.add_argument("name", metavar="NAME")
+    tree.add_argument(
+        "--run", dest="run_id", metavar="ID", help="default: the newest that made samples"
+    )
+    tree.add_argument("--format", default="tree", choices=("tree", "json"))
     _add_answers(parent)
     _add_texts(parent)
     _add_check(parent)

@@ -29,6 +29,7 @@ from core.actions import (
     home,
     imports,
     leaks,
+    lineage,
     models,
     predictions,
     profiles,
@@ -267,6 +268,22 @@ def check_report(arguments: Namespace, say: Say) -> int:
     if run is None:
         raise Problem("No language model has answered samples blind yet.", "See `check ask`.")
     _show_agreement(project, run, arguments.format, say)
+    return 0
+
+
+def tree(arguments: Namespace, say: Say) -> int:
+    """Say who came from whom in a run, each sample under what its prompt showed."""
+    project = home.find_project(arguments.name)
+    found = lineage.of_run(project.id, arguments.run_id)
+    if arguments.format == "json":
+        made = {"run": found.run, "nodes": lineage.rows(found), "edges": found.edges()}
+        say(json.dumps(made, ensure_ascii=False, indent=1), False)
+        return 0
+    for node in found.walk():
+        # What moves the cursor of a terminal is no part of a line.
+        text = "".join(c if c.isprintable() else " " for c in node.text)
+        name = f"{node.stratum}: " if not node.level else ""
+        say(f"{'  ' * node.level}{name}[{node.told}] {text}", False)
     return 0
 
 

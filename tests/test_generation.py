@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from core.actions import budget, curate, examples, generate, home, train
+from core.actions.asking import Writer
 from core.actions.session import Session
 from core.errors import Problem
 from core.jobs import pace
@@ -403,6 +404,23 @@ def test_targets_count_what_is_there_already(humans: str, llm: FakeLLM, session:
     assert generate.targets(humans, "balanced", 60) == {"sea": 8, "sky": 8, "soil": 8}
     finished(generate.launch(humans, asked_of(llm, 5)))
     assert generate.targets(humans, "balanced", 60) == {"sea": 3, "sky": 3, "soil": 3}
+
+
+def test_a_writer_that_is_taken_off_leaves_no_draw_to_be_asked_twice(
+    humans: str, llm: FakeLLM, session: Session
+) -> None:
+    import threading
+
+    bad = FakeLLM()
+    bad.fault = lambda number, label: "unreadable"
+    threading.Thread(target=bad.serve_forever, args=(0.01,), daemon=True).start()
+    other = Writer("openai_compatible", {"base_url": bad.url, "model": "bad"}, price=PRICE)
+    request = asked_of(llm, 200, others=[other], min_yield=0.5)
+    finished(generate.launch(humans, request))
+    bad.shutdown()
+    bad.server_close()
+    assert len(set(texts(humans, session))) == 600
+    assert max(llm.asked.values()) == 1
 
 
 @pytest.mark.executor("local")

@@ -101,6 +101,8 @@ class Task(Member):
         called=("labels", "class", "category", "target", "intent", "sentiment", "value", "y"),
     )  # fmt: skip
     """The column that the label is read from."""
+    writes_answer_first: ClassVar[bool] = False
+    """Whether a new item is written from its answer on, so that the rest is made to fit it."""
     marked: ClassVar[InputField | None] = None
     """A column that may stand for the main text and its label at once."""
     answer_rule: ClassVar[str] = "one of the names under `answers`, exactly as it stands there"
@@ -327,7 +329,8 @@ class Task(Member):
         for field in self.fields:
             a_text = {"type": "string"}
             properties[field.name] = {"type": "array", "items": a_text} if field.is_list else a_text
-        properties[self.answer.name] = self.wanted_schema(label)
+        answer = {self.answer.name: self.wanted_schema(label)}
+        properties = {**answer, **properties} if self.writes_answer_first else properties | answer
         return {
             "type": "object",
             "properties": properties,
@@ -336,7 +339,13 @@ class Task(Member):
         }
 
     def item_json(self, inputs: Mapping[str, Any], label: str) -> dict[str, Any]:
-        """Return a sample as a language model is shown it."""
+        """Return a sample as a language model is shown it that has to write others."""
+        answer = {self.answer.name: self.answer_json(label, inputs)}
+        question = self.question_json(inputs)
+        return {**answer, **question} if self.writes_answer_first else {**question, **answer}
+
+    def answered_json(self, inputs: Mapping[str, Any], label: str) -> dict[str, Any]:
+        """Return a sample as a language model is shown it that has to say the label of others."""
         return {**self.question_json(inputs), self.answer.name: self.answer_json(label, inputs)}
 
     def read_item(self, item: Any, label: str) -> Draft:

@@ -19,10 +19,12 @@ TITLES = {
     "classes": "Class mix",
     "hold": "What is held",
     "least_agreement": "Least agreement",
+    "max_attempts": "Attempts with an example",
     "max_iter": "Most iterations",
     "max_length": "Tokens read of a text",
     "max_tokens": "Longest reply (tokens)",
     "mixes_in": "Mixed in with human rows",
+    "n_chains": "Chains of each class",
     "n_examples": "Examples in a prompt",
     "n_items": "Items asked for in a call",
     "n_total": "Training size (rows)",
@@ -30,6 +32,7 @@ TITLES = {
     "n_attributes": "Attributes of a class",
     "n_values": "Values of an attribute",
     "n_mistakes": "Mistakes in a prompt",
+    "next_example": "Next example",
     "ngram_max": "Longest phrase (words)",
     "ratios": "Shares of LLM data",
     "seed": "Sampling seed",
@@ -37,6 +40,7 @@ TITLES = {
     "structured": "Ask with a JSON schema",
     "timeout_seconds": "Time-out (seconds)",
     "top_p": "Top-p",
+    "whole_batches": "Whole batches only",
     "whole_replies": "Whole replies only",
 }
 """Field -> words on screen, where its name is not enough."""
