@@ -24,6 +24,7 @@ from core.text import MIN_WORDS, NEAR, normalise, words
 
 THRESHOLDS = (0.6, 0.7, NEAR, 0.9)
 """Shares of words in common at which a self-test counts what would be caught."""
+_AT_ENDS = ".,;:!?\"'()[]…“”‘’«»¿¡"
 MOST_PLANTED = 500
 """Test texts from which a self-test makes leaks."""
 
@@ -179,7 +180,7 @@ def _parts(text: str) -> tuple[list[str], str]:
 
 
 def _recased(text: str, generator: random.Random, _: Sequence[str]) -> str:
-    bare = "".join(c for c in text if c.isalnum() or c.isspace() or c in "_'’")
+    bare = " ".join(part.strip(_AT_ENDS) or part for part in text.split())
     return generator.choice([bare.upper(), bare.lower() + " !", bare.title() + "..."])
 
 

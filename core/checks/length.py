@@ -15,7 +15,7 @@ FEWEST = 30
 """Human rows from which a range is learnt."""
 WIDTHS = 3.0
 """Widths of the middle half that the range reaches beyond it, on a logarithmic scale."""
-NARROWEST = 0.25
+NARROWEST = 0.5
 """Least width of the middle half, so that texts of one length do not make a range of one."""
 
 
