@@ -18,7 +18,7 @@ from core.actions import budget, curate, home, imports, train
 from core.budget import Prices
 from tests.conftest import bring, planted
 from tests.fake_llm import FakeLLM
-from tests.serving import ROOT, chromium_browser, serve, settled, until
+from tests.serving import ROOT, chromium_browser, click_in, serve, settled, until
 
 pytestmark = pytest.mark.browser
 DEMO = ROOT / "data" / "demo"
@@ -127,9 +127,8 @@ def type_into_targets(page: Page, text: str) -> None:
 
     def opens() -> bool:
         page.keyboard.press("Escape")
-        grid.scroll_into_view_if_needed()
-        box = grid.bounding_box()
-        page.mouse.click(box["x"] + 60, box["y"] + 52)
+        if not click_in(page, grid, 60, 52):
+            return False
         for key in ("ArrowRight", "ArrowRight", "ArrowRight", "Enter"):
             page.wait_for_timeout(100)
             page.keyboard.press(key)
@@ -216,11 +215,9 @@ def test_a_ticked_example_leaves_the_prompts(page: Page, address: str) -> None:
 
     def ticks() -> bool:
         # A grid drawn anew in between takes no click: once more.
-        grid.scroll_into_view_if_needed()
-        box = grid.bounding_box()
-        page.mouse.click(box["x"] + 12, box["y"] + 52)
+        is_clicked = click_in(page, grid, 12, 52)
         page.wait_for_timeout(1000)
-        return remove.is_enabled()
+        return is_clicked and remove.is_enabled()
 
     until(ticks, "a ticked row")
     remove.click()
