@@ -18,7 +18,7 @@ from core.actions import door, home, review
 from core.store import samples
 from core.store.samples import Filter
 from tests.conftest import bring
-from tests.serving import Server, chromium_browser, serve, settled, until
+from tests.serving import Server, chromium_browser, click_in, serve, settled, until
 
 pytestmark = pytest.mark.browser
 
@@ -255,8 +255,8 @@ def test_the_table_changes_labels_as_one_batch(app, browser):
     def opens() -> bool:
         # Where the grid was drawn anew in between, the keys went nowhere: once more.
         tab.keyboard.press("Escape")
-        box = grid.bounding_box()
-        tab.mouse.click(box["x"] + 60, box["y"] + 52)
+        if not click_in(tab, grid, 60, 52):
+            return False
         tab.wait_for_timeout(100)
         tab.keyboard.press("ArrowRight")
         tab.wait_for_timeout(100)

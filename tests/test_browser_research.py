@@ -18,7 +18,7 @@ from core.actions import budget, curate, home, imports, train
 from core.budget import Prices
 from tests.conftest import bring, planted
 from tests.fake_llm import FakeLLM
-from tests.serving import ROOT, chromium_browser, serve, settled, until
+from tests.serving import ROOT, chromium_browser, click_in, serve, settled, until
 
 pytestmark = pytest.mark.browser
 DEMO = ROOT / "data" / "demo"
@@ -127,9 +127,8 @@ def type_into_targets(page: Page, text: str) -> None:
 
     def opens() -> bool:
         page.keyboard.press("Escape")
-        grid.scroll_into_view_if_needed()
-        box = grid.bounding_box()
-        page.mouse.click(box["x"] + 60, box["y"] + 52)
+        if not click_in(page, grid, 60, 52):
+            return False
         for key in ("ArrowRight", "ArrowRight", "ArrowRight", "Enter"):
             page.wait_for_timeout(100)
             page.keyboard.press(key)
@@ -216,11 +215,9 @@ def test_a_ticked_example_leaves_the_prompts(page: Page, address: str) -> None:
 
     def ticks() -> bool:
         # A grid drawn anew in between takes no click: once more.
-        grid.scroll_into_view_if_needed()
-        box = grid.bounding_box()
-        page.mouse.click(box["x"] + 12, box["y"] + 52)
+        is_clicked = click_in(page, grid, 12, 52)
         page.wait_for_timeout(1000)
-        return remove.is_enabled()
+        return is_clicked and remove.is_enabled()
 
     until(ticks, "a ticked row")
     remove.click()
@@ -269,17 +266,20 @@ def test_a_sweep_pauses_and_goes_on(page: Page, address: str) -> None:
     def n_done() -> int:
         return int(re.search(r"(\d+) of 960", told.first.inner_text())[1])
 
-    # So many that each pause comes long before the end, which nobody has to wait for.
-    until(lambda: told.count() > 0 and n_done() > 0, "the first trials")
     press_until_gone(page, "Pause")
-    paused = page.get_by_text(re.compile(r"paused · \d+ of 960 trials"))
-    expect(paused).to_be_visible()
+    expect(page.get_by_text(re.compile(r"paused · \d+ of 960 trials"))).to_be_visible()
     before = n_done()
-    assert before < 960
     press_until_gone(page, "Resume")
     until(lambda: n_done() > before, "more trials")
-    press_until_gone(page, "Pause")
-    expect(paused).to_be_visible()
+    # So many that a pause comes before the end, which nobody has to wait for.
+    ended = page.get_by_text(re.compile(r"(paused|done) · \d+ of 960 trials"))
+
+    def is_over() -> bool:
+        with suppress(PlaywrightTimeout):
+            page.get_by_role("button", name="Pause").click(timeout=1000)
+        return ended.count() > 0
+
+    until(is_over, "the sweep to pause again, or to end")
 
 
 def test_a_click_on_a_point_shows_its_samples_and_mistakes(page: Page, address: str) -> None:
