@@ -24,7 +24,7 @@ from core.text import MIN_WORDS, NEAR, normalise, words
 
 THRESHOLDS = (0.6, 0.7, NEAR, 0.9)
 """Shares of words in common at which a self-test counts what would be caught."""
-_AT_ENDS = ".,;:!?\"'()[]…“”‘’«»¿¡"
+_AT_ENDS = ".,;:!?\"'()[]…“”‘’«»¿¡"  # noqa: RUF001
 MOST_PLANTED = 500
 """Test texts from which a self-test makes leaks."""
 
