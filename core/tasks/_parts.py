@@ -119,11 +119,15 @@ def located(text: str, words: str, at: int) -> tuple[int, int]:
     start = text.find(words, at)
     while start >= 0:
         end = start + len(words)
-        inside = text[max(0, start - 1) : start].isalnum() and words[0].isalnum()
-        if not inside and not (text[end : end + 1].isalnum() and words[-1].isalnum()):
+        if not (_is_inside(text, start) or _is_inside(text, end)):
             return start, end
         start = text.find(words, start + 1)
     raise Unreadable(f"{words[:60]!r} is not in the text where it should be")
+
+
+def _is_inside(text: str, at: int) -> bool:
+    """Say whether a place is inside a word; scripts without spaces have a word per character."""
+    return 0 < at < len(text) and tokens(text[at - 1 : at + 1]) == [(0, 2)]
 
 
 def object_schema(**properties: Any) -> dict[str, Any]:

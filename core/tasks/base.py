@@ -338,15 +338,7 @@ class Task(Member):
             Unreadable: it is not an object, a field is missing or wrong, or its label is another
                 than asked for.
         """
-        if not isinstance(item, Mapping):
-            raise Unreadable(f"an item is {type(item).__name__}, not an object")
-        try:
-            inputs = {
-                name: value.strip() if isinstance(value, str) else value
-                for name, value in self.read_inputs(item).items()
-            }
-        except Unreadable as error:
-            raise Unreadable(f"an item is unreadable: {error}") from None
+        inputs = self.read_item_inputs(item)
         answer = item.get(self.answer.name)
         if self.has_classes and answer != label:
             raise Unreadable(f"an item is labelled {answer!r}, but {label!r} was asked for")
@@ -357,6 +349,22 @@ class Task(Member):
         if not self.is_of(found, label):
             raise Unreadable(f"an item is {self.stratum(found)!r}, but {label!r} was asked for")
         return Draft(inputs, self.text_of(inputs), found, self.stratum(found))
+
+    def read_item_inputs(self, item: Any) -> dict[str, Any]:
+        """Return the inputs of one item of a reply, whatever its label.
+
+        Raises:
+            Unreadable: it is not an object, or a field is missing or wrong.
+        """
+        if not isinstance(item, Mapping):
+            raise Unreadable(f"an item is {type(item).__name__}, not an object")
+        try:
+            return {
+                name: value.strip() if isinstance(value, str) else value
+                for name, value in self.read_inputs(item).items()
+            }
+        except Unreadable as error:
+            raise Unreadable(f"an item is unreadable: {error}") from None
 
     def is_of(self, label: str, stratum: str) -> bool:
         """Say whether a label is what was asked for with a stratum."""
