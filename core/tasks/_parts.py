@@ -125,6 +125,24 @@ def located(text: str, words: str, at: int) -> tuple[int, int]:
     raise Unreadable(f"{words[:60]!r} is not in the text where it should be")
 
 
+def closest(text: str, words: str, to: tuple[int, int]) -> tuple[int, int]:
+    """Return the place of words that is closest to a part of a text.
+
+    Raises:
+        Unreadable: they do not stand in it.
+    """
+    found, at = [], 0
+    while True:
+        try:
+            found.append(located(text, words, at))
+        except Unreadable:
+            break
+        at = found[-1][1]
+    if not found:
+        raise Unreadable(f"{words[:60]!r} is not in the text")
+    return min(found, key=lambda place: max(to[0] - place[1], place[0] - to[1], 0))
+
+
 def _is_inside(text: str, at: int) -> bool:
     """Say whether a place is inside a word; scripts without spaces have a word per character."""
     return 0 < at < len(text) and tokens(text[at - 1 : at + 1]) == [(0, 2)]

@@ -18,6 +18,7 @@ from core.registry import Member
 from core.tasks._stages import ClassStage, Stage
 from core.tasks._stages import Example as Example  # noqa: PLC0414  students read them here
 from core.tasks._stages import Head as Head  # noqa: PLC0414
+from core.tasks._steps import AnswerSteps
 
 Answer = Literal["choices", "slider", "marks"]
 """How a person gives a label: by one of some buttons, on a scale, or by marking the text."""
@@ -127,6 +128,11 @@ class Task(Member):
     def stages(self) -> tuple[Stage, ...]:
         """Return what a student learns, one after the other."""
         return (ClassStage(self.label_names, self.examples),)
+
+    @property
+    def answer_steps(self) -> AnswerSteps | None:
+        """Return the steps in which a language model may be asked for a label, if there are any."""
+        return None
 
     @property
     def classes(self) -> tuple[str, ...]:
