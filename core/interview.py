@@ -14,7 +14,7 @@ from core.answering import Answer, AnswerPlan, Question, system_prompt, taken
 from core.errors import Unreadable
 from core.records import Completion, Prompt
 from core.replies import printable, to_json
-from core.tasks._steps import AnswerStep, AnswerSteps
+from core.tasks.base import AnswerStep, AnswerSteps
 
 _RULES = """\
 You do it in steps. This step asks for one thing only: the {name}.

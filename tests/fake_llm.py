@@ -26,7 +26,8 @@ class FakeLLM(ThreadingHTTPServer):
 
     `fault(request number of these words, label)` returns None or one of: 429, 500, garbage, slow,
     half, refused, unreadable. Asked about an item, it says `answer(item, answers)`, and a fault is
-    told the item's main text for a label. Asked for items, it gives those of `write(what was
+    told the item's main text for a label; with `step`, what `step(name of the answer, what was
+    asked)` returns. Asked for items, it gives those of `write(what was
     asked)`, or texts of its own.
     """
 
@@ -40,6 +41,7 @@ class FakeLLM(ThreadingHTTPServer):
         self.keys: set[str] = set()
         self.fault: Callable[[int, str], str | None] = lambda n, label: None
         self.answer: Callable[[dict[str, str], list[str]], str] = lambda item, answers: answers[0]
+        self.step: Callable[[str, dict[str, Any]], Any] | None = None
         self.write: Callable[[dict[str, Any]], list[dict[str, Any]]] | None = None
         self.delay = 0.0
         self.lock = threading.Lock()
@@ -118,7 +120,11 @@ def _reply(
 ) -> dict[str, object]:
     asked = json.loads(body["messages"][-1]["content"])  # type: ignore[index]
     said: dict[str, object]
-    if "item" in asked:
+    if "item" in asked and server.step:
+        schema = body["response_format"]["json_schema"]["schema"]  # type: ignore[index]
+        (name,) = schema["required"]
+        said = {name: server.step(name, asked)}
+    elif "item" in asked:
         schema = body["response_format"]["json_schema"]["schema"]  # type: ignore[index]
         said = {schema["required"][0]: server.answer(asked["item"], list(asked["answers"]))}
     elif server.write:
@@ -126,6 +132,8 @@ def _reply(
     else:
         form = body["response_format"]["json_schema"]["schema"]  # type: ignore[index]
         said = _by_schema(form, words, asked.get("n_items", 3))
+        for item in said["items"] if "speakers" in asked else ():
+            item["text"] = "\n".join(f"{name}: {item['text']}" for name in asked["speakers"])
     content: str | None = json.dumps(said)
     message: dict[str, object] = {"role": "assistant"}
     if fault == "unreadable":

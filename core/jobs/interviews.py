@@ -13,7 +13,7 @@ from core.jobs.asking import Asker
 from core.providers.base import Provider
 from core.records import Completion, Prompt
 from core.registry import canonical
-from core.tasks._steps import AnswerSteps
+from core.tasks.base import AnswerSteps
 
 ITEMS_AT_ONCE = 200
 """Items that are at work side by side: at most so many have cost money and no answer at a cap."""

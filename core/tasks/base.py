@@ -18,7 +18,8 @@ from core.registry import Member
 from core.tasks._stages import ClassStage, Stage
 from core.tasks._stages import Example as Example  # noqa: PLC0414  students read them here
 from core.tasks._stages import Head as Head  # noqa: PLC0414
-from core.tasks._steps import AnswerSteps
+from core.tasks._steps import AnswerStep as AnswerStep  # noqa: PLC0414  interviews read them here
+from core.tasks._steps import AnswerSteps as AnswerSteps  # noqa: PLC0414
 
 Answer = Literal["choices", "slider", "marks"]
 """How a person gives a label: by one of some buttons, on a scale, or by marking the text."""
