@@ -80,7 +80,14 @@ def parser_for(folder: Path, say: Say) -> argparse.ArgumentParser:
     _add_project(parent, path)
     _add_import(parent, path)
     _add_generate(parent)
+    tree = _command(parent, "lineage", commands.tree, "show who came from whom in a run, as a tree")
+    tree.add_argument("name", metavar="NAME")
+    tree.add_argument(
+        "--run", dest="run_id", metavar="ID", help="default: the newest that made samples"
+    )
+    tree.add_argument("--format", default="tree", choices=("tree", "json"))
     _add_answers(parent)
+    _add_texts(parent)
     _add_check(parent)
     _add_accept(parent)
     _add_audit(parent)
@@ -271,6 +278,12 @@ def _add_check(parent: Any) -> None:
     _add_asking(ask)
     _add_wanted(ask)
     add_fields(ask.add_argument_group("self-consistency"), member("checks", CONSISTENCY))
+    test = _command(
+        of_check, "selftest", commands.check_selftest,
+        "plant leaks made from the test texts and show which the gate catches; keeps nothing",
+    )  # fmt: skip
+    test.add_argument("name", metavar="NAME")
+    _add_format(test)
     told = _command(of_check, "report", commands.check_report, "what the newest such answers say")
     told.add_argument("name", metavar="NAME")
     _add_format(told)
@@ -283,6 +296,20 @@ def _add_wanted(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--status", choices=("pending", "accepted", "rejected"), help="(pending and accepted)"
     )
+
+
+def _add_texts(parent: Any) -> None:
+    encode = _command(
+        parent, "encode", commands.encode,
+        "compute the texts' vectors and run the checks that need them",
+    )  # fmt: skip
+    encode.add_argument("name", metavar="NAME")
+    profile = _command(
+        parent, "profile", commands.profile,
+        "compare human, synthetic and LLM-labelled texts: length, variety, words, marks",
+    )  # fmt: skip
+    profile.add_argument("name", metavar="NAME")
+    _add_format(profile)
 
 
 def _add_run(parser: argparse.ArgumentParser) -> None:

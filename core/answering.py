@@ -91,7 +91,7 @@ def draw_examples(task: Task, rows: Sequence[ExampleRow], n: int, seed: int) -> 
 def prompts(plan: AnswerPlan) -> list[tuple[Question, Prompt]]:
     """Return each question with its prompt, in the order of ids."""
     system = _system(plan)
-    shown = [plan.task.item_json(row.inputs, row.label) for row in plan.examples]
+    shown = [plan.task.answered_json(row.inputs, row.label) for row in plan.examples]
     humans = tuple(row.id for row in plan.examples)
     made = []
     for question in sorted(plan.questions, key=lambda question: question.id):

@@ -24,15 +24,20 @@ from core.actions import (
     demo,
     door,
     exports,
+    gate,
     generate,
     home,
     imports,
+    leaks,
+    lineage,
     models,
     predictions,
+    profiles,
     results,
     rows,
     solvers,
     train,
+    vectors,
 )
 from core.actions.asking import Writer
 from core.answering import Purpose
@@ -183,6 +188,28 @@ def make(arguments: Namespace, say: Say) -> int:
     return _ended(job, say) or (0 if n_made else 1)
 
 
+def encode(arguments: Namespace, say: Say) -> int:
+    """Compute the vectors that are missing, run the checks that need them, and wait."""
+    project = home.find_project(arguments.name)
+    before = vectors.state(project.id)
+    about = f", about {before.seconds:,.0f} s" if before.n_missing else ""
+    say(f"{before.n_missing:,} of {before.n_texts:,} texts have no vector yet{about}.", True)
+    job = vectors.wait(vectors.start(project.id), _teller(say, "texts"))
+    now = vectors.state(project.id)
+    say(f"{now.n_there:,} of {now.n_texts:,} texts have a vector.", False)
+    return _ended(job, say)
+
+
+def profile(arguments: Namespace, say: Say) -> int:
+    """Show the figures of a project's texts, source beside source."""
+    project = home.find_project(arguments.name)
+    found = profiles.table(project.id)
+    if not found:
+        raise Problem("No row has a class yet.", "Import labelled texts into train.")
+    _show(found, arguments.format, say)
+    return 0
+
+
 def solve(arguments: Namespace, say: Say) -> int:
     """Let a language model answer the test set, and say how well it did."""
     project, run, job = _answered(arguments, "solve", "test items", say)
@@ -241,6 +268,22 @@ def check_report(arguments: Namespace, say: Say) -> int:
     if run is None:
         raise Problem("No language model has answered samples blind yet.", "See `check ask`.")
     _show_agreement(project, run, arguments.format, say)
+    return 0
+
+
+def tree(arguments: Namespace, say: Say) -> int:
+    """Say who came from whom in a run, each sample under what its prompt showed."""
+    project = home.find_project(arguments.name)
+    found = lineage.of_run(project.id, arguments.run_id)
+    if arguments.format == "json":
+        made = {"run": found.run, "nodes": lineage.rows(found), "edges": found.edges()}
+        say(json.dumps(made, ensure_ascii=False, indent=1), False)
+        return 0
+    for node in found.walk():
+        # What moves the cursor of a terminal is no part of a line.
+        text = "".join(c if c.isprintable() else " " for c in node.text)
+        name = f"{node.stratum}: " if not node.level else ""
+        say(f"{'  ' * node.level}{name}[{node.told}] {text}", False)
     return 0
 
 
@@ -325,8 +368,11 @@ def study_run(arguments: Namespace, say: Say) -> int:
         words = SOURCE_WORDS[train.mixed_in(found.study["spec"]["study"])]
         say(f"Left out at {cell['asked_share']:.0%} {words}: {cell['reason']}", True)
     job = train.wait(job_id, _teller(say, "trials"))
+    if removed := results.removed_in_words(found.report):
+        say(f"Kept out, close to test texts: {removed}.", True)
     say(f"Study {found.study['name']!r} ({study}):", False)
     _show_table(results.summary(project.id, study), say)
+    _note_invalid(project, study, say)
     return _ended(job, say)
 
 
@@ -340,6 +386,7 @@ def study_show(arguments: Namespace, say: Say) -> int:
         hidden = ("study", "trial")
         rows = [{k: v for k, v in row.items() if k not in hidden} for row in rows]
     _show(rows, arguments.format, say)
+    _note_invalid(project, study["id"], say)
     return 0
 
 
@@ -352,7 +399,17 @@ def study_export(arguments: Namespace, say: Say) -> int:
     )
     if done.differs:
         say(f"Note: {done.differs}", True)
+    _note_invalid(project, study["id"], say)
     say(f"{done.told} Its model is in {arguments.folder}.", False)
+    return 0
+
+
+def check_selftest(arguments: Namespace, say: Say) -> int:
+    """Plant leaks made from the test texts, and show which of them the gate catches."""
+    project = home.find_project(arguments.name)
+    found = leaks.selftest_rows(leaks.selftest(project.id))
+    _show(found, arguments.format, say)
+    say(f"Leakage gate: {gate.IN_WORDS}. What was planted is kept nowhere.", True)
     return 0
 
 
@@ -453,6 +510,11 @@ def _answered(
         True,
     )
     return project, run, generate.wait(run, _teller(say, what))
+
+
+def _note_invalid(project: Project, study: str, say: Say) -> None:
+    if why := results.invalid_in_words(project.id, study):
+        say(f"Note: {why}", True)
 
 
 def _labels(text: str, file: Path) -> list[tuple[str, str]]:

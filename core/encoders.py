@@ -125,6 +125,18 @@ def encode_words(
     return _kept(cache / fingerprint(encoder), key, compute)
 
 
+def encoding(encoder: Encoder, threads: int | None = None) -> Callable[[Sequence[str]], np.ndarray]:
+    """Return a function from distinct texts to their vectors, which loads the encoder once.
+
+    For those who encode piece by piece; a lone surrogate must be out of the texts already.
+
+    Raises:
+        Problem: as for `encode`.
+    """
+    reader = _Reader(encoder, threads or local_models.default_threads(), None)
+    return lambda texts: _checked(encoder, reader.vectors(texts))
+
+
 def n_over_length(encoder: Encoder, texts: Sequence[str]) -> int:
     """Return how many distinct texts are longer than the encoder reads at once.
 
@@ -197,7 +209,7 @@ def _kept(folder: Path, key: str, compute: Callable[[], np.ndarray]) -> np.ndarr
     if vectors is not None:
         return vectors
     # One lock per encoder, not per set of texts: two that encode at once would only share cores.
-    with _locked(folder / "lock"):
+    with locked(folder / "lock"):
         vectors = _read(path)
         if vectors is None:
             vectors = compute()
@@ -230,7 +242,7 @@ def _write(path: Path, vectors: np.ndarray) -> None:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def locked(path: Path) -> Iterator[None]:
     """Hold a file's lock; the system releases it when the process ends, however it ends."""
     with path.open("a") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)

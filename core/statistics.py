@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 MIN_SEEDS = 3
@@ -199,6 +199,16 @@ def _chance_of_at_most(n_good: int, n_all: int, m: int, n: int) -> float:
 
 def _log_choose(n: int, k: int) -> float:
     return math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
+
+
+def limits_of_mean(
+    centre: float, deviations: Iterable[float], level: float = 0.95
+) -> tuple[float, float]:
+    """Return Student's t limits of a mean, from what each item adds to or takes from it."""
+    squares = [float(each) ** 2 for each in deviations]
+    n = len(squares)
+    half = _t_quantile(n - 1, level) * math.sqrt(math.fsum(squares) / ((n - 1) * n))
+    return centre - half, centre + half
 
 
 def _t_quantile(degrees: int, level: float) -> float:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 import unicodedata
 from array import array
-from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
+from threading import Lock
 from typing import Literal
 
 import numpy as np
@@ -18,8 +18,8 @@ NEAR = 0.8
 MIN_WORDS = 5
 """Fewest distinct words in both texts for near duplication to mean anything."""
 
-LIST_ENTRIES_PER_SET = 30
-"""Entries of lists that are counted in the time that two sets of words take to be compared."""
+FEWEST_RANKED = 256
+"""Texts by which an index grows, at least, before its words are ranked anew."""
 
 _WORD = re.compile(r"\w+")
 _UNSPACED = re.compile(
@@ -53,6 +53,8 @@ def normalise(text: str) -> str:
     >>> normalise("  \uff28ello,\n WORLD! ")
     'hello, world!'
     """
+    if text.isascii():
+        return " ".join(text.lower().split())
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
@@ -67,7 +69,10 @@ def words(text: str) -> frozenset[str]:
     >>> sorted(words("東京都は"))
     ['京都', '東京', '都は']
     """
-    plain = normalise(text)
+    return _words_of(normalise(text))
+
+
+def _words_of(plain: str) -> frozenset[str]:
     if plain.isascii():
         return frozenset(_WORD.findall(plain))
     spaced = "".join(
@@ -77,6 +82,19 @@ def words(text: str) -> frozenset[str]:
         run[i : i + 2] for run in _UNSPACED.findall(spaced) for i in range(max(1, len(run) - 1))
     }
     return frozenset(pairs.union(_UNSPACED.sub(" ", spaced).split()))
+
+
+def in_order(text: str) -> tuple[str, ...]:
+    """Return the words of a text in order, case folded; signs are left out.
+
+    Where a script puts no space between words, each character is one.
+
+    >>> in_order("The cat, the hat.")
+    ('the', 'cat', 'the', 'hat')
+    """
+    plain = normalise(text)
+    found = (plain[start:end] for start, end in tokens(plain))
+    return tuple(word for word in found if any(map(str.isalnum, word)))
 
 
 def tokens(text: str) -> list[tuple[int, int]]:
@@ -150,42 +168,41 @@ class Nearby:
 
     Exact, by prefix filtering: two sets with Jaccard similarity of at least t share one of the
     first `len - ceil(t * len) + 1` words of each in any fixed order (Chaudhuri, Ganti and Kaushik
-    2006). The order is rarity among the first texts given, which keeps the lists short.
+    2006), and where that word stands in both bounds what they can share (Xiao and others 2008).
+    The order is rarity, found anew whenever the index has grown to four times its size. Of a text
+    there are kept the text, its words as numbers, and a few entries of lists.
     """
 
     def __init__(self, texts: Iterable[tuple[str, str]] = ()) -> None:
-        self._entries: list[tuple[str, str, frozenset[str]]] = []
-        self._sizes = array("q")
+        self._ids: list[str] = []
+        self._texts: list[str] = []
         self._current: dict[str, int] = {}
-        self._equal: dict[str, list[int]] = defaultdict(list)
-        self._with: dict[str, array[int]] = defaultdict(_positions)
-        self._led_by: dict[str, array[int]] = defaultdict(_positions)
-        texts = list(texts)
-        counts: dict[str, int] = defaultdict(int)
-        for _, text in texts:
-            for word in words(text):
-                counts[word] += 1
-        ordered = sorted(counts, key=lambda word: (counts[word], word))
-        self._rank = {word: rank for rank, word in enumerate(ordered)}
+        # By hash; of texts that are equal the first, and behind it the others.
+        self._equal: dict[int, int] = {}
+        self._equal_too: dict[int, list[int]] = {}
+        self._numbers: dict[str, int] = {}
+        self._counts_of = array("q")
+        self._ranks: list[int] = []
+        self._words, self._ends = array("i"), array("q", [0])
+        # Of each word that leads a text: the text, its number of words, and 5 n - 9 * place.
+        self._led_by: dict[int, array[int]] = {}
+        self._marks = np.zeros(0, dtype=np.int32)
+        self._lock = Lock()
+        self._read_last: tuple[str, str, frozenset[str]] = ("", "", frozenset())
         for id_, text in texts:
-            self.add(id_, text)
+            self._put(id_, text)
+        self._rank()
 
     def __len__(self) -> int:
         return len(self._current)
 
     def add(self, id_: str, text: str) -> None:
         """Put one text into the index, in place of an earlier text of the same id."""
-        bag = words(text)
-        position = len(self._entries)
-        self._entries.append((id_, text, bag))
-        self._sizes.append(len(bag))
-        self._current[id_] = position
-        self._equal[normalise(text)].append(position)
-        if len(bag) >= MIN_WORDS:
-            for word in bag:
-                self._with[word].append(position)
-            for word in self._prefix(bag):
-                self._led_by[word].append(position)
+        self._put(id_, text)
+        if len(self._ids) > 4 * self._n_ranked + FEWEST_RANKED:
+            self._rank()
+        else:
+            self._lead(len(self._ids) - 1)
 
     def closest(self, text: str, skip: Collection[str] = frozenset()) -> Match | None:
         """Return the closest text that is equal or a near duplicate, if there is one.
@@ -193,54 +210,123 @@ class Nearby:
         Ids in `skip` are passed over. Of several equally close texts the first added is returned,
         so that the answer depends only on what was added, and in which order.
         """
-        for position in self._equal.get(normalise(text), ()):
-            if self._counts(position, skip):
-                id_, found, _ = self._entries[position]
-                return Match(id_, found, 1.0, True)
-        bag = words(text)
-        if len(bag) < MIN_WORDS:
-            return None
-        places = self._candidates(bag)
-        shared = self._n_shared(bag, places)
-        similarity = shared / (len(bag) + np.asarray(self._sizes)[places] - shared)
-        near = similarity >= NEAR
-        for i in np.argsort(-similarity[near], kind="stable"):
-            position = int(places[near][i])
-            if self._counts(position, skip):
-                id_, found, _ = self._entries[position]
-                return Match(id_, found, float(similarity[near][i]), False)
-        return None
+        return next(self.near(text, skip), None)
 
-    def _counts(self, position: int, skip: Collection[str]) -> bool:
-        id_ = self._entries[position][0]
-        return self._current[id_] == position and id_ not in skip
+    def near(self, text: str, skip: Collection[str] = frozenset()) -> Iterator[Match]:
+        """Yield the texts that are equal, then near duplicates, the closest first."""
+        normal, bag = self._read(text)
+        equal = [at for at in self._equal_to(normal) if self._is_sought(at, skip)]
+        for at in equal:
+            yield Match(self._ids[at], self._texts[at], 1.0, True)
+        for at, similarity in self._similar(bag):
+            if self._is_sought(at, skip) and at not in equal:
+                yield Match(self._ids[at], self._texts[at], similarity, False)
 
-    def _candidates(self, bag: frozenset[str]) -> np.ndarray:
-        """Return the positions of texts that may be near, in the order they were added."""
-        lists = [self._led_by[word] for word in self._prefix(bag) if word in self._led_by]
+    def _is_sought(self, at: int, skip: Collection[str]) -> bool:
+        id_ = self._ids[at]
+        return self._current[id_] == at and id_ not in skip
+
+    def _equal_to(self, normal: str) -> list[int]:
+        key = hash(normal)
+        first = self._equal.get(key)
+        if first is None:
+            return []
+        found = [first, *self._equal_too.get(key, ())]
+        return [at for at in found if normalise(self._texts[at]) == normal]
+
+    def _similar(self, bag: frozenset[str]) -> list[tuple[int, float]]:
+        """Return place and similarity of the near texts, the closest first, then as added."""
+        n = len(bag)
+        known = [number for word in bag if (number := self._numbers.get(word)) is not None]
+        # Words that no text has rank before all others, as those do that came since the ranking.
+        n_new = n - len(known)
+        n_leading = _n_leading(n) - n_new
+        if n < MIN_WORDS or n_leading <= 0:
+            return []
+        known.sort(key=self._ranks.__getitem__)
+        lists, bounds = [], []
+        for place, number in enumerate(known[:n_leading], start=n_new):
+            if (entries := self._led_by.get(number)) is not None:
+                lists.append(np.frombuffer(entries, dtype=np.int32))
+                bounds.append(5 * n - 9 * place)
         if not lists:
-            return np.empty(0, dtype=np.int64)
-        found = np.unique(np.concatenate(lists))
-        # The smaller of two similar sets has at least 0.8 of the size of the larger.
-        sizes = np.asarray(self._sizes)[found]
-        smaller, larger = np.minimum(sizes, len(bag)), np.maximum(sizes, len(bag))
-        return found[5 * smaller >= 4 * larger]
+            return []
+        entries_of = np.concatenate(lists).reshape(-1, 3)
+        most = np.repeat(bounds, [len(entries) // 3 for entries in lists])
+        can = (4 * entries_of[:, 1] <= most) & (entries_of[:, 2] >= 4 * n)
+        places = np.unique(entries_of[can, 0])
+        if not len(places):
+            return []
+        ends = np.frombuffer(self._ends, dtype=np.int64)
+        sizes = ends[places + 1] - ends[places]
+        similarity = self._n_shared(known, ends[places], sizes)
+        similarity = similarity / (n + sizes - similarity)
+        near = similarity >= NEAR
+        order = np.argsort(-similarity[near], kind="stable")
+        return list(
+            zip(places[near][order].tolist(), similarity[near][order].tolist(), strict=True)
+        )
 
-    def _n_shared(self, bag: frozenset[str], places: np.ndarray) -> np.ndarray:
-        """Return how many words each of some texts shares with a set of words."""
-        lists = [self._with[word] for word in bag if word in self._with]
-        # Texts of few words between them have long lists of candidates: then it is faster to count
-        # along the lists of all words than to look at the candidates one by one.
-        if sum(map(len, lists)) < LIST_ENTRIES_PER_SET * len(places):
-            return np.bincount(np.concatenate(lists), minlength=len(self._entries))[places]
-        return np.array([len(bag & self._entries[at][2]) for at in places], dtype=np.int64)
+    def _n_shared(self, known: list[int], starts: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+        """Return how many of some words each text has, by where its words start and how many."""
+        firsts = np.cumsum(sizes) - sizes
+        among = np.arange(int(sizes.sum())) + np.repeat(starts - firsts, sizes)
+        with self._lock:
+            if len(self._marks) < len(self._numbers):
+                self._marks = np.zeros(2 * len(self._numbers), dtype=np.int32)
+            self._marks[known] = 1
+            marked = self._marks[np.frombuffer(self._words, dtype=np.int32)[among]]
+            self._marks[known] = 0
+        return np.add.reduceat(marked, firsts)
 
-    def _prefix(self, bag: frozenset[str]) -> list[str]:
-        # Words that the first texts did not have rank first (rarest of all), in their own order.
-        ordered = sorted(bag, key=lambda word: (self._rank.get(word, -1), word))
-        # ceil(0.8 n) without floating point: (4 n + 4) // 5
-        return ordered[: len(bag) - (4 * len(bag) + 4) // 5 + 1]
+    def _read(self, text: str) -> tuple[str, frozenset[str]]:
+        # What is looked for is often put in next.
+        last, normal, bag = self._read_last
+        if last != text:
+            normal = normalise(text)
+            bag = _words_of(normal)
+            self._read_last = (text, normal, bag)
+        return normal, bag
+
+    def _put(self, id_: str, text: str) -> None:
+        normal, bag = self._read(text)
+        at, key = len(self._ids), hash(normal)
+        self._ids.append(id_)
+        self._texts.append(text)
+        self._current[id_] = at
+        if self._equal.setdefault(key, at) != at:
+            self._equal_too.setdefault(key, []).append(at)
+        numbers = self._numbers
+        for word in bag:
+            number = numbers.setdefault(word, len(numbers))
+            if number == len(self._ranks):
+                self._ranks.append(-number)
+                self._counts_of.append(0)
+            self._counts_of[number] += 1
+            self._words.append(number)
+        self._ends.append(len(self._words))
+
+    def _rank(self) -> None:
+        """Order all words by rarity, and list all texts anew by those that lead them."""
+        ranks = np.empty(len(self._ranks), dtype=np.int64)
+        ranks[np.argsort(np.asarray(self._counts_of), kind="stable")] = np.arange(len(ranks))
+        self._ranks = ranks.tolist()
+        self._led_by = {}
+        self._n_ranked = len(self._ids)
+        for at in range(len(self._ids)):
+            self._lead(at)
+
+    def _lead(self, at: int) -> None:
+        """Put a text into the lists of its rarest words."""
+        numbers = self._words[self._ends[at] : self._ends[at + 1]].tolist()
+        n = len(numbers)
+        if n < MIN_WORDS:
+            return
+        numbers.sort(key=self._ranks.__getitem__)
+        for place, number in enumerate(numbers[: _n_leading(n)]):
+            self._led_by.setdefault(number, array("i")).extend((at, n, 5 * n - 9 * place))
 
 
-def _positions() -> array[int]:
-    return array("q")
+def _n_leading(n: int) -> int:
+    # ceil(0.8 n) without floating point: (4 n + 4) // 5
+    return n - (4 * n + 4) // 5 + 1

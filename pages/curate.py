@@ -4,9 +4,21 @@ import streamlit as st
 
 from core.actions import audit as audits
 from core.actions import curate, data, review
-from core.ui import answering, audit, card, checking, curation, desk, frame
+from core.ui import (
+    answering,
+    audit,
+    card,
+    checking,
+    curation,
+    desk,
+    frame,
+    places,
+    profiles,
+)  # fmt: skip
 
 ONE, MANY, CHECKS = "One by one", "Grid", "Checks"
+VIEWS = {"Profile": profiles.show, "Map": places.show}
+MODES = [ONE, MANY, audit.MODE, CHECKS, *VIEWS]
 FLAGS = {"Flagged or not": None, "Flagged only": True, "Not flagged": False}
 
 project = frame.open_page("curate", "Decide which LLM-written samples are good enough to train on.")
@@ -59,20 +71,23 @@ def one_by_one(wanted: curate.Filter, audited: audits.Audit | None = None) -> No
 
 
 labels, asked = data.labels(project.id), review.asked(project.id)
+mode = st.segmented_control("Show", MODES, default=ONE, required=True, key="curate_mode",
+                            label_visibility="collapsed")  # fmt: skip
 with st.container(horizontal=True, vertical_alignment="bottom"):
     source = st.selectbox("Source", sources, width=145, key=f"curate_source_{project.id}")
     counts = curate.counts(project.id, source)
     label = st.selectbox("Class", list(counts), index=None, width=265, placeholder="any",
                          format_func=lambda name: curation.counted(name, counts[name]),
                          key=f"curate_class_{project.id}")  # fmt: skip
-    flags = st.selectbox("Checks", list(FLAGS), width=150, key="curate_flags",
+    flags = st.selectbox("Flags", list(FLAGS), width=150, key="curate_flags",
                          persist_state="session")  # fmt: skip
-    mode = st.segmented_control("Show", [ONE, MANY, audit.MODE, CHECKS], default=ONE,
-                                required=True, key="curate_mode")  # fmt: skip
     curation.accept_rest(project.id, who, source, label, counts)
 curation.totals(counts, label)
 if mode == CHECKS:
     checking.show(project.id, source, label)
+elif mode in VIEWS:
+    with frame.problems():
+        VIEWS[mode](project.id, label)
 elif mode == MANY:
     with frame.problems():
         curation.grid(project.id, who, source, label, FLAGS[flags])

@@ -43,6 +43,7 @@ with frame.problems():
         study.left_out(found)
         with st.expander("What the pool holds", icon=":material/database:"):
             study.pool(found.report)
+            study.selftest(project.id)
         with st.container(horizontal=True, vertical_alignment="bottom"):
             name = st.text_input("Name", placeholder="made from kind and student", max_chars=80,
                                  width=300)  # fmt: skip

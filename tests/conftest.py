@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,11 +15,21 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 for name in ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "ADMIX_COMPATIBLE_API_KEY", "ADMIX_HOME"):
     os.environ.pop(name, None)
 
-from core import actions  # noqa: E402
+# Before any test imports numpy or torch: two tests run at a time, and threads that wait for a core
+# of the other's spend more than they save.
+for name in ("ADMIX_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ[name] = "1"
+
+from core import actions, statistics  # noqa: E402
 from core.actions import home, imports  # noqa: E402, imports
 from core.actions.session import Session  # noqa: E402
+from core.encoders import Encoder  # noqa: E402
 from core.formats import write_csv  # noqa: E402
+from core.jobs import runner  # noqa: E402
 from core.store.db import Database, open_database  # noqa: E402
+
+# A person does not notice how long a job goes unseen; tests wait for many.
+runner.TICK_SECONDS = 0.05
 
 WORDS = {
     "sea": "wave tide shell harbour sail anchor gull salt reef fish",
@@ -64,6 +75,12 @@ def forgotten() -> Iterator[None]:
 
 
 @pytest.fixture
+def few_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the interval of a solver rest on few resamples: scoring them is most of its time."""
+    monkeypatch.setattr(statistics, "resamples", partial(statistics.resamples, times=50))
+
+
+@pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
     """An open, empty database."""
     opened = open_database(tmp_path / "home", "a test")
@@ -72,10 +89,16 @@ def database(tmp_path: Path) -> Iterator[Database]:
 
 
 @pytest.fixture
-def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
-    """A started Admix in a home folder of its own."""
+def session(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Iterator[Session]:
+    """A started Admix in a home folder of its own, with the executor that the test is marked with.
+
+    Without a mark a job is a process of its own, as it is for users.
+    """
+    marked = request.node.get_closest_marker("executor")
     monkeypatch.setenv("ADMIX_HOME", str(tmp_path / "home"))
-    yield actions.start(tmp_path / "home", "a test")
+    yield actions.start(tmp_path / "home", "a test", *(marked.args if marked else ()))
     actions.stop()
 
 
@@ -90,3 +113,26 @@ def project(session: Session) -> str:
     bring(made, planted(20, seed=3), "train", "synthetic")
     curate.accept_many(made, "a test", flagged=True)
     return made
+
+
+@pytest.fixture(scope="session")
+def planted_encoder(tmp_path_factory: pytest.TempPathFactory) -> Encoder:
+    """An encoder of one random layer that knows the words of the planted task."""
+    from tests.test_encoders import save_tiny_encoder
+
+    known = "a b c d e the film was and good bad " + " ".join(WORDS.values())
+    return Encoder(str(save_tiny_encoder(tmp_path_factory.mktemp("planted"), known.split())))
+
+
+@pytest.fixture
+def quick_vectors(
+    session: Session, planted_encoder: Encoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Vectors of a tiny encoder, computed in this process before a start returns."""
+    from core.actions import vectors
+    from core.jobs import encoding
+    from core.jobs.executors import inline
+
+    monkeypatch.setattr(encoding, "ENCODER", planted_encoder)
+    monkeypatch.setattr(vectors, "ENCODER", planted_encoder)
+    monkeypatch.setattr(session.runner, "_start_part", inline)

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, sync_playwright
+from playwright.sync_api import Error as PlaywrightError
 
 from tests import chromium
 
@@ -87,6 +88,19 @@ def until(holds: Callable[[], bool], what: str, seconds: float = 60) -> None:
     while not holds():
         assert time.monotonic() < end, f"waited {seconds:g} s for {what}"
         time.sleep(0.05)
+
+
+def click_in(page: Page, grid: Locator, x: float, y: float) -> bool:
+    """Click a place of a table; False where it was drawn anew just then, so that none was there."""
+    try:
+        grid.scroll_into_view_if_needed()
+        box = grid.bounding_box()
+    except PlaywrightError:
+        return False
+    if box is None:
+        return False
+    page.mouse.click(box["x"] + x, box["y"] + y)
+    return True
 
 
 def settled(page: Page) -> None:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import re
 import signal
+import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser
 
 from core import actions
-from core.actions import home, review
+from core.actions import door, home, review
 from core.store import samples
 from core.store.samples import Filter
 from tests.conftest import bring
-from tests.serving import Server, chromium_browser, serve, settled, until
+from tests.serving import Server, chromium_browser, click_in, serve, settled, until
 
 pytestmark = pytest.mark.browser
 
@@ -32,12 +34,29 @@ WATCH_KEYS = """() => {
 """Remembers every key with the card that stood on the screen when it went down."""
 
 
-def events_of(app: Server) -> list[dict[str, object]]:
-    """Stop the server and return every decision, in the order they were made."""
-    app.stop()
-    session = actions.start(app.home, "a test")
+@dataclass
+class Keys:
+    """A project of a test's own, and the server that has it open."""
+
+    server: Server
+    project: str
+
+
+def events_of(app: Keys) -> list[dict[str, object]]:
+    """Return every decision that is kept, in the order they were made."""
+    if app.server.process.poll() is not None:
+        return read_events(app.server.home, app.project)
+    # The server goes on for other tests, so that it is asked for a copy.
+    with tempfile.TemporaryDirectory() as copy:
+        words = ["backup", "admix.duckdb"]
+        assert door.send(app.server.home, words, Path(copy), lambda line, is_error: None) == 0
+        return read_events(Path(copy), app.project)
+
+
+def read_events(folder: Path, name: str) -> list[dict[str, object]]:
+    session = actions.start(folder, "a test")
     try:
-        project = home.find_project("Keys").id
+        project = home.find_project(name).id
         rows = samples.page(session.database, project, Filter(), 10_000)
         found = [
             {**event, "of": row.text} for row in rows for event in review.history(project, row.id)
@@ -47,32 +66,60 @@ def events_of(app: Server) -> list[dict[str, object]]:
         actions.stop()
 
 
-@pytest.fixture
-def app(tmp_path: Path) -> Iterator[Server]:
-    folder = tmp_path / "home"
-    actions.start(folder, "a test")
-    project = home.create_project("Keys", "classify", LABELS, "Say how it *feels*.").id
+def make_projects(folder: Path, *names: str) -> None:
     human = [
         {"text": f"human text {n:03} about thing {n * 7}", "label": "plain"} for n in range(N_HUMAN)
     ]
-    bring(project, human, "train", "human")
     made = [{"text": f"{word} {n} written", "label": "good"} for n, word in enumerate(WORDS)]
-    bring(project, made, "train", "synthetic")
+    actions.start(folder, "a test")
+    for name in names:
+        project = home.create_project(name, "classify", LABELS, "Say how it *feels*.").id
+        bring(project, human, "train", "human")
+        bring(project, made, "train", "synthetic")
     actions.stop()
-    with serve(folder) as server:
-        yield server
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium_browser() as started:
-        yield started
+def projects(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Iterator[Keys]]:
+    """A server with projects that nobody has seen yet."""
+    folder = tmp_path_factory.mktemp("keys") / "home"
+    names = [f"keys{n}" for n in range(20)]
+    make_projects(folder, *names)
+    with serve(folder) as server:
+        yield (Keys(server, name) for name in names)
 
 
-def visit(browser, app: Server, page: str, who: str):
+@pytest.fixture
+def app(projects: Iterator[Keys]) -> Keys:
+    return next(projects)
+
+
+@pytest.fixture
+def app_of_its_own(tmp_path: Path) -> Iterator[Keys]:
+    """A server that a test may kill."""
+    make_projects(tmp_path / "home", "keys")
+    with serve(tmp_path / "home") as server:
+        yield Keys(server, "keys")
+
+
+@pytest.fixture(scope="module")
+def started() -> Iterator[Browser]:
+    with chromium_browser() as running:
+        yield running
+
+
+@pytest.fixture
+def browser(started: Browser) -> Iterator[Browser]:
+    """A browser whose tabs are closed after the test, so that none goes on asking the server."""
+    yield started
+    for context in started.contexts:
+        context.close()
+
+
+def visit(browser, app: Keys, page: str, who: str):
     tab = browser.new_context(viewport={"width": 1440, "height": 1000}).new_page()
     tab.set_default_timeout(PATIENCE_MS)
-    tab.goto(f"{app.url}/{page}?who={who}")
+    tab.goto(f"{app.server.url}/{page}?project={app.project}&who={who}")
     tab.locator(".st-key-admix-card .admix-text").wait_for()
     settled(tab)
     return tab
@@ -208,8 +255,8 @@ def test_the_table_changes_labels_as_one_batch(app, browser):
     def opens() -> bool:
         # Where the grid was drawn anew in between, the keys went nowhere: once more.
         tab.keyboard.press("Escape")
-        box = grid.bounding_box()
-        tab.mouse.click(box["x"] + 60, box["y"] + 52)
+        if not click_in(tab, grid, 60, 52):
+            return False
         tab.wait_for_timeout(100)
         tab.keyboard.press("ArrowRight")
         tab.wait_for_timeout(100)
@@ -242,13 +289,14 @@ def test_two_people_at_once_keep_their_own_decisions(app, browser):
     assert taken["annotator"] == "Ben"
 
 
-def test_a_killed_server_loses_no_decision_that_the_screen_had_taken(app, browser):
+def test_a_killed_server_loses_no_decision_that_the_screen_had_taken(app_of_its_own, browser):
+    app = app_of_its_own
     tab = visit(browser, app, "review", "Ana")
     taken = []
     for key in "12121":
         taken.append((shown(tab), {"1": "good", "2": "bad"}[key]))
         press(tab, key)
-    app.process.send_signal(signal.SIGKILL)
-    app.process.wait(timeout=30)
+    app.server.process.send_signal(signal.SIGKILL)
+    app.server.process.wait(timeout=30)
     events = events_of(app)
     assert [(event["of"], event["label"]) for event in events[:5]] == taken

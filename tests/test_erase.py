@@ -31,7 +31,7 @@ from tests.whole_project import CANARY, LABELS, MARK, as_text, canary
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A closed home folder with a whole project."""
     folder = tmp_path_factory.mktemp("built") / "home"
-    actions.start(folder, "a test")
+    actions.start(folder, "a test", executor="inline")
     try:
         whole_project.make()
     finally:

@@ -175,6 +175,7 @@ def test_an_export_says_where_every_sample_comes_from(project: str, session: Ses
     assert with_csv[0]["flags"] == ""
 
 
+@pytest.mark.executor("inline")
 def test_a_generated_sample_goes_out_with_its_prompt_and_price(session: Session) -> None:
     made = home.create_project("values", labels=[("power", "over people"), ("hedonism", "")]).id
     humans = [{"text": f"moment {i}", "label": n} for i in range(4) for n in ("power", "hedonism")]

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from core.actions import budget, curate, examples, generate, home, train
+from core.actions.asking import Writer
 from core.actions.session import Session
 from core.errors import Problem
 from core.jobs import pace
@@ -19,6 +20,8 @@ from core.store import decisions, ledger, runs, samples
 from core.store.samples import Filter
 from tests.conftest import bring, planted
 from tests.fake_llm import N_IN, N_OUT, FakeLLM
+
+pytestmark = pytest.mark.executor("inline")
 
 PRICE = Price(1000.0, 1000.0, "typed", "today")
 A_CALL = PRICE.of(N_IN, N_OUT)
@@ -66,6 +69,7 @@ def texts(project: str, session: Session) -> list[tuple[str, str | None]]:
     return [(sample.text, sample.label) for sample in found]
 
 
+@pytest.mark.executor("local")
 def test_a_run_reaches_its_targets_and_its_money_is_exact(
     humans: str, llm: FakeLLM, session: Session
 ) -> None:
@@ -169,6 +173,7 @@ def test_a_wrong_key_stops_at_once_and_says_what_to_do(
         generate.launch(humans, generate.Request("openai_chat", targets={"sea": 1}))
 
 
+@pytest.mark.executor("local")
 def test_the_cap_holds_with_many_requests_in_flight(
     humans: str, llm: FakeLLM, session: Session
 ) -> None:
@@ -213,6 +218,7 @@ def killed_and_resumed(project: str, llm: FakeLLM, session: Session) -> str:
     return run
 
 
+@pytest.mark.executor("local")
 def test_a_killed_run_resumed_makes_the_samples_of_one_never_killed(
     session: Session, llm: FakeLLM
 ) -> None:
@@ -241,6 +247,7 @@ def test_a_killed_run_resumed_makes_the_samples_of_one_never_killed(
     assert made[0] == made[1]
 
 
+@pytest.mark.executor("local")
 def test_a_completion_that_reached_us_is_never_asked_for_again(
     humans: str, llm: FakeLLM, session: Session
 ) -> None:
@@ -250,6 +257,7 @@ def test_a_completion_that_reached_us_is_never_asked_for_again(
     assert kept <= sum(llm.asked.values()) <= kept + pace.FIRST
 
 
+@pytest.mark.executor("local")
 def test_keys_are_found_nowhere(
     humans: str, llm: FakeLLM, session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -275,6 +283,7 @@ def test_the_price_of_a_sample_counts_waste(humans: str, llm: FakeLLM, session: 
     assert Path(session.home / "jobs").exists()
 
 
+@pytest.mark.executor("local")
 def test_resuming_again_and_again_loses_no_money(
     humans: str, llm: FakeLLM, session: Session
 ) -> None:
@@ -318,6 +327,7 @@ def test_a_cap_above_the_cost_lets_the_run_finish(
     assert generate.status(humans, run).account.spent_usd == pytest.approx(12 * A_CALL)
 
 
+@pytest.mark.executor("local")
 def test_runs_never_share_a_draw_even_when_at_work_together(
     humans: str, llm: FakeLLM, session: Session
 ) -> None:
@@ -340,6 +350,7 @@ def test_runs_never_share_a_draw_even_when_at_work_together(
     assert sum(runs_of) == pytest.approx(sum(llm.answered.values()) * A_CALL)
 
 
+@pytest.mark.executor("local")
 def test_a_closing_owner_waits_for_replies_in_flight(
     humans: str, llm: FakeLLM, session: Session
 ) -> None:
@@ -355,6 +366,7 @@ def test_a_closing_owner_waits_for_replies_in_flight(
     assert account.spent_usd == pytest.approx(sum(llm.answered.values()) * A_CALL)
 
 
+@pytest.mark.executor("local")
 def test_an_example_that_turned_out_to_be_a_test_text_is_shown_no_more(
     humans: str, llm: FakeLLM, session: Session
 ) -> None:
@@ -394,6 +406,24 @@ def test_targets_count_what_is_there_already(humans: str, llm: FakeLLM, session:
     assert generate.targets(humans, "balanced", 60) == {"sea": 3, "sky": 3, "soil": 3}
 
 
+def test_a_writer_that_is_taken_off_leaves_no_draw_to_be_asked_twice(
+    humans: str, llm: FakeLLM, session: Session
+) -> None:
+    import threading
+
+    bad = FakeLLM()
+    bad.fault = lambda number, label: "unreadable"
+    threading.Thread(target=bad.serve_forever, args=(0.01,), daemon=True).start()
+    other = Writer("openai_compatible", {"base_url": bad.url, "model": "bad"}, price=PRICE)
+    request = asked_of(llm, 200, others=[other], min_yield=0.5)
+    finished(generate.launch(humans, request))
+    bad.shutdown()
+    bad.server_close()
+    assert len(set(texts(humans, session))) == 600
+    assert max(llm.asked.values()) == 1
+
+
+@pytest.mark.executor("local")
 def test_a_discarded_run_gives_its_draws_back_and_is_over(
     humans: str, llm: FakeLLM, session: Session
 ) -> None:

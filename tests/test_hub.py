@@ -454,6 +454,7 @@ def front_and_body(files: Mapping[str, bytes]) -> tuple[dict[str, Any], str]:
     return yaml.safe_load(front), body
 
 
+@pytest.mark.executor("inline")
 def test_a_card_says_what_made_the_rows_and_for_how_much(session: Session) -> None:
     named = [("power", "over | people\n<b>"), ("hedonism", "")]
     made = home.create_project("values *1*", labels=named).id

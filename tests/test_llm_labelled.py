@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 import duckdb
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core import actions, mixture
+from core import mixture
 from core.actions import budget, curate, home, results, train
 from core.actions.session import Session
 from core.budget import Prices, purchase
@@ -27,6 +26,8 @@ from core.tasks.base import Task
 from core.text import normalise
 from tests.conftest import bring, planted
 from tests.test_pages_research import metrics, page_of, press, said
+
+pytestmark = pytest.mark.executor("inline")
 
 LABELS = "abc"
 
@@ -190,14 +191,6 @@ OTHERWISE = {"sea": "sky", "sky": "sky", "soil": "soil"}
 
 def labelled_by_llm(rows: Sequence[dict[str, str]]) -> list[dict[str, str]]:
     return [{"text": each["text"].upper(), "label": OTHERWISE[each["label"]]} for each in rows]
-
-
-@pytest.fixture
-def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
-    """Admix whose jobs run in this process, which saves starting one for every sweep."""
-    monkeypatch.setenv("ADMIX_HOME", str(tmp_path / "home"))
-    yield actions.start(tmp_path / "home", "a test", executor="inline")
-    actions.stop()
 
 
 @pytest.fixture

@@ -205,11 +205,9 @@ def test_what_is_unreadable_or_refused_is_said_and_not_flagged(
     assert found is not None
     assert (found.n_asked, found.n_read, found.n_invalid, found.n_refused) == (12, 10, 1, 1)
     assert found.agreement.accuracy.n == 10 and found.n_flagged == 0
-    assert said_of(session, project) == {}
-    with session.database.read() as cursor:
-        cursor.execute("SELECT reason FROM verdict WHERE check_id = 'self_consistency'")
-        reasons = [row[0] for row in cursor.fetchall()]
-    assert sorted(reason for reason in reasons if reason) == [
+    told = list(said_of(session, project).values())
+    assert not any(verdict.is_flagged for verdict in told)
+    assert sorted(verdict.reason for verdict in told) == [
         "the answer could not be read", "the model refused to answer"
     ]  # fmt: skip
     assert of_check("self_consistency")["checked"] == 12

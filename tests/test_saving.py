@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from test_cli import told, typed
+from test_cli import said_here, told, typed
 from test_encoders import save_tiny_encoder
 from test_tasks import KINDS, read, task_of
 
@@ -24,12 +24,15 @@ from core.actions import models, predictions, results, train
 from core.actions.session import Session
 from core.errors import Problem
 from core.formats import write_jsonl
+from core.jobs import executors
 from core.learning import Answers, Course, Learned, Lesson
 from core.registry import make, member_ids
 from core.saving import ABOUT, CARD, WEIGHTS
 from core.students.base import Student
 from core.tasks.base import Task
 from tests.conftest import planted
+
+pytestmark = pytest.mark.executor("inline")
 
 ROOT = Path(__file__).parents[1]
 N_TRAIN, N_NEW = 60, 24
@@ -90,18 +93,29 @@ def in_a_fresh_process(inputs: dict[str, list[dict[str, Any]]]) -> dict[str, Any
 
 @pytest.fixture(scope="module")
 def all_trained(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], Trained]:
-    """Every kind of task as every student learns it, and grades as a number too."""
+    """Every kind of task as every student learns it, and grades as a number too.
+
+    One kind uses the embedded encoder, and the others one that is fast to read with.
+    """
     place = tmp_path_factory.mktemp("models")
+    known = {
+        word
+        for kind in KINDS
+        for inputs, _ in read(task_of(kind), KINDS[kind].rows(9, 1))
+        for word in task_of(kind).text_of(inputs).lower().split()
+    }
+    small = str(save_tiny_encoder(place / "encoder", sorted(known)))
     made = {}
-    for kind, student in CASES:
+    for kind, name in CASES:
+        uses_small = name == "frozen" and kind != "classify"
+        student = make(Student, name, {"encoder": small} if uses_small else {})
         rows = read(task_of(kind), KINDS[kind].rows(N_TRAIN, 1))[:N_TRAIN]
         rows += read(task_of(kind), KINDS[kind].rows(N_NEW, 2))
         tasks = {kind: task_of(kind)}
         if kind == "grade":
             tasks["grade as number"] = task_of(kind).learning_as("number")
-        for name, task in tasks.items():
-            folder = place / f"{name} {student}"
-            made[name, student] = trained(task, make(Student, student, {}), rows, folder)
+        for title, task in tasks.items():
+            made[title, name] = trained(task, student, rows, place / f"{title} {name}")
     return made
 
 
@@ -353,6 +367,13 @@ def study_of(project: str, student: str = "tfidf", **settings: Any) -> str:
     return study
 
 
+@pytest.fixture
+def trained_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Train a trial that is exported in this process."""
+    monkeypatch.setattr("core.jobs.saving.local", executors.inline)
+
+
+@pytest.mark.usefixtures("trained_here")
 def test_a_study_gives_its_best_cells_first_trial_with_a_card(
     project: str, session: Session, tmp_path: Path
 ) -> None:
@@ -397,6 +418,7 @@ def test_a_study_gives_its_best_cells_first_trial_with_a_card(
     assert not list(tmp_path.glob(".admix*"))
 
 
+@pytest.mark.usefixtures("trained_here")
 def test_a_trial_whose_encoder_has_changed_is_not_trained_again(
     project: str, session: Session, tiny: Path, tmp_path: Path
 ) -> None:
@@ -530,12 +552,17 @@ def test_predict_names_what_is_wrong_and_writes_nothing(good: Path, tmp_path: Pa
 
 
 def test_predict_needs_no_home_and_leaves_an_open_one_alone(
-    good: Path, session: Session, tmp_path: Path
-) -> None:
+    good: Path, session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
     (tmp_path / "t.csv").write_text("text\nwave tide shell\n")
-    for place in (tmp_path / "no home", session.home):
-        before = sorted(path for path in session.home.rglob("*"))
-        found = typed(tmp_path, "predict", good, "t.csv", ADMIX_HOME=str(place))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ADMIX_HOME", str(tmp_path / "no home"))
+    before = sorted(path for path in session.home.rglob("*"))
+    for found in (
+        said_here(capsys, "predict", good, "t.csv"),
+        typed(tmp_path, "predict", good, "t.csv", ADMIX_HOME=str(session.home)),
+    ):
         assert (found.code, found.err) == (0, "")
         assert found.out.splitlines()[1].startswith("wave tide shell,sea,0.")
         assert sorted(path for path in session.home.rglob("*")) == before

@@ -30,6 +30,8 @@ from tests.conftest import WORDS, bring, planted
 from tests.fake_llm import N_IN, N_OUT, FakeLLM
 from tests.test_cli import told
 
+pytestmark = [pytest.mark.executor("inline"), pytest.mark.usefixtures("few_resamples")]
+
 PRICE = Price(1000.0, 1000.0, "typed", "today")
 A_CALL = PRICE.of(N_IN, N_OUT)
 OF_WORD = {word: label for label, words in WORDS.items() for word in words.split()}
@@ -380,6 +382,7 @@ def test_a_cap_stops_a_run_which_another_cap_lets_go_on(
     assert found is not None and (found.n, found.value) == (15, 1.0)
 
 
+@pytest.mark.executor("local")
 @pytest.mark.parametrize("purpose", ["solve", "label"])
 def test_a_killed_run_resumed_pays_nothing_twice_and_answers_all(
     purpose: str, session: Session, llm: FakeLLM
@@ -412,6 +415,7 @@ def test_a_killed_run_resumed_pays_nothing_twice_and_answers_all(
     assert len(of_split(session, project, source="llm-labelled")) == 60 * (purpose == "label")
 
 
+@pytest.mark.executor("local")
 def test_a_run_that_is_stopped_goes_on_where_it_was(humans: str, llm: FakeLLM) -> None:
     goes = held(llm)
     run = answers.launch(humans, asked_of(llm))
@@ -542,6 +546,7 @@ def test_texts_that_are_close_to_a_test_text_are_not_labelled(
     assert len(of_split(session, humans, source="llm-labelled")) == 1
 
 
+@pytest.mark.executor("local")
 def test_a_row_that_a_person_labels_meanwhile_gets_no_second_label(
     bare: str, llm: FakeLLM, session: Session
 ) -> None:

@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from core import actions
 from core.actions import answers, curate, generate, home, imports, solvers, train
 from core.actions.session import Session
 from core.formats import write_jsonl
@@ -20,15 +18,9 @@ from core.store.samples import Filter
 from tests.fake_llm import FakeLLM
 from tests.test_tasks import KINDS, bring_file, read, task_of
 
+pytestmark = [pytest.mark.executor("inline"), pytest.mark.usefixtures("few_resamples")]
+
 PRICE = Price(1.0, 1.0, "typed", "today")
-
-
-@pytest.fixture
-def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
-    """Admix whose jobs run in this process, which saves starting one for each."""
-    monkeypatch.setenv("ADMIX_HOME", str(tmp_path / "home"))
-    yield actions.start(tmp_path / "home", "a test", executor="inline")
-    actions.stop()
 
 
 @pytest.fixture(params=["similarity", "spans", "frames"])

@@ -17,6 +17,8 @@ from tests.test_pages_research import page_of, said
 from tests.test_plots import FULL, curve, texts, traces
 from tests.test_solving import asked_of, done, right
 
+pytestmark = [pytest.mark.executor("inline"), pytest.mark.usefixtures("few_resamples")]
+
 A_SOLVER = Solved("r", "big <model>", 3, 80, 0.97, 0.93, 1.0, 1, 1, 0, 0.5)
 
 

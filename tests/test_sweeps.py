@@ -20,7 +20,7 @@ from core.actions import curate, data, home, results, review, train
 from core.actions.session import Session
 from core.budget import Prices
 from core.errors import Problem
-from core.jobs import outbox
+from core.jobs import executors, outbox
 from core.mixture import Draws, Mixture, Short
 from core.records import PoolRow
 from core.registry import make
@@ -30,6 +30,8 @@ from core.students.base import Student
 from core.studies.base import Study
 from core.tasks.base import Task
 from tests.conftest import bring, planted
+
+pytestmark = pytest.mark.executor("inline")
 
 ROOT = Path(__file__).parents[1]
 SWEEP = train.StudyRequest(
@@ -193,8 +195,13 @@ def test_a_project_without_a_test_split_says_what_to_do(session: Session) -> Non
 
 
 @pytest.fixture
-def undisturbed(project: str, session: Session) -> list[tuple[object, ...]]:
-    study, job = train.launch(project, SWEEP)
+def undisturbed(
+    project: str, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> list[tuple[object, ...]]:
+    """The table of a sweep that was done in this process, whatever the test's executor."""
+    with monkeypatch.context() as patched:
+        patched.setattr(session.runner, "_start_part", executors.inline)
+        study, job = train.launch(project, SWEEP)
     assert ended(job) == "done"
     table = scores(project, study)
     assert {row[-1] for row in table} == {"done"}
@@ -204,7 +211,8 @@ def undisturbed(project: str, session: Session) -> list[tuple[object, ...]]:
     return table
 
 
-def test_the_number_of_workers_changes_nothing(
+@pytest.mark.executor("local")
+def test_neither_executor_nor_number_of_workers_changes_anything(
     project: str, undisturbed: list[tuple[object, ...]]
 ) -> None:
     study, job = train.launch(project, SWEEP, n_workers=3)
@@ -223,6 +231,7 @@ def until_some_are_done(project: str, study: str) -> None:
         time.sleep(0.02)
 
 
+@pytest.mark.executor("local")
 def test_killed_workers_and_resume_give_the_undisturbed_table(
     project: str, undisturbed: list[tuple[object, ...]], session: Session
 ) -> None:
@@ -235,6 +244,7 @@ def test_killed_workers_and_resume_give_the_undisturbed_table(
     assert scores(project, study) == undisturbed
 
 
+@pytest.mark.executor("local")
 def test_stop_and_resume_keeps_what_was_done(
     project: str, undisturbed: list[tuple[object, ...]], session: Session
 ) -> None:
@@ -250,6 +260,7 @@ def test_stop_and_resume_keeps_what_was_done(
     assert scores(project, study) == undisturbed
 
 
+@pytest.mark.executor("local")
 def test_a_killed_owner_leaves_no_orphan_and_its_results_are_taken_in(
     project: str, undisturbed: list[tuple[object, ...]], session: Session
 ) -> None:
@@ -321,18 +332,6 @@ def test_a_point_names_exactly_the_rows_that_trained_it(project: str, session: S
     names, counts = results.confusion(project, study, [point.keys[0]])
     right = sum(counts[i][i] for i in range(len(names)))
     assert right / made.n_test == pytest.approx(accuracy)
-
-
-def test_the_inline_executor_gives_the_same_table(
-    project: str, undisturbed: list[tuple[object, ...]], session: Session
-) -> None:
-    from core import actions
-
-    actions.stop()
-    actions.start(session.home, executor="inline")
-    study, job = train.launch(project, SWEEP)
-    assert ended(job) == "done"
-    assert scores(project, study) == undisturbed
 
 
 def test_a_report_that_cannot_be_kept_ends_its_job_and_no_other(

@@ -99,10 +99,10 @@ def edit(
         raise Problem("Only pseudo-samples can be edited.", "Leave the row out instead.")
     if before.label is not None and (fault := task.check(before.label, inputs)):
         raise Problem(fault)
-    item = Item(sample, text, before.label)
+    item = Item(sample, text, before.label, source=before.source)
     others = [Item(*row) for row in samples.texts(database, project) if row[0] != sample]
     found = judge(others, [item])
-    leaks = [verdict for verdict in found if verdict.check == "leakage"]
+    leaks = [verdict for verdict in found if verdict.check == "leakage" and verdict.is_flagged]
     if leaks:
         raise Problem("This text is too close to a test text.", f"Test text: {leaks[0].close_text}")
     number = decisions.decide(
@@ -111,10 +111,10 @@ def edit(
         Decision(sample, "edit", annotator, text=text, seconds=seconds, shown_revision=revision),
         inputs=inputs,
     )
+    told = {verdict.check for verdict in verdicts.of(database, project, [sample]).get(sample, ())}
     cleared = [
         Verdict(check, sample, is_flagged=False)
-        for check in {*before.flags}
-        if check not in {verdict.check for verdict in found}
+        for check in sorted(told - {verdict.check for verdict in found})
     ]
     with database.write() as cursor:
         verdicts.replace(cursor, project, [*found, *cleared])

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from functools import lru_cache
 from pathlib import Path
 
 from core.actions.session import here
+from core.records import PoolRow
 from core.store import samples
 from core.text import MIN_WORDS, NEAR, Nearby
 
@@ -13,9 +15,13 @@ IN_WORDS = f"equal, or {NEAR:.0%} of the words in common ({MIN_WORDS} or more)"
 
 
 class Gate:
-    """The test texts of a project as they are now; an answer per text is found once."""
+    """The test texts of a project as they are now, of every split but `train`.
 
-    def __init__(self, texts: list[tuple[str, str]]) -> None:
+    An answer per text is found once.
+    """
+
+    def __init__(self, texts: Sequence[tuple[str, str]]) -> None:
+        self.ids = frozenset(id_ for id_, _ in texts)
         self._nearby = Nearby(texts)
         self._found: dict[str, bool] = {}
 
@@ -29,10 +35,36 @@ class Gate:
 def gate(project: str) -> Gate:
     """Return the gate of a project, made anew only when its test texts have changed."""
     session = here()
-    return _gate(session.home, project, samples.test_version(session.database, project))
+    return _gate(session.home, project, version(project))
+
+
+def version(project: str) -> tuple[int, int, int]:
+    """Return figures that change whenever the gate of a project does."""
+    return samples.test_version(here().database, project)
+
+
+def leaking(project: str, rows: Sequence[PoolRow]) -> frozenset[str]:
+    """Return the ids of train rows that give a test text away.
+
+    They are close to one, or their prompt showed a row that is, or that is itself for testing.
+    """
+    tests = gate(project)
+    train = [row for row in rows if row.split == "train"]
+    close = {row.id for row in train if tests.is_leak(row.text)}
+    shown = {id_ for row in train for id_ in row.behind or ()}
+    close |= _close_elsewhere(project, tests, shown - {row.id for row in train})
+    return frozenset(
+        row.id for row in train if row.id in close or not close.isdisjoint(row.behind or ())
+    )
+
+
+def _close_elsewhere(project: str, tests: Gate, ids: Collection[str]) -> set[str]:
+    """Return which rows that prompts showed and that train nothing are close to a test text."""
+    found = samples.by_ids(here().database, project, list(ids)) if ids else []
+    return {row.id for row in found if row.id in tests.ids or tests.is_leak(row.text)}
 
 
 @lru_cache(maxsize=4)
 def _gate(_home: Path, project: str, _version: tuple[int, int, int]) -> Gate:
     texts = samples.texts(here().database, project)
-    return Gate([(id_, text) for id_, text, _, split in texts if split != "train"])
+    return Gate([(id_, text) for id_, text, _, split, _ in texts if split != "train"])

@@ -24,10 +24,10 @@ from core.actions.rows import (
     sift,
 )
 from core.actions.session import here, project_of, task_of
-from core.checks.base import Item, judges
+from core.checks.base import Item, judges, kept
 from core.errors import BadFile, Problem, RowFault
 from core.formats import Table, dataset
-from core.records import SOURCES, NewSample, Source
+from core.records import SOURCES, NewSample, Source, Verdict
 from core.registry import canonical
 from core.store import projects, samples, verdicts
 from core.store.db import now
@@ -227,7 +227,10 @@ def import_rows(
             some = rows[place : place + STEP]
             ids = samples.add(cursor, project, some)
             if first.source != "human":
-                items += [Item(i, r.text, r.label, r.split) for i, r in zip(ids, some, strict=True)]
+                items += [
+                    Item(i, r.text, r.label, r.split, r.source)
+                    for i, r in zip(ids, some, strict=True)
+                ]
         found = []
         if items:
             told("judging", 0, len(rows))
@@ -250,7 +253,7 @@ def import_rows(
         n_rows=len(rows),
         labels=prepared.task.label_names,
         label_counts=prepared.label_counts,
-        n_flagged=len({verdict.sample for verdict in found}),
+        n_flagged=len({verdict.sample for verdict in found if verdict.is_flagged}),
         left_out=prepared.left_out,
         warnings=prepared.warnings,
     )
@@ -271,14 +274,9 @@ def imports(project: str) -> list[dict[str, Any]]:
     return list(project_of(project).settings.get("imports", ()))
 
 
-def judge(existing: Sequence[Item], candidates: Sequence[Item]) -> list[Any]:
-    """Return the flagged verdicts of every check on candidates."""
-    return [
-        verdict
-        for judge in judges(existing)
-        for verdict in judge.judge(candidates)
-        if verdict.is_flagged
-    ]
+def judge(existing: Sequence[Item], candidates: Sequence[Item]) -> list[Verdict]:
+    """Return what every check of texts alone has to say of candidates."""
+    return kept(judges(existing), candidates)
 
 
 def _check_place(project: str, split: str, source: str) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from core import metrics, statistics
-from core.actions import train
+from core.actions import leaks, train
 from core.actions.session import here
 from core.errors import Problem
 from core.formats import write_csv
@@ -44,7 +44,8 @@ class Point:
     """One cell of a study: where it lies, its mean with interval, and each seed's trial.
 
     `n_behind` is None where rows from an LLM were imported without saying what their prompts
-    showed; `collapsed` are the seeds whose student gives one answer to everything.
+    showed; `collapsed` are the seeds whose student gives one answer to everything,
+    `invalid` those that trained on rows too close to test texts of today.
     """
 
     x: float | None
@@ -59,6 +60,7 @@ class Point:
     cost_usd: float | None
     difference: Estimate | None
     collapsed: frozenset[int] = frozenset()
+    invalid: frozenset[int] = frozenset()
     n_llm_labelled: int = 0
 
     @property
@@ -82,7 +84,8 @@ class Curve:
     """A study as a curve, with the sentences that belong to it.
 
     `constant` is the figure of the best constant answer and `random` the expected one of a random
-    answer, None where there is none; `mixed_in` is the source that is mixed in with human rows.
+    answer, None where there is none; `mixed_in` is the source that is mixed in with human rows;
+    `invalid` says which trials are, where some are.
     """
 
     study: Mapping[str, Any]
@@ -96,6 +99,7 @@ class Curve:
     is_lower_better: bool = False
     mixed_in: Source = "synthetic"
     random: float | None = None
+    invalid: str = ""
 
     @property
     def is_over_share(self) -> bool:
@@ -168,7 +172,11 @@ def curve(
     report = pools.about(here().database, project, found["pool"])["report"]
     mixed_in = train.mixed_in(found["spec"]["study"])
     is_unknown = bool(_behind_unknown(report, mixed_in))
-    points = [_point(cell, metric, axis, label, baseline, is_unknown) for cell in cells.values()]
+    bad = leaks.invalid(project, found)
+    points = [
+        _point(cell, metric, axis, label, baseline, is_unknown, bad.trials)
+        for cell in cells.values()
+    ]
     points = [point for point in points if point.by_seed and point.x is not None]
     points.sort(key=lambda point: (point.x or 0.0, point.n_mixed_in))
     human_only = next((point for point in points if point.n_mixed_in == 0), None)
@@ -185,6 +193,7 @@ def curve(
         is_lower_better=metric != CLASS_F1 and task.metrics[metric].is_lower_better,
         mixed_in=mixed_in,
         random=figure(at_random, metric, label),
+        invalid=bad.in_words(len(rows)),
     )
 
 
@@ -207,6 +216,7 @@ def table(project: str, study: str) -> list[dict[str, Any]]:
     others = [] if set(SPOKEN_METRICS) <= set(own) else [m for m in own if m not in SPOKEN_METRICS]
     rows = studies.table(here().database, project, found["id"])
     has_labelled = any(row["n_llm_labelled"] for row in rows)
+    bad = leaks.invalid(project, found).trials
 
     def labelled(row: Mapping[str, Any]) -> dict[str, Any]:
         # Only where a study has such rows: scripts read the columns by their place, too.
@@ -230,10 +240,18 @@ def table(project: str, study: str) -> list[dict[str, Any]]:
             "seed": row["seed"],
             **{name: row["scores"].get(name) for name in (*SPOKEN_METRICS, *others)},
             "seconds": row["seconds"],
-            "status": row["status"],
+            "status": "invalid"
+            if row["trial"] in bad and row["status"] == "done"
+            else row["status"],
         }
         for row in rows
     ]
+
+
+def invalid_in_words(project: str, study: str) -> str:
+    """Return how many trials of a study are invalid by today's test sets, and why, if some are."""
+    found = train.find_study(project, study)
+    return leaks.invalid(project, found).in_words(found["n_trials"])
 
 
 def summary(
@@ -263,6 +281,7 @@ def summary(
                 "difference to human only": difference.mean if difference else None,
                 "difference low": difference.low if difference else None,
                 "difference high": difference.high if difference else None,
+                **({"invalid": len(point.invalid)} if found.invalid else {}),
             }
         )
     return made
@@ -441,7 +460,7 @@ def figure(scores: Mapping[str, Any], metric: str, label: str | None) -> float |
 
 def _point(
     cell: Sequence[Mapping[str, Any]], metric: str, axis: str, label: str,
-    baseline: Mapping[int, float], is_behind_unknown: bool,
+    baseline: Mapping[int, float], is_behind_unknown: bool, invalid: frozenset[str],
 ) -> Point:  # fmt: skip
     first = cell[0]
     values = _by_seed(cell, metric, label)
@@ -473,6 +492,7 @@ def _point(
             for row in cell
             if row["status"] == "done" and row["scores"].get("n_answers") == 1
         ),
+        invalid=frozenset(row["seed"] for row in cell if row["trial"] in invalid),
         n_llm_labelled=first["n_llm_labelled"],
     )
 
@@ -520,11 +540,22 @@ def _notes(
             f"The text of {n_erased:,} rows of its pool was erased since; the figures stay as they"
             " were, and trials that were not done cannot be run any more."
         )
-    removed = report.get("removed") or {}
-    if removed:
-        listed = ", ".join(f"{n} {SOURCE_WORDS[of]}" for of, n in sorted(removed.items()))
-        notes.append(f"Kept out because they are close to test texts: {listed}.")
+    if removed := removed_in_words(report):
+        notes.append(f"Kept out because they are close to test texts: {removed}.")
     return notes
+
+
+def removed_in_words(report: Mapping[str, Any]) -> str:
+    """Return how many rows the gate kept out of a pool, by source and class, in words."""
+    found = {
+        (source, label): n
+        for label, counts in (report.get("removed_per_class") or {}).items()
+        for source, n in counts.items()
+    }
+    # Reports of before the classes were counted have the sources alone.
+    by_source = sorted((report.get("removed") or {}).items())
+    listed = ", ".join(f"{n:,} {SOURCE_WORDS[source]}" for source, n in by_source)
+    return leaks.counts_in_words(dict(sorted(found.items()))) if found else listed
 
 
 def _nearly_drained(points: Sequence[Point], n_rows: Mapping[str, int], words: str) -> str:

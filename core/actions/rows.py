@@ -237,8 +237,8 @@ def sift(
 ) -> tuple[Found, list[RowFault], list[int]]:
     """Keep train rows that equal a test text out, and point at exact duplicates."""
     existing = samples.texts(here().database, project)
-    tests = {_mark(text) for _, text, _, where in existing if where != "train"}
-    trains = {_mark(text) for _, text, _, where in existing if where == "train"}
+    tests = {_mark(text) for _, text, _, where, _ in existing if where != "train"}
+    trains = {_mark(text) for _, text, _, where, _ in existing if where == "train"}
     del existing
     seen: dict[int, int] = {}
     labels: dict[int, str] = {}

@@ -7,12 +7,12 @@ import json
 import os
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from typing import Any
 
 from core.actions.budget import prices
-from core.actions.gate import Gate, gate
+from core.actions.gate import leaking
 from core.actions.session import here, task_of
 from core.budget import Prices
 from core.errors import Missing, Problem
@@ -48,7 +48,7 @@ class StudyRequest:
 
 @dataclass(frozen=True, slots=True)
 class PoolReport:
-    """What a pool holds, by source and class, and what was kept out of it and why.
+    """What a pool holds, by source and class, and what was kept out of it and why, likewise.
 
     `n_behind` counts the human rows in prompts of a source's rows, `behind_unknown` the rows whose
     prompts are unknown, `n_same_text` the LLM-labelled rows whose text a human labelled, too.
@@ -63,6 +63,7 @@ class PoolReport:
     behind_unknown: Mapping[str, int]
     n_not_used: Mapping[str, int]
     n_same_text: int = 0
+    removed_per_class: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     threshold: float = NEAR
 
 
@@ -89,13 +90,14 @@ class Outline:
 
 @dataclass(frozen=True, slots=True)
 class StudyStatus:
-    """A study with its newest job and how many decisions are newer than its pool."""
+    """A study with its newest job, its pool's report and how many decisions are newer than it."""
 
     study: Mapping[str, Any]
     job: Job | None
     n_trials: int
     n_done: int
     n_newer_decisions: int
+    report: Mapping[str, Any]
 
 
 def students() -> dict[str, str]:
@@ -155,21 +157,18 @@ def _pool_rows(
     train = [row for row in labelled if row["split"] == "train" and row["status"] == "accepted"]
     if not train:
         raise Problem("There are no accepted train rows.", "Import human-labelled text first.")
-    removed = _removed(gate(project), train)
-    gone = {row["id"] for row in removed}
-    rows = [_pool_row(row) for row in [*train, *test] if row["id"] not in gone]
+    found = [_pool_row(row) for row in [*train, *test]]
+    gone = leaking(project, found)
+    rows: list[PoolRow] = []
+    removed: list[PoolRow] = []
+    for row in found:
+        (removed if row.id in gone else rows).append(row)
     n_not_used = Counter(
         str(row["status"])
         for row in stored
         if row["split"] == "train" and row["status"] != "accepted"
     )
     return rows, _report(rows, removed, n_not_used)
-
-
-def _removed(tests: Gate, train: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Return the train rows that are close to a test text, or whose prompt showed one that is."""
-    leaks = {row["id"] for row in train if tests.is_leak(row["text"])}
-    return [row for row in train if row["id"] in leaks or leaks & set(_behind(row) or ())]
 
 
 def _behind(row: Mapping[str, Any]) -> tuple[str, ...] | None:
@@ -318,6 +317,7 @@ def status(project: str, study: str) -> StudyStatus:
         n_trials=found["n_trials"],
         n_done=found["n_done"],
         n_newer_decisions=decisions.count_since(database, project, about["event_seq"]),
+        report=about["report"],
     )
 
 
@@ -393,12 +393,9 @@ def _pool_row(row: Mapping[str, Any]) -> PoolRow:
 
 
 def _report(
-    rows: Sequence[PoolRow], removed: Sequence[Mapping[str, Any]], n_not_used: Mapping[str, int]
+    rows: Sequence[PoolRow], removed: Sequence[PoolRow], n_not_used: Mapping[str, int]
 ) -> PoolReport:
     train = [row for row in rows if row.split == "train"]
-    per_class: dict[str, Counter[str]] = {}
-    for row in train:
-        per_class.setdefault(row.stratum, Counter())[row.source] += 1
     from_llm = {
         source: [row for row in train if row.source == source]
         for source in SOURCES
@@ -407,10 +404,11 @@ def _report(
     texts = {normalise(row.text) for row in train if row.source == "human"}
     return PoolReport(
         n_rows=dict(Counter(row.source for row in train)),
-        per_class={label: dict(counts) for label, counts in per_class.items()},
+        per_class=_per_class(train),
         n_test=sum(1 for row in rows if row.split == "test"),
-        removed=dict(Counter(str(row["source"]) for row in removed)),
-        removed_ids=[row["id"] for row in removed],
+        removed=dict(Counter(row.source for row in removed)),
+        removed_ids=[row.id for row in removed],
+        removed_per_class=_per_class(removed),
         n_behind={source: len(behind(found)) for source, found in from_llm.items()},
         behind_unknown={
             source: sum(1 for row in found if row.behind is None)
@@ -419,6 +417,13 @@ def _report(
         n_not_used=dict(n_not_used),
         n_same_text=sum(1 for row in from_llm["llm-labelled"] if normalise(row.text) in texts),
     )
+
+
+def _per_class(rows: Sequence[PoolRow]) -> dict[str, dict[str, int]]:
+    found: dict[str, Counter[str]] = {}
+    for row in rows:
+        found.setdefault(row.stratum, Counter())[row.source] += 1
+    return {label: dict(counts) for label, counts in found.items()}
 
 
 def _n_samples(project: str) -> int:

@@ -19,7 +19,13 @@ class Item:
     text: str
     label: str | None = None
     split: str = "train"
+    source: str = "human"
     evidence: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_human_train(self) -> bool:
+        """Say whether it is a training row whose text and label, if it has one, are by people."""
+        return self.source == "human" and self.split == "train"
 
 
 class Check(Member):
@@ -53,3 +59,9 @@ def judges(existing: Sequence[Item]) -> list[Judge]:
     """Return a judge of every check that needs texts alone, in a fixed order."""
     checks = [make(Check, name, {}) for name in member_ids("checks")]
     return [check.start(existing) for check in checks if not check.needs]
+
+
+def kept(judges: Sequence[Judge], candidates: Sequence[Item]) -> list[Verdict]:
+    """Return the verdicts worth keeping: those that flag, and those that have something to say."""
+    found = (verdict for judge in judges for verdict in judge.judge(candidates))
+    return [verdict for verdict in found if verdict.is_flagged or verdict.reason]

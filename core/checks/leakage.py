@@ -38,14 +38,15 @@ class _LeakageJudge(Judge):
             Leakage.id(),
             candidate.id,
             True,
-            reason=f"{match.words} a sample of {_name(self._splits[match.id])}",
+            reason=f"{match.words} a sample of {place_of(self._splits[match.id])}",
             score=match.similarity,
             close_to=match.id,
             close_text=match.text,
         )
 
 
-def _name(split: str) -> str:
+def place_of(split: str) -> str:
+    """Return a split in words."""
     kind, _, name = split.partition(":")
     return {
         "test": "the test set",

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from core.answering import AnswerPlan, Question, prompts, read
-from core.checks.base import Check, Item, Judge
+from core.checks.base import Check, Item, Judge, kept
 from core.checks.base import judges as start_checks
 from core.jobs import asking
 from core.jobs.asking import Asker, read_lines, write_lines
@@ -181,11 +181,11 @@ def _sample(
     plan: Mapping[str, Any], task: Task, question: Question, label: str, judges: Sequence[Judge]
 ) -> dict[str, Any]:
     # The id depends on run and row, so that a resumed run makes the same sample.
-    item = Item(content_hash(plan["run"], question.id)[:16], task.text_of(question.inputs), label)
-    found = [verdict for judge in judges for verdict in judge.judge([item])]
+    id_, text = content_hash(plan["run"], question.id)[:16], task.text_of(question.inputs)
+    item = Item(id_, text, label, source="llm-labelled")
     return {
         "id": item.id,
         "inputs": dict(question.inputs),
         "text": item.text,
-        "verdicts": [asdict(verdict) for verdict in found if verdict.is_flagged],
+        "verdicts": [asdict(verdict) for verdict in kept(judges, [item])],
     }

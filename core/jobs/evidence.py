@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from core.encoders import Encoder, encode
 from core.learning import Course, Lesson
 from core.registry import make
@@ -14,6 +16,15 @@ from core.students.base import Student
 STUDENT = "tfidf"
 """The student whose mistakes are shown: trained in a moment, and the same on every machine."""
 FOLDS = 5
+
+
+def vectors_of_examples(plan: GenerationPlan) -> dict[str, np.ndarray]:
+    """Return the vectors of the main texts of a plan's examples by id, of unit length."""
+    rows = plan.sorted_examples()
+    if not rows:
+        return {}
+    found = encode(Encoder(), [plan.task.text_of(row.inputs) for row in rows])
+    return {row.id: vector for row, vector in zip(rows, found, strict=True)}
 
 
 def with_vectors(replies: Sequence[Reply]) -> list[Reply]:

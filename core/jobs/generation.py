@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from core.checks.base import Item, Judge
+from core.checks.base import Item, Judge, kept
 from core.checks.base import judges as start_checks
 from core.jobs import asking, evidence
 from core.jobs.asking import Asker, read_lines, write_lines
@@ -82,15 +82,19 @@ def work(folder: Path, plan: Mapping[str, Any], outbox: Outbox, paused: threadin
     """Ask round after round until the targets are reached, the cap is, or nothing is left."""
     strategy = from_json(Strategy, plan["strategy"])
     generation = plan_of(plan)
-    if "mistakes" in strategy.evidence:
+    if "mistakes" in strategy.needs():
         rows = [ExampleRow(*row) for row in read_lines(folder / SYNTHETIC)]
         generation = replace(generation, mistakes=evidence.mistakes(generation, rows))
+    has_vectors = "vectors" in strategy.needs()
+    if has_vectors:
+        generation = replace(generation, vectors=evidence.vectors_of_examples(generation))
     writers = asking.writers_of(plan)
     judges = start_checks([Item(*row) for row in read_lines(folder / TEXTS)])
     asker = Asker(plan, writers, outbox, read_lines(folder / "known.jsonl"), paused)
     progress = Progress()
     rota = Rota([each["share"] for each in runs.writers(plan)], plan.get("min_yield", 0.0))
     while prompts := rota.assigned(strategy.next_round(generation, progress), progress):
+        n_kept = len(progress.replies)
         for prompt, completion, was_cached in asker.ask(prompts, rota.is_wanted):
             if completion is None:
                 progress.n_calls[prompt.label] = progress.n_calls.get(prompt.label, 0) + 1
@@ -105,8 +109,11 @@ def work(folder: Path, plan: Mapping[str, Any], outbox: Outbox, paused: threadin
             rota.took(prompt, sum(made.is_usable for made in reply.made))
         if paused.is_set():
             return
-        if "vectors" in strategy.evidence:
-            progress.replies = evidence.with_vectors(progress.replies)
+        for prompt in prompts:
+            if not rota.is_wanted(prompt):
+                progress.skip(generation, prompt)
+        if has_vectors:
+            progress.replies[n_kept:] = evidence.with_vectors(progress.replies[n_kept:])
     short = [
         f"{label} ({progress.n_usable.get(label, 0)} of {wanted})"
         for label, wanted in generation.targets.items()
@@ -171,20 +178,18 @@ def _judged(
 ) -> dict[str, Any]:
     # Ids depend on run, completion and place, so that a resumed run makes the same samples.
     items = [
-        Item(content_hash(plan["run"], key, i)[:16], draft.text, draft.label)
+        Item(content_hash(plan["run"], key, i)[:16], draft.text, draft.label, source="synthetic")
         for i, draft in enumerate(reading.drafts)
     ]
     found: dict[str, list[dict[str, Any]]] = {item.id: [] for item in items}
-    for judge in judges:
-        for verdict in judge.judge(items):
-            if verdict.is_flagged:
-                found[verdict.sample].append(asdict(verdict))
+    for verdict in kept(judges, items):
+        found[verdict.sample].append(asdict(verdict))
     return {
         "key": key,
         "outcome": reading.outcome,
         "problems": list(reading.problems),
         "n_drafts": len(items),
-        "n_flagged": sum(1 for item in items if found[item.id]),
+        "n_flagged": sum(any(v["is_flagged"] for v in found[item.id]) for item in items),
         "drafts": [
             {**_draft_json(prompt, draft), "id": item.id, "verdicts": found[item.id]}
             for draft, item in zip(reading.drafts, items, strict=True)

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import Problem
-from core.jobs import answers, checking, generation, outbox, training, worker
+from core.jobs import answers, checking, encoding, generation, outbox, training, worker
 from core.jobs.executors import EXECUTORS, Part
 from core.records import Job
 from core.registry import from_json
@@ -32,7 +32,7 @@ ASKING = {"generate": generation, "solve": answers, "label": answers, "judge": a
 """Kinds of job that ask a provider, under a cap, with what prepares, keeps and counts them."""
 OF_RUNS: Mapping[str, Any] = {**ASKING, "check": checking}
 """Kinds of job that work on a run; the others work on a study."""
-THREADED = ("train", "check")
+THREADED = ("train", "check", "encode")
 """Kinds of job that compute, and may have all processors."""
 TICK_SECONDS = 0.2
 BATCH = 50
@@ -232,6 +232,8 @@ class Runner:
             run = runs.get(self._database, job.subject)
             prepared: list[Path] = OF_RUNS[job.kind].prepare(self._database, folder, run)
             return prepared
+        if job.kind == "encode":
+            return encoding.prepare(self._database, folder, job.project)
         study = studies.get(self._database, job.project, job.subject)
         task = from_json(Task, study["spec"]["task"])
         wanted = Study.wanted(
@@ -324,6 +326,8 @@ class Runner:
                 for line in keepable[start : start + BATCH]:
                     if job.kind in OF_RUNS:
                         OF_RUNS[job.kind].keep(cursor, job.project, run, line)
+                    elif job.kind == "encode":
+                        encoding.keep(cursor, job.project, line)
                     else:
                         training.keep(cursor, job.project, line)
         for line in lines:
@@ -332,19 +336,21 @@ class Runner:
             elif line["kind"] == "note":
                 running.notes.append(line["message"])
             elif line["kind"] == "progress":
-                running.progress |= {"doing": line["doing"]}
+                running.progress |= {k: v for k, v in line.items() if k != "kind"}
         if running.parts:
             state = "pausing" if running.stopping == "paused" else "running"
             jobs.append(self._database, job.id, state, self._progress(running))
 
     def _progress(self, running: _Running) -> dict[str, Any]:
         job = running.job
+        if job.kind == "encode":
+            return running.progress  # its worker alone counts
         n_done, n_wanted = self._counts(job)
         return {**running.progress, "n_wanted": n_wanted, "n_done": n_done}
 
     def _n_missing(self, job: Job) -> int:
-        if job.kind == "generate":
-            return 1  # a generation run alone knows when it is at its end
+        if job.kind in ("generate", "encode"):
+            return 1  # only its worker knows when it is at its end
         n_done, n_wanted = self._counts(job)
         return n_wanted - n_done
 

@@ -244,17 +244,40 @@ def everything(database: Database, project: str) -> list[dict[str, Any]]:
 
 def texts(
     database: Database, project: str, not_of_run: str | None = None
-) -> list[tuple[str, str, str | None, str]]:
-    """Return (id, text, label, split) of every sample that is neither rejected nor deleted.
+) -> list[tuple[str, str, str | None, str, str]]:
+    """Return (id, text, label, split, source) of every sample that is neither rejected nor deleted.
 
     With `not_of_run`, without those that this run made.
     """
     with database.read() as cursor:
         cursor.execute(
-            "SELECT id, text, label, split FROM sample_now WHERE project = $project"
+            "SELECT id, text, label, split, source FROM sample_now WHERE project = $project"
             " AND status IN ('accepted', 'pending')"
             " AND ($run IS NULL OR run IS DISTINCT FROM $run) ORDER BY seq",
             {"project": project, "run": not_of_run},
+        )
+        return cursor.fetchall()
+
+
+def texts_of(cursor: Cursor, project: str, ids: Sequence[str]) -> dict[str, str]:
+    """Return the texts of those samples that are not deleted, inside a transaction."""
+    cursor.execute(
+        "SELECT id, text FROM sample_now WHERE project = ? AND id IN (SELECT unnest(?))"
+        " AND status <> 'deleted'",
+        [project, list(ids)],
+    )
+    return dict(cursor.fetchall())
+
+
+def placed(
+    database: Database, project: str
+) -> list[tuple[str, str, str | None, str, str, str, list[str]]]:
+    """Return (id, text, stratum, source, split, status, flags) of what is accepted or pending."""
+    with database.read() as cursor:
+        cursor.execute(
+            "SELECT id, text, stratum, source, split, status, flags FROM sample_now"
+            " WHERE project = ? AND status IN ('accepted', 'pending') ORDER BY seq",
+            [project],
         )
         return cursor.fetchall()
 

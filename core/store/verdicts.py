@@ -50,11 +50,11 @@ def replace(cursor: Cursor, project: str, verdicts: Sequence[Verdict]) -> None:
 
 
 def of(database: Database, project: str, samples: Sequence[str]) -> dict[str, list[Verdict]]:
-    """Return the flagged verdicts of samples, by sample."""
+    """Return what checks said of samples, by sample: flags first, then what is only told."""
     with database.read() as cursor:
         cursor.execute(
-            "SELECT * FROM verdict WHERE project = ? AND is_flagged"
-            " AND sample IN (SELECT unnest(?)) ORDER BY check_id",
+            "SELECT * FROM verdict WHERE project = ? AND (is_flagged OR reason <> '')"
+            " AND sample IN (SELECT unnest(?)) ORDER BY is_flagged DESC, check_id",
             [project, list(samples)],
         )
         found: dict[str, list[Verdict]] = {}
@@ -63,7 +63,7 @@ def of(database: Database, project: str, samples: Sequence[str]) -> dict[str, li
                 Verdict(
                     check=row["check_id"],
                     sample=row["sample"],
-                    is_flagged=True,
+                    is_flagged=row["is_flagged"],
                     reason=row["reason"],
                     score=row["score"],
                     close_to=row["close_to"],

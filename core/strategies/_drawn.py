@@ -121,7 +121,9 @@ def with_guidelines(instructions: str, guidelines: str) -> str:
     return f"{instructions}\n\nGuidelines of the task:\n{guidelines.strip() or 'none'}"
 
 
-def draw_examples(plan: GenerationPlan, label: str, draw: int, n_examples: int) -> list[ExampleRow]:
+def draw_examples(
+    plan: GenerationPlan, label: str, draw: int | str, n_examples: int
+) -> list[ExampleRow]:
     """Draw the examples of one call: of its class where there are any, else of others."""
     rows = plan.sorted_examples()
     own = [row for row in rows if plan.task.is_of(row.label, label)]

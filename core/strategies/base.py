@@ -38,8 +38,8 @@ class GenerationPlan:
 
     `targets` is the number of usable samples wanted per class; `first_draws` the number of draws
     that earlier runs of the project used up per class; `max_calls` bounds the calls per class, as
-    a multiple of what would do if every item were usable. `mistakes` is evidence, for strategies
-    that need it.
+    a multiple of what would do if every item were usable. `mistakes` and `vectors`, of unit length,
+    of the examples by id are evidence, for strategies that need it.
     """
 
     task: Task
@@ -50,6 +50,7 @@ class GenerationPlan:
     guidelines: str = ""
     max_calls: float = 3.0
     mistakes: Sequence[Mistake] = ()
+    vectors: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def generator(self, *where: Any) -> random.Random:
         """Return a generator that depends on the seed and on `where` only."""
@@ -113,6 +114,11 @@ class Progress:
         if keep:
             self.replies.append(reply)
 
+    def skip(self, plan: GenerationPlan, prompt: Prompt) -> None:
+        """Count the draw of a prompt that nobody was asked, so that it is not drawn again."""
+        n_drawn = prompt.draw + 1 - plan.first_draws.get(prompt.label, 0)
+        self.n_calls[prompt.label] = max(self.n_calls.get(prompt.label, 0), n_drawn)
+
     def of(self, label: str, step: str | None = None) -> Iterator[Reply]:
         """Return the replies of a class, or of one of its steps, in the order of their prompts."""
         for reply in self.replies:
@@ -127,7 +133,8 @@ class Strategy(Member):
     looks_back: ClassVar[bool] = False
     """Whether a round's prompts depend on what earlier replies said, not only on how many."""
     evidence: ClassVar[frozenset[str]] = frozenset()
-    """What prompts depend on beside texts: `vectors` of what was made, `mistakes` of a student."""
+    """What prompts may depend on beside texts: `vectors` of examples and of what was made, or
+    `mistakes` of a student."""
 
     needs_examples: ClassVar[bool] = False
     """Whether it writes nothing without human examples."""
@@ -137,6 +144,10 @@ class Strategy(Member):
         """Return why the strategy cannot write for a task, or None."""
         del task
         return None
+
+    def needs(self) -> frozenset[str]:
+        """Return the evidence that prompts depend on with these settings."""
+        return self.evidence
 
     def items_per_call(self) -> int:
         """Return how many samples a call asks for, by which calls are counted and bounded."""

@@ -74,6 +74,14 @@ class HasRoles(Protocol):
     roles: tuple[LabelSpec, ...]
 
 
+@runtime_checkable
+class HasMarks(Protocol):
+    """A kind of task whose labels are marks in a text, each of a type."""
+
+    def types_of(self, label: str) -> list[str]:
+        """Return the types of a label's marks, in reading order."""
+
+
 class Task(Member):
     """A task: inputs, labels with definitions, and how samples are written, read and scored.
 
@@ -95,6 +103,8 @@ class Task(Member):
         called=("labels", "class", "category", "target", "intent", "sentiment", "value", "y"),
     )  # fmt: skip
     """The column that the label is read from."""
+    writes_answer_first: ClassVar[bool] = False
+    """Whether a new item is written from its answer on, so that the rest is made to fit it."""
     marked: ClassVar[InputField | None] = None
     """A column that may stand for the main text and its label at once."""
     answer_rule: ClassVar[str] = "one of the names under `answers`, exactly as it stands there"
@@ -326,7 +336,8 @@ class Task(Member):
         for field in self.fields:
             a_text = {"type": "string"}
             properties[field.name] = {"type": "array", "items": a_text} if field.is_list else a_text
-        properties[self.answer.name] = self.wanted_schema(label)
+        answer = {self.answer.name: self.wanted_schema(label)}
+        properties = {**answer, **properties} if self.writes_answer_first else properties | answer
         return {
             "type": "object",
             "properties": properties,
@@ -335,7 +346,13 @@ class Task(Member):
         }
 
     def item_json(self, inputs: Mapping[str, Any], label: str) -> dict[str, Any]:
-        """Return a sample as a language model is shown it."""
+        """Return a sample as a language model is shown it that has to write others."""
+        answer = {self.answer.name: self.answer_json(label, inputs)}
+        question = self.question_json(inputs)
+        return {**answer, **question} if self.writes_answer_first else {**question, **answer}
+
+    def answered_json(self, inputs: Mapping[str, Any], label: str) -> dict[str, Any]:
+        """Return a sample as a language model is shown it that has to say the label of others."""
         return {**self.question_json(inputs), self.answer.name: self.answer_json(label, inputs)}
 
     def read_item(self, item: Any, label: str) -> Draft:

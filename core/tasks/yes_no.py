@@ -38,6 +38,7 @@ class YesNo(Task):
         "answer", "Answer", "yes or no, true or false, 1 or 0; maybe", is_required=False,
         called=("label", "final_decision", "target"),
     )  # fmt: skip
+    writes_answer_first: ClassVar[bool] = True
     metrics: ClassVar[Mapping[str, Metric]] = {
         "accuracy": Metric("Accuracy"),
         "macro_f1": Metric("Macro-F1"),

@@ -46,6 +46,8 @@ def views(project: str, study: str) -> list[str]:
 
 def headline(curve: Curve) -> None:
     """Show human-only, the highest mean with data mixed in, and that data alone, with limits."""
+    if curve.invalid:
+        st.error(look.plain(curve.invalid), icon=":material/dangerous:")
     mixed = [point for point in curve.points if point.n_mixed_in]
     words = SOURCE_WORDS[curve.mixed_in]
     shown = [("Human only", curve.human_only)]

@@ -148,9 +148,14 @@ def definitions(labels: Sequence[Label], guidelines: str) -> None:
 
 
 def verdicts(found: Sequence[Verdict], of: str, source: str) -> None:
-    """Show why checks flag a text, and what it is close to beside it."""
+    """Show why checks flag a text, and what it is close to beside it; what is no flag, quietly."""
     for verdict in found:
-        score = "" if verdict.score is None else f" · similarity {verdict.score:.2f}"
+        if not verdict.is_flagged:
+            note(verdict)
+            continue
+        score = ""
+        if verdict.score is not None:
+            score = f" · {'similarity' if verdict.close_text else 'score'} {verdict.score:.2f}"
         st.markdown(
             f":material/flag: **{look.plain(verdict.check)}**: {look.plain(verdict.reason)}{score}"
         )
@@ -162,6 +167,14 @@ def verdicts(found: Sequence[Verdict], of: str, source: str) -> None:
             with theirs:
                 st.caption("Close to")
                 look.literal(verdict.close_text, "", small=True)
+
+
+def note(verdict: Verdict) -> None:
+    """Show in small what a check says of a text without flagging it."""
+    st.caption(
+        f":material/info: {look.plain(verdict.check)}: {look.plain(verdict.reason)}; not flagged",
+        help=look.plain(f"Close to: {verdict.close_text}") if verdict.close_text else None,
+    )
 
 
 def provenance(project: str, sample: str, key: str) -> None:

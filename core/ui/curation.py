@@ -10,7 +10,7 @@ import streamlit as st
 from core.actions import curate, review
 from core.actions.curate import REASONS
 from core.actions.review import Asked, Card
-from core.ui import desk, frame, look
+from core.ui import card, desk, frame, look
 from core.ui.desk import Desk, Shown
 
 
@@ -142,7 +142,10 @@ def _tile(one: Card) -> None:
     for field, value in one.parts[1:]:
         st.caption(look.plain(f"{field.title}: {' · '.join(value) if field.is_list else value}"))
     for verdict in one.verdicts:
-        score = "" if verdict.score is None else f" ({verdict.score:.2f})"
+        if not verdict.is_flagged:
+            card.note(verdict)
+            continue
+        score = f" ({verdict.score:.2f})" if verdict.close_text and verdict.score else ""
         st.caption(
             f":material/flag: {look.plain(verdict.reason or verdict.check)}{score}",
             help=look.plain(f"Close to: {verdict.close_text}") if verdict.close_text else None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from types import MappingProxyType, NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
@@ -12,6 +13,7 @@ from pydantic.fields import FieldInfo
 from core.registry import member
 
 TITLES = {
+    "at_once": "Calls in flight",
     "base_url": "Address of the server",
     "C": "Inverse penalty (C)",
     "calls_at_once": "Calls side by side",
@@ -20,10 +22,12 @@ TITLES = {
     "fewest_turns": "Fewest turns",
     "hold": "What is held",
     "least_agreement": "Least agreement",
+    "max_attempts": "Attempts with an example",
     "max_iter": "Most iterations",
     "max_length": "Tokens read of a text",
     "max_tokens": "Longest reply (tokens)",
     "mixes_in": "Mixed in with human rows",
+    "n_chains": "Chains of each class",
     "n_examples": "Examples in a prompt",
     "n_items": "Items asked for in a call",
     "n_total": "Training size (rows)",
@@ -35,6 +39,7 @@ TITLES = {
     "n_own": "Own dialogues in a prompt",
     "n_values": "Values of an attribute",
     "n_mistakes": "Mistakes in a prompt",
+    "next_example": "Next example",
     "ngram_max": "Longest phrase (words)",
     "ratios": "Shares of LLM data",
     "seed": "Sampling seed",
@@ -42,6 +47,7 @@ TITLES = {
     "structured": "Ask with a JSON schema",
     "timeout_seconds": "Time-out (seconds)",
     "top_p": "Top-p",
+    "whole_batches": "Whole batches only",
     "whole_replies": "Whole replies only",
 }
 """Field -> words on screen, where its name is not enough."""
@@ -74,6 +80,7 @@ def settings(
     stand in for a field's own where they fit the project better.
     """
     made = {}
+    groups: dict[str, Any] = {}
     for name, field in member(family, member_id).model_fields.items():
         # A field that holds more than one value has an editor of its own.
         if name in skip or get_origin(field.annotation) is dict:
@@ -85,12 +92,24 @@ def settings(
                 st.caption(f"{name.capitalize()}: {field.default} (others by command line)")
             continue
         default = None if field.is_required() else field.get_default()
-        value = _widget(
-            title(name), field, defaults.get(name, default), f"{key}_{member_id}_{name}"
-        )
+        with _place(field, groups):
+            value = _widget(
+                title(name), field, defaults.get(name, default), f"{key}_{member_id}_{name}"
+            )
         if value is not None:
             made[name] = value
     return made
+
+
+def _place(field: FieldInfo, groups: dict[str, Any]) -> Any:
+    """Return where a field's widget goes: here, or shut away with others of its group."""
+    about = field.json_schema_extra
+    group = about.get("group") if isinstance(about, dict) else None
+    if not isinstance(group, str):
+        return nullcontext()
+    if group not in groups:
+        groups[group] = st.expander(group)
+    return groups[group]
 
 
 def _widget(label: str, field: FieldInfo, default: Any, key: str) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import streamlit as st
@@ -63,12 +63,18 @@ def literal(text: str, source: str = "human", small: bool = False) -> None:
 
 def source_badge(source: str, more: str = "") -> None:
     """Show where a text comes from, in its colour and in words."""
+    st.html(f"{_badge(source)}{html.escape(more)}")
+
+
+def source_badges(sources: Iterable[str]) -> None:
+    """Show the colours of some sources on one line."""
+    st.html("".join(map(_badge, sources)))
+
+
+def _badge(source: str) -> str:
     colour = COLOURS.get(source, "#888888")
-    words = SOURCE_WORDS.get(source, source)
-    st.html(
-        f'<span class="admix-source" style="--admix-source:{colour}">{html.escape(words)}</span>'
-        f"{html.escape(more)}"
-    )
+    words = html.escape(SOURCE_WORDS.get(source, source))
+    return f'<span class="admix-source" style="--admix-source:{colour}">{words}</span>'
 
 
 def usd(amount: float | None, digits: int = 2) -> str:

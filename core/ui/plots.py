@@ -82,6 +82,8 @@ def caption(curve: Curve) -> str:
     """Return what the marks of a curve mean; bars are named only where there are some."""
     has_bars = any(point.estimate.low is not None for point in curve.points)
     told = f"{_INTERVAL if has_bars else ''}Small dots: single seeds."
+    if curve.invalid:
+        told += " Hollow, crossed: invalid trials, which trained on rows close to test texts."
     if curve.mixed_in == "llm-labelled":
         told += " LLM-labelled: human texts with an LLM's label."
     return told
@@ -108,11 +110,13 @@ def _means(
         y=[point.estimate.mean for point in points],
         error_y=_limits([point.estimate for point in points]),
         customdata=[[next(iter(point.keys.values()))] for point in points],
-        text=[f"{_rows(point)}, {point.estimate.n_seeds} seeds{_told(point)}" for point in points],
+        text=[f"{_rows(point)}, {point.estimate.n_seeds} seeds{_told(point)}"
+              f"{f'; {len(point.invalid)} invalid' if point.invalid else ''}" for point in points],
         hovertemplate=f"%{{text}}<br>mean {safe(curve.metric)} %{{y:.3f}}<extra></extra>",
         mode="lines+markers", name=name,
         line={"color": colour, "width": 3},
-        marker={"size": 13, "color": colour, "symbol": symbol},
+        marker={"size": 13, "color": colour,
+                "symbol": [f"{symbol}-open" if p.invalid else symbol for p in points]},
         selected={"marker": {"size": 18}}, unselected={"marker": {"opacity": 1}},
     )  # fmt: skip
 
@@ -123,14 +127,21 @@ def _seeds(points: Sequence[Point], curve: Curve, name: str, colour: str) -> go.
         x=[point.x for point, _, _ in dots],
         y=[value for _, _, value in dots],
         customdata=[[point.keys[seed]] for point, seed, _ in dots],
-        text=[f"seed {seed}, {_rows(point)}" for point, seed, _ in dots],
+        text=[f"{'invalid: ' * (seed in point.invalid)}seed {seed}, {_rows(point)}"
+              for point, seed, _ in dots],
         hovertemplate=f"%{{text}}<br>{safe(curve.metric)} %{{y:.3f}}<extra></extra>",
         mode="markers", name=name, showlegend=colour != HUMAN or len(curve.points) == 1,
         marker={"size": 9, "opacity": 0.65, "color": colour,
-                "symbol": ["x" if seed in point.collapsed else "circle" for point, seed, _ in dots],
+                "symbol": [_symbol(point, seed) for point, seed, _ in dots],
                 "line": {"width": 1, "color": "rgba(255, 255, 255, 0.7)"}},
         selected={"marker": {"size": 16, "opacity": 1}}, unselected={"marker": {"opacity": 0.65}},
     )  # fmt: skip
+
+
+def _symbol(point: Point, seed: int) -> str:
+    if seed in point.invalid:
+        return "circle-x-open"
+    return "x" if seed in point.collapsed else "circle"
 
 
 def _over(figure: go.Figure, curve: Curve) -> float | None:

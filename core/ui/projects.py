@@ -14,7 +14,7 @@ from core.ui import frame, look, progress
 
 UNITS = {
     "generate": "pseudo-samples", "solve": "answers", "label": "answers", "judge": "answers",
-    "check": "samples", "train": "trials",
+    "check": "samples", "train": "trials", "encode": "texts",
 }  # fmt: skip
 
 

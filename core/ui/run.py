@@ -9,7 +9,7 @@ from core.actions.answers import Status
 from core.actions.generate import RunStatus
 from core.budget import Target
 from core.records import Job
-from core.ui import costs, frame, look, progress
+from core.ui import costs, frame, lineage, look, progress
 
 TARGETS: dict[Target, str] = {
     "balanced": "Balanced to a total",
@@ -122,6 +122,7 @@ def past(project: str, at_work: Job | None) -> None:
         costs.of_run(project, rows[0]["run"])
         st.page_link("pages/curate.py", label="Curate what came", icon=":material/checklist:")
     st.dataframe(rows, hide_index=True, column_config=COLUMNS, placeholder="–")
+    lineage.panel(project, rows)
 
 
 def _counts(now: RunStatus) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from core.actions import gate, results, train
+from core.actions import gate, leaks, results, train
 from core.actions.train import Outline, PoolReport, StudyRequest
 from core.formats import write_csv
 from core.records import SOURCE_WORDS, SOURCES
@@ -87,6 +87,13 @@ def pool(report: PoolReport) -> None:
           "removed: close to a test text": report.removed.get(source, 0)} for source in sources],
         hide_index=True,
     )  # fmt: skip
+    if report.removed_per_class:
+        st.dataframe(
+            [{"class": label, **{f"{SOURCE_WORDS[source]} removed": found.get(source, 0)
+                                 for source in sources}}
+             for label, found in report.removed_per_class.items()],
+            hide_index=True,
+        )  # fmt: skip
     told = [f"Leakage gate: {gate.IN_WORDS}."]
     told += [
         f"{n:,} human rows stood in prompts of the {SOURCE_WORDS[source]} ones."
@@ -104,6 +111,20 @@ def pool(report: PoolReport) -> None:
     st.caption(look.plain(" ".join(told)))
 
 
+def selftest(project: str) -> None:
+    """Offer to plant leaks made from the test texts, and show how many the gate catches."""
+    if not st.button("Test the leakage gate", icon=":material/science:"):
+        return
+    rows = leaks.selftest_rows(leaks.selftest(project))
+    shares = st.column_config.NumberColumn(format="percent")
+    st.dataframe(rows, hide_index=True, column_config={
+        name: shares for name in rows[0] if name.startswith(("caught", "at "))})  # fmt: skip
+    st.caption(
+        "Each kind of leak is made from this project's own test texts and kept nowhere. A leak that"
+        " the gate misses has to be seen by a person or by its meaning."
+    )
+
+
 def show(project: str, study: str) -> None:
     """Show where a study stands: its job, its buttons, and the curve as it fills in."""
     now = train.status(project, study)
@@ -119,6 +140,8 @@ def show(project: str, study: str) -> None:
     elif now.n_done < now.n_trials:
         st.caption(f"{now.n_done:,} of {now.n_trials:,} trials; it was made without being started.")
     curve = results.curve(project, now.study["id"])
+    if curve.invalid:
+        st.error(look.plain(curve.invalid), icon=":material/dangerous:")
     if curve.points:
         st.plotly_chart(plots.curve_figure(curve), key="live_curve", config=canvas.CONFIG)
         st.caption(look.plain(f"{plots.subtitle(curve)}. {plots.caption(curve)}"))
