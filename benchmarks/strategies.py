@@ -44,6 +44,7 @@ class StandIn(ThreadingHTTPServer):
     """Answers with spliced phrases of recorded texts, the same way to the same request."""
 
     daemon_threads = True
+    request_queue_size = 128
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)

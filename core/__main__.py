@@ -236,7 +236,12 @@ def _add_answers(parent: Any) -> None:
         ("solve", commands.solve, "let a language model answer the test set, as a solver"),
         ("label", commands.label, "let a language model label human train rows without a label"),
     ):
-        _add_asking(_command(parent, name, act, about))
+        ask = _command(parent, name, act, about)
+        _add_asking(ask)
+        ask.add_argument(
+            "--steps", action="store_true",
+            help="frames: ask for entities, then triggers, then the arguments of each",
+        )  # fmt: skip
 
 
 def _add_asking(ask: argparse.ArgumentParser) -> None:

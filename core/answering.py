@@ -7,7 +7,7 @@ are worded by purpose, so that no answer about the sealed test set stands for an
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Any, Literal
@@ -52,6 +52,7 @@ class AnswerPlan:
     questions: Sequence[Question]
     examples: Sequence[ExampleRow] = ()
     guidelines: str = ""
+    in_steps: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +107,17 @@ def prompts(plan: AnswerPlan) -> list[tuple[Question, Prompt]]:
 
 def read(task: Task, inputs: Mapping[str, Any], completion: Completion) -> Answer:
     """Read the answer in a completion; what cannot be read is said, never guessed."""
+    found = taken(completion, lambda said: task.read_answer(said, inputs))
+    return found if isinstance(found, Answer) else Answer(found, "read")
+
+
+def taken(completion: Completion, read: Callable[[Any], Any]) -> Any | Answer:
+    """Return what `read` takes from a completion's JSON, or an answer that says why it cannot."""
     if completion.finish in ("refused", "failed"):
         why = completion.detail or "the provider gave no reason"
         return Answer(None, completion.finish, printable(why))
     try:
-        return Answer(task.read_answer(read_json(completion.text), inputs), "read")
+        return read(read_json(completion.text))
     except Unreadable as error:
         reason = printable(str(error))
         if completion.finish == "length":
@@ -121,5 +128,10 @@ def read(task: Task, inputs: Mapping[str, Any], completion: Completion) -> Answe
 def _system(plan: AnswerPlan) -> str:
     name = plan.task.answer.name
     rules = _RULES.format(form=to_json({name: "..."}), name=name, rule=plan.task.answer_rule)
+    return system_prompt(plan, rules)
+
+
+def system_prompt(plan: AnswerPlan, rules: str) -> str:
+    """Return a system prompt with rules, which is the same for every item."""
     guidelines = plan.guidelines.strip() or "none"
     return f"{_OPENINGS[plan.purpose]}\n\n{rules}\n\nGuidelines of the task:\n{guidelines}"

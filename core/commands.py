@@ -498,6 +498,7 @@ def _answered(
         seed=arguments.run_seed,
         cap_usd=arguments.cap,
         price=_typed_price(arguments.usd_per_mtok),
+        in_steps=getattr(arguments, "steps", False),
         **more,
     )
     expected = answers.estimate(project.id, request)

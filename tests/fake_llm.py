@@ -14,14 +14,84 @@ from typing import Any
 N_IN, N_OUT = 400, 100
 """Tokens that every answer says it used."""
 
-WORDS = (
-    "the with from about every after before under between almost always never morning evening"
-    " winter summer garden kitchen window street village mountain river bridge market school"
-    " teacher doctor farmer sister brother neighbour friend letter picture story question answer"
-    " water bread coffee apple paper table chair candle blanket basket bottle mirror pocket button"
-    " walked carried opened followed watched remembered promised whispered repaired painted quiet"
-    " heavy yellow gentle hungry bright narrow wooden ancient foreign careful sudden hidden broken"
-).split()
+WORDS = [
+    "the",
+    "with",
+    "from",
+    "about",
+    "every",
+    "after",
+    "before",
+    "under",
+    "between",
+    "almost",
+    "always",
+    "never",
+    "morning",
+    "evening",
+    "winter",
+    "summer",
+    "garden",
+    "kitchen",
+    "window",
+    "street",
+    "village",
+    "mountain",
+    "river",
+    "bridge",
+    "market",
+    "school",
+    "teacher",
+    "doctor",
+    "farmer",
+    "sister",
+    "brother",
+    "neighbour",
+    "friend",
+    "letter",
+    "picture",
+    "story",
+    "question",
+    "answer",
+    "water",
+    "bread",
+    "coffee",
+    "apple",
+    "paper",
+    "table",
+    "chair",
+    "candle",
+    "blanket",
+    "basket",
+    "bottle",
+    "mirror",
+    "pocket",
+    "button",
+    "walked",
+    "carried",
+    "opened",
+    "followed",
+    "watched",
+    "remembered",
+    "promised",
+    "whispered",
+    "repaired",
+    "painted",
+    "quiet",
+    "heavy",
+    "yellow",
+    "gentle",
+    "hungry",
+    "bright",
+    "narrow",
+    "wooden",
+    "ancient",
+    "foreign",
+    "careful",
+    "sudden",
+    "hidden",
+    "broken",
+]
 """English, so that no check takes it for another language than the human rows'."""
 
 
@@ -30,7 +100,8 @@ class FakeLLM(ThreadingHTTPServer):
 
     `fault(request number of these words, label)` returns None or one of: 429, 500, garbage, slow,
     half, refused, unreadable. Asked about an item, it says `answer(item, answers)`, and a fault is
-    told the item's main text for a label. Asked for items, it gives those of `write(what was
+    told the item's main text for a label; with `step`, what `step(name of the answer, what was
+    asked)` returns. Asked for items, it gives those of `write(what was
     asked)`, or texts of its own.
     """
 
@@ -46,6 +117,7 @@ class FakeLLM(ThreadingHTTPServer):
         self.keys: set[str] = set()
         self.fault: Callable[[int, str], str | None] = lambda n, label: None
         self.answer: Callable[[dict[str, str], list[str]], str] = lambda item, answers: answers[0]
+        self.step: Callable[[str, dict[str, Any]], Any] | None = None
         self.write: Callable[[dict[str, Any]], list[dict[str, Any]]] | None = None
         self.delay = 0.0
         self.lock = threading.Lock()
@@ -124,7 +196,11 @@ def _reply(
 ) -> dict[str, object]:
     asked = json.loads(body["messages"][-1]["content"])  # type: ignore[index]
     said: dict[str, object]
-    if "item" in asked:
+    if "item" in asked and server.step:
+        schema = body["response_format"]["json_schema"]["schema"]  # type: ignore[index]
+        (name,) = schema["required"]
+        said = {name: server.step(name, asked)}
+    elif "item" in asked:
         schema = body["response_format"]["json_schema"]["schema"]  # type: ignore[index]
         said = {schema["required"][0]: server.answer(asked["item"], list(asked["answers"]))}
     elif server.write:
@@ -132,6 +208,8 @@ def _reply(
     else:
         form = body["response_format"]["json_schema"]["schema"]  # type: ignore[index]
         said = _by_schema(form, words, asked.get("n_items", 3))
+        for item in said["items"] if "speakers" in asked else ():
+            item["text"] = "\n".join(f"{name}: {item['text']}" for name in asked["speakers"])
     content: str | None = json.dumps(said)
     message: dict[str, object] = {"role": "assistant"}
     if fault == "unreadable":

@@ -31,6 +31,7 @@ class FakeVendor(ThreadingHTTPServer):
     """Does what `order` says, one name of `FAULTS` or one answer a request, then answers well."""
 
     daemon_threads = True
+    request_queue_size = 128
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)

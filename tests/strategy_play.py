@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -37,8 +37,27 @@ def answer(prompt: Prompt, n_good: int | None = None) -> Completion:
     """Return a reply that keeps to the prompt's schema, with as many items as asked for."""
     salt = content_hash(prompt.messages, prompt.draw)
     n = prompt.n_items if n_good is None else min(n_good, prompt.n_items or n_good)
-    said = by_schema(prompt.schema, salt, n)
+    said = by_hand(by_schema(prompt.schema, salt, n), json.loads(prompt.user), salt)
     return Completion(json.dumps(said), "stop", "model", 100, 50)
+
+
+def by_hand(said: Any, asked: Mapping[str, Any], salt: str) -> Any:
+    """Return a reply that its schema is not enough for: dialogues, marks, and drawn entities."""
+    for number, item in enumerate(said.get("items", ())):
+        if "speakers" in asked:
+            item["text"] = "\n".join(f"{name}: {item['text']}" for name in asked["speakers"])
+        if "texts" in asked:
+            item["number"] = number + 1
+            entities = asked["texts"][number]["entities"]
+            item["text"] += "".join(f", {words}" for words in phrases(entities))
+        elif "spans" in item:
+            item["spans"] = [{"text": "new", "type": asked["label"]}]
+    return said
+
+
+def phrases(entities: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the words of entities and of their arguments."""
+    return [one["text"] for entity in entities for one in (entity, *entity.get("arguments", ()))]
 
 
 def play(

@@ -17,13 +17,15 @@ from core.actions.estimates import Estimated, sent_to
 from core.actions.examples import example_set, refuse_gone
 from core.actions.gate import gate
 from core.actions.session import here, project_of, task_of
-from core.answering import Purpose, Question
+from core.answering import AnswerPlan, Purpose, Question
 from core.checks.base import Check
 from core.errors import Problem
+from core.interview import Interview
 from core.jobs import answers as work
 from core.providers.base import Provider, estimate_input_tokens
 from core.records import Job, Price, Sample
 from core.registry import from_json, make, member
+from core.replies import to_json
 from core.store import answers, jobs, ledger, runs, samples
 from core.store.db import new_id
 from core.store.samples import Filter
@@ -33,6 +35,8 @@ MOST_EXAMPLES = 20
 """Most examples that a prompt shows."""
 CONSISTENCY = "self_consistency"
 """The check that blind answers are for."""
+MORE_OF_STEPS = 1_000
+"""Tokens, at most, of the words around what a step is shown of earlier ones."""
 SHORT_ANSWER = 30
 """Tokens of an answer that says no more than was asked for."""
 _ALL = 10_000_000
@@ -43,7 +47,8 @@ class Request:
     """What to ask about: by whom, with how many examples, up to how many items, for how much.
 
     `price` is one the user typed, for a model whose price is not known. `wanted` are the samples
-    that are judged, `check` the settings of the check that says what their answers mean.
+    that are judged, `check` the settings of the check that says what their answers mean. With
+    `in_steps` labels are asked for in the steps that the kind of task has.
     """
 
     purpose: Purpose
@@ -56,6 +61,7 @@ class Request:
     price: Price | None = None
     wanted: Chosen = ANY
     check: Mapping[str, Any] = field(default_factory=dict)
+    in_steps: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,24 +103,64 @@ def estimate(project: str, request: Request) -> Estimated:
     provider = from_json(Provider, plan["provider"])
     found = samples.by_ids(database, project, plan["items"])
     questions = [Question(row.id, row.inputs) for row in found]
-    asked = {
-        provider.key_of(prompt): prompt
-        for _, prompt in answering.prompts(work.plan_of(plan, questions))
-    }
+    calls = _calls(work.plan_of(plan, questions), provider)
     replies = runs.replies(database, project, [request.provider], request.purpose)
-    known = asked.keys() & {row["key"] for row in replies}
-    tokens = [estimate_input_tokens(asked[key]) for key in asked.keys() - known]
+    known = {call.key for call in calls} & {row["key"] for row in replies}
+    asked = [call for call in calls if call.key not in known]
     price = known_price(request)
     likely = worst = None
     if price is not None:
-        worst = sum(price.at_most(n, provider.worst_output_tokens) for n in tokens)
-        likely = sum(price.of(n // 4, SHORT_ANSWER) for n in tokens)
+        worst = sum(
+            call.most * price.at_most(call.n_tokens + call.n_more, provider.worst_output_tokens)
+            for call in asked
+        )
+        likely = sum(price.of(call.n_tokens // 4, SHORT_ANSWER) for call in asked)
     basis = f"prompts at four bytes a token, answers of {SHORT_ANSWER} tokens"
+    if request.in_steps:
+        basis += f", one call for each of {len(steps_of(project))} steps"
     if known:
         basis += f"; {len(known):,} answers are there already"
     n_humans = sum(row.source != "synthetic" for row in found) + len(plan["examples"])
     to = sent_to([provider], n_humans)
-    return Estimated(len(tokens), n_humans, likely, worst, price, basis, to)
+    return Estimated(len(asked), n_humans, likely, worst, price, basis, to)
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """A call that is to be expected: tokens of its prompt, perhaps more, and how often at most."""
+
+    key: str
+    n_tokens: int
+    n_more: int = 0
+    most: int = 1
+
+
+def _calls(plan: AnswerPlan, provider: Provider) -> list[_Call]:
+    """Return the calls about all items, each prompt once; of later steps one is expected."""
+    if not (steps := plan.task.answer_steps if plan.in_steps else None):
+        asked = [prompt for _, prompt in answering.prompts(plan)]
+        found = {provider.key_of(prompt): estimate_input_tokens(prompt) for prompt in asked}
+        return [_Call(key, n) for key, n in found.items()]
+    interview = Interview(plan, steps)
+    # What earlier steps came to is no longer than a reply, and what it means stands in the task.
+    about = len(to_json(plan.task.to_json()).encode("utf-8", "surrogatepass"))
+    more = provider.worst_output_tokens + about + MORE_OF_STEPS
+    made: dict[str, list[_Call]] = {}
+    for question in plan.questions:
+        first, *later = interview.outline(question)
+        key = provider.key_of(first)
+        if key not in made:
+            sizes = [estimate_input_tokens(prompt) for prompt in (first, *later)]
+            each = zip(sizes[1:], steps.each[1:], strict=True)
+            rest = [_Call("", n, more, step.most_calls) for n, step in each]
+            made[key] = [_Call(key, sizes[0]), *rest]
+    return [call for some in made.values() for call in some]
+
+
+def steps_of(project: str) -> tuple[str, ...]:
+    """Return the steps in which a project's labels may be asked for; most kinds have none."""
+    steps = task_of(project).answer_steps
+    return tuple(each.name for each in steps.each) if steps else ()
 
 
 def launch(project: str, request: Request) -> str:
@@ -233,6 +279,8 @@ def _plan(project: str, request: Request) -> dict[str, Any]:
             f"{provider.title} replays texts and answers no question.", "Choose another provider."
         )
     provider_for(project, request)
+    if request.in_steps and not task.answer_steps:
+        raise Problem(f"{task.title}: labels of this kind are asked for at once, not in steps.")
     if not 0 <= request.n_examples <= MOST_EXAMPLES:
         raise Problem(f"A prompt shows 0 to {MOST_EXAMPLES} examples, not {request.n_examples}.")
     is_judged = request.purpose == "judge"
@@ -255,6 +303,7 @@ def _plan(project: str, request: Request) -> dict[str, Any]:
         "examples": [asdict(row) for row in shown],
         "seed": request.seed,
         "items": items,
+        **({"in_steps": True} if request.in_steps else {}),
         **(_judging(request, judged) if is_judged else {}),
         **money_of(request),
     }

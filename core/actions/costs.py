@@ -24,7 +24,7 @@ FATES: Mapping[str, str] = {
     "refused": "Refused",
     "failed": "Failed",
     "lost": "Lost in flight",
-    "step": "Steps before writing",
+    "step": "Earlier steps",
     "unused": "Read, not used",
     "unread": "Not read yet",
 }

@@ -186,18 +186,24 @@ def provenance(project: str, sample: str) -> dict[str, object]:
     completion = runs.completion(database, project, str(key))
     if completion is None:
         return {"origin": made}
-    humans = samples.by_ids(database, project, completion["prompt"]["human_ids"])
+    found_before = [runs.completion(database, project, str(key)) for key in made.get("steps", ())]
+    before = [each for each in found_before if each]
+    calls = [*before, completion]
+    prices = [each["cost_usd"] for each in calls]
+    ids = dict.fromkeys(id_ for each in calls for id_ in each["prompt"]["human_ids"])
+    humans = samples.by_ids(database, project, list(ids))
     return {
         "model": completion["model"],
         "provider": completion["provider"],
         "strategy": made.get("strategy"),
         "prompt": completion["prompt"]["messages"],
         "completion": completion["text"],
-        "input_tokens": completion["input_tokens"],
-        "output_tokens": completion["output_tokens"],
-        "cost_usd": completion["cost_usd"],
+        "input_tokens": sum(each["input_tokens"] or 0 for each in calls),
+        "output_tokens": sum(each["output_tokens"] or 0 for each in calls),
+        "cost_usd": None if None in prices else sum(prices),
         "received_at": completion["received_at"].isoformat(" ", "seconds"),
         "human_rows": [(human.id, human.text) for human in humans],
+        "steps": [(each["prompt"].get("step", ""), each["text"]) for each in before],
     }
 
 

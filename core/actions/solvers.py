@@ -50,7 +50,8 @@ def of_study(
     newest: dict[str, Mapping[str, Any]] = {}
     for run in runs.of_project(here().database, project, purpose="solve"):
         plan = run["plan"]
-        way = canonical([plan["provider"], len(plan["examples"]), plan["seed"]])
+        is_stepped = plan.get("in_steps", False)
+        way = canonical([plan["provider"], len(plan["examples"]), plan["seed"], is_stepped])
         newest.setdefault(way, run)
     found = [_solved(run, task, gold, metric, label) for run in newest.values()]
     return sorted((each for each in found if each), key=lambda each: (each.model, each.n_examples))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -18,10 +18,12 @@ from core.checks.base import Check, Item, Judge, kept
 from core.checks.base import judges as start_checks
 from core.jobs import asking
 from core.jobs.asking import Asker, read_lines, write_lines
+from core.jobs.interviews import Replied, in_steps
 from core.jobs.outbox import Outbox
+from core.providers.base import Provider
 from core.records import NewSample, Prompt, Verdict
 from core.registry import content_hash, from_json
-from core.store import answers, samples, verdicts
+from core.store import answers, runs, samples, verdicts
 from core.store.db import Cursor, Database
 from core.strategies.base import ExampleRow
 from core.tasks.base import Task
@@ -35,6 +37,7 @@ def plan_of(plan: Mapping[str, Any], questions: Sequence[Question]) -> AnswerPla
         questions=questions,
         examples=[ExampleRow(**example) for example in plan["examples"]],
         guidelines=plan["guidelines"],
+        in_steps=plan.get("in_steps", False),
     )
 
 
@@ -65,27 +68,43 @@ def work(folder: Path, plan: Mapping[str, Any], outbox: Outbox, paused: threadin
     is_label = planned.purpose == "label"
     existing = [Item(*row) for row in read_lines(folder / "texts.jsonl")] if is_label else []
     judges = start_checks(existing) if is_label else []
+    asker = Asker(plan, writers, outbox, read_lines(folder / "known.jsonl"), paused)
+    steps = planned.task.answer_steps if planned.in_steps else None
+    found = (
+        in_steps(asker, provider, planned, steps) if steps else _at_once(asker, provider, planned)
+    )
+    for question, replied in found:
+        line = {
+            "item": question.id, "key": replied.key, **asdict(replied.answer),
+            "was_cached": replied.was_cached, "model": replied.model, "steps": replied.steps,
+        }  # fmt: skip
+        if is_label and replied.answer.label is not None:
+            line["sample"] = _sample(plan, planned.task, question, replied.answer.label, judges)
+        outbox.put("answer", line, sync=True)
+
+
+def _at_once(
+    asker: Asker, provider: Provider, plan: AnswerPlan
+) -> Iterator[tuple[Question, Replied]]:
+    """Ask about every item in one call, and return each with its answer."""
     # Items that are alike have one prompt, which is asked and paid for once.
     asked: dict[str, Prompt] = {}
     behind: dict[str, list[Question]] = defaultdict(list)
-    for question, prompt in prompts(planned):
+    for question, prompt in prompts(plan):
         key = provider.key_of(prompt)
         asked.setdefault(key, prompt)
         behind[key].append(question)
-    asker = Asker(plan, writers, outbox, read_lines(folder / "known.jsonl"), paused)
     for prompt, completion, was_cached in asker.ask(list(asked.values())):
         if completion is None:
             continue
         key = provider.key_of(prompt)
         for question in behind[key]:
-            answer = read(planned.task, question.inputs, completion)
-            line = {
-                "item": question.id, "key": key, **asdict(answer), "was_cached": was_cached,
-                "model": completion.model,
-            }  # fmt: skip
-            if is_label and answer.label is not None:
-                line["sample"] = _sample(plan, planned.task, question, answer.label, judges)
-            outbox.put("answer", line, sync=True)
+            answer = read(plan.task, question.inputs, completion)
+            yield question, Replied(answer, key, completion.model, was_cached)
+
+
+_A_STEP = {"label": "", "outcome": "read", "n_drafts": 0, "n_flagged": 0, "problems": []}
+"""What is kept of the reply to a step before the last: it was read, and brought no sample."""
 
 
 def keep(cursor: Cursor, project: str, run: Mapping[str, Any], line: Mapping[str, Any]) -> None:
@@ -93,6 +112,10 @@ def keep(cursor: Cursor, project: str, run: Mapping[str, Any], line: Mapping[str
     asking.keep(cursor, project, run, line)
     if line["kind"] != "answer":
         return
+    for key in line.get("steps", ()):
+        runs.keep_reading(
+            cursor, project, run["id"], key, {**_A_STEP, "was_cached": line["was_cached"]}
+        )
     is_new, purpose = answers.keep(cursor, project, run["id"], line), run["plan"]["purpose"]
     if is_new and purpose == "label" and line["label"] is not None:
         _keep_labelled(cursor, project, run, line)
@@ -123,6 +146,7 @@ def _keep_labelled(
         id=made["id"],
         provenance={
             "completion": line["key"],
+            **({"steps": line["steps"]} if line.get("steps") else {}),
             "provider": plan["provider"],
             "model": line["model"],
             "human_ids": [example["id"] for example in plan["examples"]],

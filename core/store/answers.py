@@ -44,13 +44,15 @@ def outcomes(database: Database, run: str) -> dict[str, int]:
 def price(database: Database, run: str) -> float | None:
     """Return what the completions behind a run's answers cost in US dollars, whoever paid.
 
-    None where the price of one is not known.
+    Those of earlier steps count. None where the price of one is not known.
     """
     with database.read() as cursor:
         row = cursor.execute(
             "SELECT coalesce(sum(cost_usd), 0.0), count(*) FILTER (cost_usd IS NULL)"
             " FROM completion c WHERE EXISTS (SELECT 1 FROM answer a"
-            "  WHERE a.project = c.project AND a.key = c.key AND a.run = ?)",
-            [run],
+            "  WHERE a.project = c.project AND a.key = c.key AND a.run = $run)"
+            " OR EXISTS (SELECT 1 FROM reading r"
+            "  WHERE r.project = c.project AND r.key = c.key AND r.run = $run)",
+            {"run": run},
         ).fetchone()
     return None if row is None or row[1] else float(row[0])

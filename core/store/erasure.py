@@ -109,8 +109,9 @@ def _erase_completions(
     made = _keys(
         cursor,
         project,
-        "key IN (SELECT provenance ->> 'completion' FROM sample WHERE project = $project"
-        " AND id IN (SELECT unnest($wanted)))",
+        "key IN (SELECT unnest(list_concat([provenance ->> 'completion'],"
+        "  coalesce(CAST(provenance -> 'steps' AS VARCHAR[]), []))) FROM sample"
+        " WHERE project = $project AND id IN (SELECT unnest($wanted)))",
         ids,
     ) | _repeating(cursor, project, "concat_ws(chr(10), text, detail)", needles)
     prompts, replies = sorted(shown), sorted(made)

@@ -55,6 +55,15 @@ def next_calls(plan: GenerationPlan, progress: Progress, n_items: int) -> dict[s
     }
 
 
+def of_items(progress: Progress) -> Progress:
+    """Return the progress without the calls of steps that bring no items."""
+    n_calls = dict(progress.n_calls)
+    for reply in progress.replies:
+        if not reply.prompt.n_items:
+            n_calls[reply.prompt.label] -= 1
+    return Progress(n_calls, progress.n_usable, progress.exhausted)
+
+
 def _calls(plan: GenerationPlan, progress: Progress, label: str, n_items: int) -> range:
     target = plan.targets.get(label, 0)
     n_missing = target - progress.n_usable.get(label, 0)

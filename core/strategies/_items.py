@@ -55,12 +55,14 @@ def read_step(prompt: Prompt, completion: Completion, read: Callable[[Any], Any]
 def read_items(
     task: Task, prompt: Prompt, completion: Completion, rules: Mapping[str, Any] = NO_RULES,
     whole: bool = False, about: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None,
+    read: Callable[[Any, str], Draft] | None = None,
 ) -> Reading:  # fmt: skip
     """Read `{"items": [...]}` or a bare list, keeping good items and saying what others lack.
 
     `rules` are those of the task that every item must keep. With `whole` a reply counts only if it
     has exactly the items asked for, each of them good. `about` returns what else an item says that
-    is to be kept, and raises `Unreadable` where it does not say it.
+    is to be kept, and raises `Unreadable` where it does not say it; `read` reads an item in another
+    way than the task does.
     """
     if (unanswered := _unanswered(completion)) is not None:
         return unanswered
@@ -71,7 +73,7 @@ def read_items(
     drafts, problems = [], []
     for item in items[: prompt.n_items]:
         try:
-            draft = _draft(task, item, prompt.label, rules)
+            draft = _draft(task, item, prompt.label, rules, read or task.read_item)
             drafts.append(replace(draft, about=about(item)) if about else draft)
         except Unreadable as error:
             problems.append(printable(str(error)))
@@ -109,10 +111,13 @@ def _items(text: str) -> list[Any]:
     return data
 
 
-def _draft(task: Task, item: Any, label: str, rules: Mapping[str, Any]) -> Draft:
+def _draft(
+    task: Task, item: Any, label: str, rules: Mapping[str, Any],
+    read: Callable[[Any, str], Draft],
+) -> Draft:  # fmt: skip
     if isinstance(item, Twofold):
         raise Unreadable("an item names one thing twice")
-    draft = task.read_item(item, label)
+    draft = read(item, label)
     if fault := task.breaks(draft.inputs, rules):
         raise Unreadable(f"an item has {fault}")
     try:

@@ -15,7 +15,7 @@ from pydantic import Field, field_validator
 from core.errors import Unreadable
 from core.records import Completion, Prompt, Reading
 from core.replies import to_json
-from core.strategies._drawn import asked, items_prompt, next_calls, with_guidelines
+from core.strategies._drawn import asked, items_prompt, next_calls, of_items, with_guidelines
 from core.strategies._items import an_object, read_items, read_step
 from core.strategies.base import GenerationPlan, Progress, Strategy
 
@@ -82,7 +82,7 @@ class AttributesStrategy(Strategy):
         """Return a proposal for each class that has no attributes yet, and items of the others."""
         found = {label: self.of(label, progress) for label in plan.task.strata}
         prompts = []
-        for label, calls in next_calls(plan, _of_items(progress), self.n_items).items():
+        for label, calls in next_calls(plan, of_items(progress), self.n_items).items():
             first = plan.first_draws.get(label, 0)
             attributes = found[label]
             if attributes is not None:
@@ -124,15 +124,6 @@ class AttributesStrategy(Strategy):
         wanted = {**asked(plan, label, self.n_items), "attributes": drawn}
         del wanted["examples"]
         return items_prompt(plan, label, draw, _WRITE, wanted, about={"attributes": drawn})
-
-
-def _of_items(progress: Progress) -> Progress:
-    """Return the progress without the calls for attributes, which bring no items."""
-    n_calls = dict(progress.n_calls)
-    for reply in progress.replies:
-        if reply.prompt.step == PROPOSE:
-            n_calls[reply.prompt.label] -= 1
-    return Progress(n_calls, progress.n_usable, progress.exhausted)
 
 
 def _attributes(data: Any) -> dict[str, list[str]]:

@@ -119,11 +119,33 @@ def located(text: str, words: str, at: int) -> tuple[int, int]:
     start = text.find(words, at)
     while start >= 0:
         end = start + len(words)
-        inside = text[max(0, start - 1) : start].isalnum() and words[0].isalnum()
-        if not inside and not (text[end : end + 1].isalnum() and words[-1].isalnum()):
+        if not (_is_inside(text, start) or _is_inside(text, end)):
             return start, end
         start = text.find(words, start + 1)
     raise Unreadable(f"{words[:60]!r} is not in the text where it should be")
+
+
+def closest(text: str, words: str, to: tuple[int, int]) -> tuple[int, int]:
+    """Return the place of words that is closest to a part of a text.
+
+    Raises:
+        Unreadable: they do not stand in it.
+    """
+    found, at = [], 0
+    while True:
+        try:
+            found.append(located(text, words, at))
+        except Unreadable:
+            break
+        at = found[-1][1]
+    if not found:
+        raise Unreadable(f"{words[:60]!r} is not in the text")
+    return min(found, key=lambda place: max(to[0] - place[1], place[0] - to[1], 0))
+
+
+def _is_inside(text: str, at: int) -> bool:
+    """Say whether a place is inside a word; scripts without spaces have a word per character."""
+    return 0 < at < len(text) and tokens(text[at - 1 : at + 1]) == [(0, 2)]
 
 
 def object_schema(**properties: Any) -> dict[str, Any]:

@@ -18,6 +18,8 @@ from core.registry import Member
 from core.tasks._stages import ClassStage, Stage
 from core.tasks._stages import Example as Example  # noqa: PLC0414  students read them here
 from core.tasks._stages import Head as Head  # noqa: PLC0414
+from core.tasks._steps import AnswerStep as AnswerStep  # noqa: PLC0414  interviews read them here
+from core.tasks._steps import AnswerSteps as AnswerSteps  # noqa: PLC0414
 
 Answer = Literal["choices", "slider", "marks"]
 """How a person gives a label: by one of some buttons, on a scale, or by marking the text."""
@@ -137,6 +139,11 @@ class Task(Member):
     def stages(self) -> tuple[Stage, ...]:
         """Return what a student learns, one after the other."""
         return (ClassStage(self.label_names, self.examples),)
+
+    @property
+    def answer_steps(self) -> AnswerSteps | None:
+        """Return the steps in which a language model may be asked for a label, if there are any."""
+        return None
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -355,15 +362,7 @@ class Task(Member):
             Unreadable: it is not an object, a field is missing or wrong, or its label is another
                 than asked for.
         """
-        if not isinstance(item, Mapping):
-            raise Unreadable(f"an item is {type(item).__name__}, not an object")
-        try:
-            inputs = {
-                name: value.strip() if isinstance(value, str) else value
-                for name, value in self.read_inputs(item).items()
-            }
-        except Unreadable as error:
-            raise Unreadable(f"an item is unreadable: {error}") from None
+        inputs = self.read_item_inputs(item)
         answer = item.get(self.answer.name)
         if self.has_classes and answer != label:
             raise Unreadable(f"an item is labelled {answer!r}, but {label!r} was asked for")
@@ -374,6 +373,22 @@ class Task(Member):
         if not self.is_of(found, label):
             raise Unreadable(f"an item is {self.stratum(found)!r}, but {label!r} was asked for")
         return Draft(inputs, self.text_of(inputs), found, self.stratum(found))
+
+    def read_item_inputs(self, item: Any) -> dict[str, Any]:
+        """Return the inputs of one item of a reply, whatever its label.
+
+        Raises:
+            Unreadable: it is not an object, or a field is missing or wrong.
+        """
+        if not isinstance(item, Mapping):
+            raise Unreadable(f"an item is {type(item).__name__}, not an object")
+        try:
+            return {
+                name: value.strip() if isinstance(value, str) else value
+                for name, value in self.read_inputs(item).items()
+            }
+        except Unreadable as error:
+            raise Unreadable(f"an item is unreadable: {error}") from None
 
     def is_of(self, label: str, stratum: str) -> bool:
         """Say whether a label is what was asked for with a stratum."""

@@ -11,8 +11,18 @@ from pydantic import Field
 from core import metrics, spans
 from core.errors import Unreadable
 from core.spans import Argument, Frame, Span
-from core.tasks._parts import NONE, Marks, given_parts, guessed, located, object_schema
+from core.tasks._frame_steps import frame_steps
+from core.tasks._parts import (
+    NONE,
+    Marks,
+    closest,
+    given_parts,
+    guessed,
+    located,
+    object_schema,
+)
 from core.tasks._stages import ArgumentStage, Stage, TagStage
+from core.tasks._steps import AnswerSteps
 from core.tasks.base import InputField, LabelSpec, Metric
 
 
@@ -65,6 +75,12 @@ class Frames(Marks):
             TagStage(self.label_names, self.text_of, _triggers, tuple),
             ArgumentStage(self.role_names, self.text_of, spans.read_frames, spans.to_label),
         )
+
+    @property
+    def answer_steps(self) -> AnswerSteps | None:
+        """Return that entities may be asked for first, then triggers, then arguments of each."""
+        roles = {role.name: role.definition for role in self.roles}
+        return frame_steps(self, roles) if roles else None
 
     def types_of(self, label: str) -> list[str]:
         """Return the types of a label's triggers."""
@@ -168,7 +184,7 @@ class Frames(Marks):
             at = end
             given = given_parts(one.get("arguments", []), "argument", "role")
             arguments = tuple(
-                Argument(*_closest(text, words, (start, end)), role) for words, role in given
+                Argument(*closest(text, words, (start, end)), role) for words, role in given
             )
             found.append(Frame(start, end, name, tuple(sorted(arguments))))
         label = spans.to_label(found)
@@ -248,21 +264,3 @@ def _fault(text: str, found: Sequence[Frame]) -> str | None:
         if fault := spans.overlap_fault(text, parts):
             return fault
     return None
-
-
-def _closest(text: str, words: str, to: tuple[int, int]) -> tuple[int, int]:
-    """Return the place of words that is closest to a part of a text.
-
-    Raises:
-        Unreadable: they do not stand in it.
-    """
-    found, at = [], 0
-    while True:
-        try:
-            found.append(located(text, words, at))
-        except Unreadable:
-            break
-        at = found[-1][1]
-    if not found:
-        raise Unreadable(f"{words[:60]!r} is not in the text")
-    return min(found, key=lambda place: max(to[0] - place[1], place[0] - to[1], 0))

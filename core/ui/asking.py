@@ -120,9 +120,12 @@ def _ask(project: str, purpose: Purpose, more: Mapping[str, Any]) -> None:
         limit = st.number_input(
             "At most so many items", 1, value=None, key=f"{key}_limit", placeholder="all"
         )
+        in_steps = purpose != "judge" and _in_steps(project, key)
         if not preview.can_ask(known[chosen]):
             return
-        asked = answers.Request(purpose, chosen, settings, int(n_examples), limit, **more)
+        asked = answers.Request(
+            purpose, chosen, settings, int(n_examples), limit, in_steps=in_steps, **more
+        )
         asked = replace(asked, price=preview.price_of(asked, purpose))
     found = answers.estimate(project, asked)
     preview.estimate(found, True)
@@ -130,6 +133,16 @@ def _ask(project: str, purpose: Purpose, more: Mapping[str, Any]) -> None:
     if st.button("Ask", key=f"{key}_ask", type="primary", icon=":material/play_arrow:"):
         answers.launch(project, asked)
         st.rerun()
+
+
+def _in_steps(project: str, key: str) -> bool:
+    """Offer to ask in steps where the kind of task has any."""
+    steps = answers.steps_of(project)
+    return bool(steps) and st.checkbox(
+        f"In steps: {', then '.join(steps)}", key=f"{key}_steps",
+        help="A call for each step, built from the answers of the last; arguments are asked for"
+        " trigger by trigger.",
+    )  # fmt: skip
 
 
 def _show(project: str, made: str) -> None:

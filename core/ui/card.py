@@ -195,15 +195,19 @@ def provenance(project: str, sample: str, key: str) -> None:
 
 
 def _origin(about: dict[str, object]) -> None:
+    price = "Price of the calls" if about["steps"] else "Price of the call"
     facts = {
         "Model": about["model"],
         **({"Strategy": _kind(about["strategy"])} if about["strategy"] else {}),
         "Provider": _kind(about["provider"]),
         "Tokens": f"{about['input_tokens'] or 0:,} in, {about['output_tokens'] or 0:,} out",
-        "Price of the call": look.usd(about["cost_usd"], 4),  # type: ignore[arg-type]
+        price: look.usd(about["cost_usd"], 4),  # type: ignore[arg-type]
         "Received": f"{about['received_at']} UTC",
     }
     st.markdown("  \n".join(f"{name}: **{look.plain(str(fact))}**" for name, fact in facts.items()))
+    for name, reply in about["steps"]:  # type: ignore[attr-defined]
+        st.caption(f"An earlier step, {name}, as it came")
+        st.code(reply, language=None, wrap_lines=True)
     for message in about["prompt"]:  # type: ignore[attr-defined]
         st.caption(f"Prompt, {message['role']}")
         st.code(message["content"], language=None, wrap_lines=True)
