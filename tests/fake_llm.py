@@ -14,7 +14,15 @@ from typing import Any
 N_IN, N_OUT = 400, 100
 """Tokens that every answer says it used."""
 
-WORDS = [
+_ENGLISH = (
+    "the with from about every after before under between almost always never morning evening"
+    " winter summer garden kitchen window street village mountain river bridge market school"
+    " teacher doctor farmer sister brother neighbour friend letter picture story question answer"
+    " water bread coffee apple paper table chair candle blanket basket bottle mirror pocket button"
+    " walked carried opened followed watched remembered promised whispered repaired painted quiet"
+    " heavy yellow gentle hungry bright narrow wooden ancient foreign careful sudden hidden broken"
+)
+WORDS = _ENGLISH.split()
     "the",
     "with",
     "from",
