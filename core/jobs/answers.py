@@ -16,8 +16,8 @@ from typing import Any
 from core.answering import AnswerPlan, Question, prompts, read
 from core.checks.base import Item, Judge
 from core.checks.base import judges as start_checks
-from core.jobs import asking
-from core.jobs.asking import Asker, read_lines, write_lines
+from core.jobs import asking, batching
+from core.jobs.asking import read_lines, write_lines
 from core.jobs.outbox import Outbox
 from core.records import NewSample, Prompt, Verdict
 from core.registry import content_hash, from_json
@@ -71,7 +71,7 @@ def work(folder: Path, plan: Mapping[str, Any], outbox: Outbox, paused: threadin
         key = provider.key_of(prompt)
         asked.setdefault(key, prompt)
         behind[key].append(question)
-    asker = Asker(plan, writers, outbox, read_lines(folder / "known.jsonl"), paused)
+    asker = batching.asker_for(plan, writers, folder, outbox, paused)
     for prompt, completion, was_cached in asker.ask(list(asked.values())):
         if completion is None:
             continue
@@ -85,6 +85,8 @@ def work(folder: Path, plan: Mapping[str, Any], outbox: Outbox, paused: threadin
             if is_label and answer.label is not None:
                 line["sample"] = _sample(plan, planned.task, question, answer.label, judges)
             outbox.put("answer", line, sync=True)
+    if not asker.is_over:
+        asker.close()
 
 
 def keep(cursor: Cursor, project: str, run: Mapping[str, Any], line: Mapping[str, Any]) -> None:

@@ -10,8 +10,8 @@ from typing import Any
 
 from core.checks.base import Item, Judge
 from core.checks.base import judges as start_checks
-from core.jobs import asking, evidence
-from core.jobs.asking import Asker, read_lines, write_lines
+from core.jobs import asking, batching, evidence
+from core.jobs.asking import read_lines, write_lines
 from core.jobs.outbox import Outbox
 from core.jobs.rota import Rota
 from core.records import Draft, NewSample, Prompt, Reading, Verdict
@@ -87,7 +87,7 @@ def work(folder: Path, plan: Mapping[str, Any], outbox: Outbox, paused: threadin
         generation = replace(generation, mistakes=evidence.mistakes(generation, rows))
     writers = asking.writers_of(plan)
     judges = start_checks([Item(*row) for row in read_lines(folder / TEXTS)])
-    asker = Asker(plan, writers, outbox, read_lines(folder / "known.jsonl"), paused)
+    asker = batching.asker_for(plan, writers, folder, outbox, paused)
     progress = Progress()
     rota = Rota([each["share"] for each in runs.writers(plan)], plan.get("min_yield", 0.0))
     while prompts := rota.assigned(strategy.next_round(generation, progress), progress):
@@ -103,10 +103,11 @@ def work(folder: Path, plan: Mapping[str, Any], outbox: Outbox, paused: threadin
             reply = Reply(prompt, reading.outcome, _made(prompt, line), reading.found)
             progress.take(reply, keep=strategy.looks_back)
             rota.took(prompt, sum(made.is_usable for made in reply.made))
-        if paused.is_set():
+        if asker.is_over:
             return
         if "vectors" in strategy.evidence:
             progress.replies = evidence.with_vectors(progress.replies)
+    asker.close()
     short = [
         f"{label} ({progress.n_usable.get(label, 0)} of {wanted})"
         for label, wanted in generation.targets.items()
