@@ -10,14 +10,22 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from core import answering
-from core.actions.asking import known_price, money_of, provider_for, refuse_blind_cap
-from core.actions.estimates import Estimated, sent_to
+from core.actions.asking import (
+    Mode,
+    known_price,
+    money_of,
+    provider_for,
+    refuse_blind_cap,
+    refuse_mode,
+)
+from core.actions.estimates import Estimated, batch_discount, sent_to
 from core.actions.examples import example_set, refuse_gone
 from core.actions.gate import gate
 from core.actions.session import here, project_of, task_of
 from core.answering import Purpose, Question
 from core.errors import Problem
 from core.jobs import answers as work
+from core.jobs import batching
 from core.providers.base import Provider, estimate_input_tokens
 from core.records import Job, Price
 from core.registry import from_json, make, member
@@ -48,6 +56,7 @@ class Request:
     seed: int = 0
     cap_usd: float | None = None
     price: Price | None = None
+    mode: Mode = "live"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +115,10 @@ def estimate(project: str, request: Request) -> Estimated:
         basis += f"; {len(known):,} answers are there already"
     n_humans = len(questions) + len(plan["examples"])
     to = sent_to([provider], n_humans)
-    return Estimated(len(tokens), n_humans, likely, worst, price, basis, to)
+    return Estimated(
+        len(tokens), n_humans, likely, worst, price, basis, to,
+        batch_discount=batch_discount([provider]),
+    )  # fmt: skip
 
 
 def launch(project: str, request: Request) -> str:
@@ -225,6 +237,7 @@ def _plan(project: str, request: Request) -> dict[str, Any]:
             f"{provider.title} replays texts and answers no question.", "Choose another provider."
         )
     provider_for(project, request)
+    refuse_mode(request.mode, [request])
     if not 0 <= request.n_examples <= MOST_EXAMPLES:
         raise Problem(f"A prompt shows 0 to {MOST_EXAMPLES} examples, not {request.n_examples}.")
     items = _items(project, request.purpose, provider.to_json())[: request.limit]
@@ -241,6 +254,8 @@ def _plan(project: str, request: Request) -> dict[str, Any]:
         "examples": [asdict(row) for row in shown],
         "seed": request.seed,
         "items": items,
+        "mode": request.mode,
+        "poll_seconds": batching.POLL_SECONDS,
         **money_of(request),
     }
 

@@ -9,7 +9,7 @@ import streamlit as st
 from core.actions import answers, generate, solvers
 from core.actions.solvers import Solved
 from core.answering import Purpose
-from core.ui import forms, frame, look, preview, progress, run
+from core.ui import batches, forms, frame, look, preview, progress, run
 
 COUNTS = (
     ("Answered", "n_read", "Read: one of the answers that the item may have."),
@@ -104,7 +104,8 @@ def _ask(project: str, purpose: Purpose) -> None:
         asked = replace(asked, price=preview.price_of(asked, purpose))
     found = answers.estimate(project, asked)
     preview.estimate(found, True)
-    asked = replace(asked, cap_usd=run.cap(found.price is not None, purpose))
+    mode = batches.mode(found, key)
+    asked = replace(asked, cap_usd=run.cap(found.price is not None, purpose), mode=mode)
     if st.button("Ask", key=f"{key}_ask", type="primary", icon=":material/play_arrow:"):
         answers.launch(project, asked)
         st.rerun()
@@ -122,6 +123,7 @@ def _show(project: str, made: str) -> None:
         for name, field, told in COUNTS:
             st.metric(name, f"{getattr(now, field):,}", help=told, width=115)
     run.money(now)
+    batches.show(made, job)
     progress.buttons(
         job,
         resume=lambda: answers.resume(job.id),
