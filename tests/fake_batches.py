@@ -260,6 +260,8 @@ class _Handler(BaseHTTPRequestHandler):
             found = server.shown(server.start(vendor, requests, sent.get("metadata")))
         elif what == "list":
             mine = [one for one in server.batches.values() if one["vendor"] == vendor]
+            for one in mine:
+                server.look(one)
             shown = [server.shown(one) for one in reversed(mine)]
             found = {"data": shown, "has_more": False, "last_id": shown and shown[-1]["id"]}
         elif what == "results":

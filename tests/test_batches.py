@@ -144,6 +144,15 @@ def kill(session: Session, project: str, run: str) -> None:
     assert generate.wait(run).state == "interrupted"
 
 
+def forget_ids(session: Session, project: str, run: str) -> None:
+    """Have it as if the worker had been killed before it noted any vendor's id."""
+    outbox = session.home / "jobs" / job_of(project, run) / "part0" / "outbox.jsonl"
+    lines = [line for line in outbox.read_bytes().splitlines() if b'"vendor_id"' not in line]
+    outbox.write_bytes(b"".join(line + b"\n" for line in lines))
+    with session.database.write() as cursor:
+        cursor.execute("UPDATE batch SET vendor_id = NULL, state = 'starting'")
+
+
 # What a batch brings and costs
 
 
@@ -346,7 +355,7 @@ def test_the_cap_holds(vendor: FakeBatches, inline: Session) -> None:
 
 @pytest.mark.parametrize("name", VENDORS)
 @pytest.mark.parametrize("what", ["upload", "create", "look", "results"])
-@pytest.mark.parametrize("fault", [429, 500, 503, "reset", "after", "half"])
+@pytest.mark.parametrize("fault", [429, 500, "reset", "after", "half"])
 def test_a_vendor_that_is_down_for_a_while_loses_nothing(
     name: str, what: str, fault: object, vendor: FakeBatches, inline: Session
 ) -> None:
@@ -406,17 +415,10 @@ def test_a_batch_whose_id_was_never_noted_is_found_again(
     run = generate.launch(project, asked(name))
     until(lambda: waits_at_the_vendor(run))
     kill(session, project, run)
-    with session.database.write() as cursor:
-        cursor.execute("UPDATE batch SET vendor_id = NULL, state = 'starting'")
+    forget_ids(session, project, run)
     generate.resume(job_of(project, run))
-    until(lambda: vendor.calls["list"] > 1)
+    until(lambda: vendor.calls["list"] > 0)
     vendor.is_held = False
-    if name == "anthropic_chat":
-        # Nobody looks at it before it is known, so time passes by itself.
-        until(lambda: vendor.calls["list"] > 3)
-        for batch in vendor.batches.values():
-            vendor.look(batch)
-            vendor.look(batch)
     finished(run)
     assert vendor.sizes == [6]
     account = generate.status(project, run).account
@@ -434,8 +436,7 @@ def test_a_batch_that_was_never_started_is_given_back_and_asked_again(
     kill(session, project, run)
     vendor.batches.clear()
     vendor.is_held = False
-    with session.database.write() as cursor:
-        cursor.execute("UPDATE batch SET vendor_id = NULL, state = 'starting'")
+    forget_ids(session, project, run)
     generate.resume(job_of(project, run))
     finished(run)
     account = generate.status(project, run).account
@@ -452,8 +453,7 @@ def test_a_batch_of_which_nothing_can_be_learnt_is_booked_as_lost(
     until(lambda: waits_at_the_vendor(run))
     kill(session, project, run)
     reserved = generate.status(project, run).account.reserved_usd
-    with session.database.write() as cursor:
-        cursor.execute("UPDATE batch SET vendor_id = NULL, state = 'starting'")
+    forget_ids(session, project, run)
     # It ended, and its results are kept no longer.
     (batch,) = vendor.batches.values()
     vendor.is_held = False
@@ -554,7 +554,9 @@ def test_keys_are_found_nowhere(vendor: FakeBatches, session: Session) -> None:
 def prompts(n: int, token: str = "t") -> dict[str, Prompt]:
     schema = {"type": "object", "properties": {"text": {"type": "string"}}}
     return {
-        f"{token}-{i}": Prompt("You write.", json.dumps({"label": "sea", "i": i}), schema, "sea", i)
+        f"{token}-{i}": Prompt(
+            "You write.", json.dumps({"label": "sea", "i": i}), schema, "sea", i, 1
+        )
         for i in range(n)
     }
 
@@ -650,12 +652,13 @@ def test_a_batch_is_found_by_its_token(service: base.Batches, vendor: FakeBatche
     assert service.find("t", 3, since) is None
     service.start(prompts(3, "other"), "other")
     name = service.start(prompts(3), "t")
-    if isinstance(service, type(AnthropicChat(model="m").batches())):
+    vendor.is_held = True
+    if service.look(name).state == "in_progress" and name.startswith("msgbatch"):
         with pytest.raises(NotTold):
             service.find("t", 3, since)
-        for batch in vendor.batches.values():
-            batch["looks"] = 9
-            vendor.look(batch)
+        vendor.is_held = False
+        service.look(name)
+        service.find("other", 3, since)
     assert service.find("t", 3, since) == name
     assert service.find("nobody", 4, since) is None
 
