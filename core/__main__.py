@@ -18,6 +18,7 @@ try:
     from core import actions, commands
     from core.actions import archives, checking, door
     from core.actions.answers import CONSISTENCY
+    from core.actions.asking import MODES
     from core.actions.curate import SOURCE_ORDER
     from core.actions.session import home_folder
     from core.errors import Busy, Problem
@@ -86,6 +87,7 @@ def parser_for(folder: Path, say: Say) -> argparse.ArgumentParser:
         "--run", dest="run_id", metavar="ID", help="default: the newest that made samples"
     )
     tree.add_argument("--format", default="tree", choices=("tree", "json"))
+    _add_run_commands(parent)
     _add_answers(parent)
     _add_texts(parent)
     _add_check(parent)
@@ -231,6 +233,20 @@ def _add_generate(parent: Any) -> None:
     _add_members(make, "strategies", "--strategy")
 
 
+def _add_run_commands(parent: Any) -> None:
+    about = "go on with a run of `generate`, `solve` or `label`, or see how it is"
+    whole_runs = parent.add_parser("run", help=about, description=about)
+    of_run = whole_runs.add_subparsers(dest="what", required=True, metavar="WHAT")
+    for name, act, told in (
+        ("resume", commands.run_resume, "go on with a run that ended early, and wait for its end"),
+        ("cancel", commands.run_cancel, "cancel a run's batches, keep what they brought, end it"),
+        ("status", commands.run_status, "show where a run stands, and its batches"),
+    ):
+        one = _command(of_run, name, act, told)
+        one.add_argument("name", metavar="NAME")
+        one.add_argument("run_id", metavar="RUN", nargs="?", help="default: the newest")
+
+
 def _add_answers(parent: Any) -> None:
     for name, act, about in (
         ("solve", commands.solve, "let a language model answer the test set, as a solver"),
@@ -323,6 +339,10 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--usd-per-mtok", metavar="IN,OUT", help="price per million tokens where it is not known"
     )
+    parser.add_argument(
+        "--mode", default="live", choices=MODES,
+        help="batch: for less, within a day; may be left and resumed with `run resume` (live)",
+    )  # fmt: skip
 
 
 def _add_format(parser: argparse.ArgumentParser) -> None:

@@ -6,7 +6,7 @@ import json
 import os
 from argparse import Namespace
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from core.actions import (
     answers,
     archives,
     audit,
+    batches,
     budget,
     checking,
     consistency,
@@ -49,6 +50,10 @@ from core.records import SOURCE_WORDS, Job, Price, Project
 from core.registry import member, member_ids
 
 Say = door.Say
+ASKING = ("generate", "solve", "label")
+"""Kinds of job that ask a language model."""
+LIVE = ("queued", "running", "pausing")
+"""States in which a job is at work."""
 WHO = os.environ.get("USER") or "command line"
 
 
@@ -165,6 +170,7 @@ def make(arguments: Namespace, say: Say) -> int:
         share=arguments.share,
         others=[_writer(words) for words in arguments.also or ()],
         min_yield=arguments.min_yield,
+        mode=arguments.mode,
     )
     expected = generate.estimate(project.id, request)
     run = generate.launch(project.id, request)
@@ -175,6 +181,60 @@ def make(arguments: Namespace, say: Say) -> int:
         f" {sent or 'no human text leaves this machine'}.",
         True,
     )
+    if arguments.mode == "batch":
+        say(f"It may be left (Ctrl-C) and taken up again: `run resume NAME {run}`.", True)
+    return _made(project, run, say)
+
+
+def run_resume(arguments: Namespace, say: Say) -> int:
+    """Go on with a run that ended early, and wait for its end."""
+    project, run, job = _run(arguments)
+    if job.state == "done":
+        raise Problem("This run has come to its end.", "Start a new one.")
+    if job.state not in LIVE:
+        (generate if job.kind == "generate" else answers).resume(job.id)
+    return _to_the_end(project, run, job, say)
+
+
+def run_cancel(arguments: Namespace, say: Say) -> int:
+    """Cancel a run's batches, take in what they brought, and end it."""
+    project, run, job = _run(arguments)
+    batches.cancel(job.id)
+    return _to_the_end(project, run, job, say)
+
+
+def run_status(arguments: Namespace, say: Say) -> int:
+    """Show where a run stands, and its batches."""
+    _, run, job = _run(arguments)
+    n_done, n_wanted = job.progress.get("n_done"), job.progress.get("n_wanted")
+    say(f"Run {run}: {job.state}, {n_done or 0} of {n_wanted or '?'}. {job.message}".strip(), False)
+    if found := batches.of_run(run):
+        _show_table([asdict(one) for one in found], say)
+    return 0
+
+
+def _run(arguments: Namespace) -> tuple[Project, str, Job]:
+    """Return a project's run by its id, or its newest, with its job."""
+    project = home.find_project(arguments.name)
+    runs = {*generate.run_ids(project.id), *answers.run_ids(project.id, "solve"),
+            *answers.run_ids(project.id, "label")}  # fmt: skip
+    found = [job for job in home.recent_jobs(project.id, 10_000) if job.subject in runs]
+    named = [job for job in found if arguments.run_id in (None, job.subject)]
+    if not named:
+        raise Problem(f"{project.name!r} has no such run.", "`generate` starts one.")
+    return project, named[0].subject, named[0]
+
+
+def _to_the_end(project: Project, run: str, job: Job, say: Say) -> int:
+    if job.kind == "generate":
+        return _made(project, run, say)
+    ended = generate.wait(run, _teller(say, "items"))
+    _show(answers.table(project.id, [run]), "table", say)
+    return _ended(ended, say)
+
+
+def _made(project: Project, run: str, say: Say) -> int:
+    """Wait for the end of a run and say what it made."""
     job = generate.wait(run, _teller(say, "usable pseudo-samples"))
     told = generate.status(project.id, run)
     n_made = told.n_pending + told.n_accepted + told.n_rejected
@@ -498,6 +558,7 @@ def _answered(
         seed=arguments.run_seed,
         cap_usd=arguments.cap,
         price=_typed_price(arguments.usd_per_mtok),
+        mode=arguments.mode,
         in_steps=getattr(arguments, "steps", False),
         **more,
     )
@@ -629,7 +690,9 @@ def _teller(say: Say, what: str) -> Callable[[Job], None]:
 
     def tell(job: Job) -> None:
         n_done, n_wanted = job.progress.get("n_done"), job.progress.get("n_wanted")
-        line_of(f"{job.state}: {n_done} of {n_wanted} {what}" if n_wanted else job.state)
+        line = f"{job.state}: {n_done} of {n_wanted} {what}" if n_wanted else job.state
+        doing = job.progress.get("doing", "") if job.kind in ASKING else ""
+        line_of(f"{line}; {doing}" if doing else line)
 
     return tell
 

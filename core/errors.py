@@ -80,6 +80,10 @@ class ProviderStop(Problem):
     """A provider's answer that no retry will mend (wrong key, unknown model, nothing recorded)."""
 
 
+class BatchGone(ProviderStop):
+    """What became of a batch cannot be learnt from its vendor."""
+
+
 class Exhausted(ProviderStop):
     """A replay has no completion left for the class `label`; other classes may go on."""
 
@@ -103,6 +107,10 @@ class ProviderWait(Problem):
         self.seconds = seconds
         self.may_cost = may_cost
         self.is_limit = is_limit
+
+
+class NotTold(ProviderWait):
+    """Whether a batch was started cannot be told yet."""
 
 
 class Unreadable(Problem):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 Source = Literal["human", "synthetic", "llm-labelled"]
@@ -290,6 +290,21 @@ class Price:
         """Return the price in US dollars of one call if all input is of its dearest kind."""
         premium = -min(0.0, *self._cache_savings())
         return self.of(input_tokens, output_tokens) + input_tokens * premium / 1_000_000
+
+    def less(self, discount: float) -> Price:
+        """Return the price that is left after a discount, a share of 1."""
+        kept = 1 - discount
+        cached, written = (
+            None if usd is None else usd * kept
+            for usd in (self.cached_input_per_mtok, self.cache_write_per_mtok)
+        )
+        return replace(
+            self,
+            input_per_mtok=self.input_per_mtok * kept,
+            output_per_mtok=self.output_per_mtok * kept,
+            cached_input_per_mtok=cached,
+            cache_write_per_mtok=written,
+        )
 
     def of_completion(self, completion: Completion) -> float | None:
         """Return what a completion cost in US dollars; None where its tokens are not known."""

@@ -5,7 +5,7 @@ from dataclasses import replace
 import streamlit as st
 
 from core.actions import generate
-from core.ui import asking, examples, frame, preview, run, writing
+from core.ui import asking, batches, examples, frame, preview, run, writing
 
 project = frame.open_page(
     "generate", "A language model writes samples from your definitions and a few human examples."
@@ -66,7 +66,8 @@ with frame.problems():
     request = replace(asked, price=price, targets=goals)
     found = generate.estimate(project.id, request, seen)
     preview.estimate(found, seen is not None)
-    request = replace(request, cap_usd=run.cap(found.price is not None))
+    mode = batches.mode(found, project.id)
+    request = replace(request, cap_usd=run.cap(found.price is not None), mode=mode)
     starts = frame.settled_button(
         "Start", f"start_{project.id}", type="primary", icon=":material/play_arrow:",
         disabled=at_work is not None,

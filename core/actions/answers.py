@@ -11,9 +11,16 @@ from typing import Any
 
 from core import answering
 from core.actions import chosen
-from core.actions.asking import known_price, money_of, provider_for, refuse_blind_cap
+from core.actions.asking import (
+    Mode,
+    known_price,
+    money_of,
+    provider_for,
+    refuse_blind_cap,
+    refuse_mode,
+)
 from core.actions.chosen import ANY, Chosen
-from core.actions.estimates import Estimated, sent_to
+from core.actions.estimates import Estimated, batch_discount, sent_to
 from core.actions.examples import example_set, refuse_gone
 from core.actions.gate import gate
 from core.actions.session import here, project_of, task_of
@@ -22,6 +29,7 @@ from core.checks.base import Check
 from core.errors import Problem
 from core.interview import Interview
 from core.jobs import answers as work
+from core.jobs import batching
 from core.providers.base import Provider, estimate_input_tokens
 from core.records import Job, Price, Sample
 from core.registry import from_json, make, member
@@ -62,6 +70,7 @@ class Request:
     wanted: Chosen = ANY
     check: Mapping[str, Any] = field(default_factory=dict)
     in_steps: bool = False
+    mode: Mode = "live"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +131,10 @@ def estimate(project: str, request: Request) -> Estimated:
         basis += f"; {len(known):,} answers are there already"
     n_humans = sum(row.source != "synthetic" for row in found) + len(plan["examples"])
     to = sent_to([provider], n_humans)
-    return Estimated(len(asked), n_humans, likely, worst, price, basis, to)
+    return Estimated(
+        len(asked), n_humans, likely, worst, price, basis, to,
+        batch_discount=batch_discount([provider]),
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,6 +293,7 @@ def _plan(project: str, request: Request) -> dict[str, Any]:
     provider_for(project, request)
     if request.in_steps and not task.answer_steps:
         raise Problem(f"{task.title}: labels of this kind are asked for at once, not in steps.")
+    refuse_mode(request.mode, [request])
     if not 0 <= request.n_examples <= MOST_EXAMPLES:
         raise Problem(f"A prompt shows 0 to {MOST_EXAMPLES} examples, not {request.n_examples}.")
     is_judged = request.purpose == "judge"
@@ -305,6 +318,8 @@ def _plan(project: str, request: Request) -> dict[str, Any]:
         "items": items,
         **({"in_steps": True} if request.in_steps else {}),
         **(_judging(request, judged) if is_judged else {}),
+        "mode": request.mode,
+        "poll_seconds": batching.POLL_SECONDS,
         **money_of(request),
     }
 

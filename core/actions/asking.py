@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol, get_args
 
 from core import budget
 from core.actions.session import project_of
@@ -13,6 +13,10 @@ from core.errors import Problem
 from core.providers.base import Provider, find_key
 from core.records import Price
 from core.registry import make
+
+Mode = Literal["live", "batch"]
+MODES: tuple[Mode, ...] = get_args(Mode)
+"""One by one, or in batches: for less, within a day."""
 
 
 class Asked(Protocol):
@@ -87,6 +91,23 @@ def money_of(request: Asked) -> dict[str, Any]:
         if amount is not None and not (math.isfinite(amount) and amount >= 0):
             raise Problem(f"{amount} is not an amount of money.", "Type dollars, not below zero.")
     return {"cap_usd": request.cap_usd, "price": asdict(price) if price else None}
+
+
+def refuse_mode(mode: str, requests: Sequence[Asked]) -> None:
+    """Refuse batches where a provider has no batch service.
+
+    Raises:
+        Problem: one has none, or there is no such mode.
+    """
+    if mode not in MODES:
+        raise Problem(f"{mode!r} is no way to ask.", f"Use {' or '.join(MODES)}.")
+    for request in requests if mode == "batch" else ():
+        provider = make(Provider, request.provider, request.provider_settings)
+        if provider.batch_discount is None:
+            raise Problem(
+                f"{provider.title} has no batch service.",
+                "Ask live, or choose providers that all have one.",
+            )
 
 
 def refuse_blind_cap(request: Asked, others: Sequence[Asked] = ()) -> None:

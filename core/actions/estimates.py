@@ -20,7 +20,10 @@ class Estimated:
     """What a run is likely to cost, and at most; None where a price is not known.
 
     `sent_to` says how many human texts leave this machine, and to whom; `low_usd` and `high_usd`
-    are the 95% limits of what is likely, where calls were previewed.
+    are the 95% limits of what is likely, where calls were previewed. `batch_discount` is the share
+    that every writer's batch service saves, None where one has none; a run in batches waits for its
+    rounds one by one, at least `n_rounds`. `live_seconds` is how long live calls are likely to
+    take, where a preview tells.
     """
 
     n_calls: int
@@ -32,6 +35,9 @@ class Estimated:
     sent_to: Mapping[str, int]
     low_usd: float | None = None
     high_usd: float | None = None
+    batch_discount: float | None = None
+    n_rounds: int = 1
+    live_seconds: float | None = None
 
 
 def of_run(
@@ -71,8 +77,34 @@ def of_run(
     high = None if high is None or worst is None else min(high, max(worst, likely or 0.0))
     return Estimated(
         n_calls, len(humans), likely, worst, prices[0], basis, sent_to(providers, len(humans)), low,
-        high,
+        high, batch_discount(providers), strategy.fewest_rounds(plan),
+        _live_seconds(n_calls, providers, seen),
     )  # fmt: skip
+
+
+def batch_discount(providers: Sequence[Provider]) -> float | None:
+    """Return the share of the price that batches save with every provider, None where one cannot.
+
+    >>> batch_discount([])
+    """
+    discounts = [provider.batch_discount for provider in providers]
+    known = [discount for discount in discounts if discount is not None]
+    return min(known) if known and len(known) == len(discounts) else None
+
+
+def _live_seconds(
+    n_calls: int, providers: Sequence[Provider], seen: Sequence[Mapping[str, Any]]
+) -> float | None:
+    """Return how long live calls take at the preview's speed, as many at once as may be."""
+    seconds = [row["seconds"] for row in seen if row["seconds"]]
+    if not seconds:
+        return None
+    limits = [provider.limits() for provider in providers]
+    at_once = min(n_calls, sum(limit.at_once for limit in limits))
+    calls = n_calls * sum(seconds) / len(seconds) / max(1, at_once)
+    rates = [limit.requests_per_minute for limit in limits]
+    a_minute = sum(rate for rate in rates if rate is not None)
+    return calls if None in rates else max(calls, 60 * n_calls / max(1, a_minute))
 
 
 def sent_to(providers: Sequence[Provider], n: int) -> dict[str, int]:

@@ -5,24 +5,26 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from core import budget
 from core.actions import estimates
 from core.actions.asking import (
     Asked,
+    Mode,
     Writer,
     money_of,
     provider_for,
     refuse_blind_cap,
+    refuse_mode,
 )
 from core.actions.estimates import Estimated
 from core.actions.examples import example_set, refuse_gone
 from core.actions.session import here, project_of, task_of
 from core.budget import Target
 from core.errors import Problem, ProviderStop
-from core.jobs import generation
+from core.jobs import batching, generation
 from core.jobs.asking import completion_of, prompt_of
 from core.options import option
 from core.providers.base import Provider, find_key
@@ -43,7 +45,8 @@ class Request:
 
     `price` is one the user typed, for a model whose price is not known. `others` write too: each
     class's calls go round all writers, by their shares. A class that surely yields less usable
-    items than `min_yield` of those asked for is given up early.
+    items than `min_yield` of those asked for is given up early. Of the `mode` batch everything is
+    asked in batches, for less and within a day a round.
     """
 
     provider: str
@@ -57,6 +60,7 @@ class Request:
     share: int = 1
     others: Sequence[Writer] = ()
     min_yield: float = 0.1
+    mode: Mode = "live"
 
     @property
     def writers(self) -> tuple[Asked, ...]:
@@ -191,7 +195,7 @@ def estimate(project: str, request: Request, preview: str | None = None) -> Esti
 
 
 def preview(project: str, request: Request, labels: Sequence[str] | None = None) -> str:
-    """Start a preview, one call per class, and return its run's id; its replies are kept.
+    """Start a preview, one live call per class, and return its run's id; its replies are kept.
 
     The run that follows starts with these very replies and pays nothing for them.
     """
@@ -200,7 +204,9 @@ def preview(project: str, request: Request, labels: Sequence[str] | None = None)
     n_items = strategy.items_per_call()
     wanted = labels or task.strata
     few = {name: n_items for name in task.strata if name in wanted}
-    return _submit(project, request, is_preview=True, targets=few, max_calls=1.0)
+    return _submit(
+        project, replace(request, mode="live"), is_preview=True, targets=few, max_calls=1.0
+    )
 
 
 def last_preview(project: str, request: Request) -> str | None:
@@ -397,6 +403,7 @@ def _plan(project: str, request: Request) -> dict[str, Any]:
         )
     asked = [label for label, n in request.targets.items() if n] or list(task.strata)
     writers = [_writer(project, one, asked, request.strategy) for one in request.writers]
+    refuse_mode(request.mode, request.writers)
     others = [
         {"provider": writer.to_json(), "share": one.share, "price": money_of(one)["price"]}
         for writer, one in zip(writers[1:], request.others, strict=True)
@@ -422,6 +429,8 @@ def _plan(project: str, request: Request) -> dict[str, Any]:
         ),
         "max_calls": 3.0,
         "min_yield": request.min_yield,
+        "mode": request.mode,
+        "poll_seconds": batching.POLL_SECONDS,
         **money_of(request),
     }
 

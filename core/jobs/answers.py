@@ -16,8 +16,9 @@ from typing import Any
 from core.answering import AnswerPlan, Question, prompts, read
 from core.checks.base import Check, Item, Judge, kept
 from core.checks.base import judges as start_checks
-from core.jobs import asking
-from core.jobs.asking import Asker, read_lines, write_lines
+from core.jobs import asking, batching
+from core.jobs.asking import read_lines, write_lines
+from core.jobs.batching import AnyAsker
 from core.jobs.interviews import Replied, in_steps
 from core.jobs.outbox import Outbox
 from core.providers.base import Provider
@@ -68,7 +69,7 @@ def work(folder: Path, plan: Mapping[str, Any], outbox: Outbox, paused: threadin
     is_label = planned.purpose == "label"
     existing = [Item(*row) for row in read_lines(folder / "texts.jsonl")] if is_label else []
     judges = start_checks(existing) if is_label else []
-    asker = Asker(plan, writers, outbox, read_lines(folder / "known.jsonl"), paused)
+    asker = batching.asker_for(plan, writers, folder, outbox, paused)
     steps = planned.task.answer_steps if planned.in_steps else None
     found = (
         in_steps(asker, provider, planned, steps) if steps else _at_once(asker, provider, planned)
@@ -81,10 +82,12 @@ def work(folder: Path, plan: Mapping[str, Any], outbox: Outbox, paused: threadin
         if is_label and replied.answer.label is not None:
             line["sample"] = _sample(plan, planned.task, question, replied.answer.label, judges)
         outbox.put("answer", line, sync=True)
+    if not asker.is_over:
+        asker.close()
 
 
 def _at_once(
-    asker: Asker, provider: Provider, plan: AnswerPlan
+    asker: AnyAsker, provider: Provider, plan: AnswerPlan
 ) -> Iterator[tuple[Question, Replied]]:
     """Ask about every item in one call, and return each with its answer."""
     # Items that are alike have one prompt, which is asked and paid for once.

@@ -20,9 +20,11 @@ from core.jobs.purse import Purse
 from core.providers.base import Provider, estimate_input_tokens
 from core.records import Completion, Price, Prompt
 from core.registry import from_json
-from core.store import ledger, runs
+from core.store import batches, ledger, runs
 from core.store.db import Cursor, Database
 
+OPENED = "batches.jsonl"
+"""File of a job with the batches that wait at vendors."""
 AHEAD = 4
 """Prompts that are at work or wait to be read, as a multiple of those that may be in flight."""
 MAX_ATTEMPTS = 6
@@ -69,17 +71,20 @@ def prepare(database: Database, folder: Path, run: Mapping[str, Any], kind: str)
     kinds = {each["provider"]["kind"] for each in runs.writers(run["plan"])}
     known = runs.replies(database, run["project"], sorted(kinds), runs.purpose_of(run["plan"]))
     write_lines(part / "known.jsonl", known)
+    write_lines(part / OPENED, batches.open_of_run(database, run["id"]))
     return part
 
 
 def keep(cursor: Cursor, project: str, run: Mapping[str, Any], line: Mapping[str, Any]) -> None:
-    """Keep the money or the completion that a worker reported; other lines are not for here."""
+    """Keep the money, completion or batch that a worker reported; other lines are not for here."""
     kind = line["kind"]
     if kind in ("reserve", "refund", "lost"):
         ledger.book(cursor, run["id"], line["attempt"], kind, line["usd"])
     elif kind == "completion":
         runs.keep_completion(cursor, project, run["id"], line["key"], line)
         ledger.book(cursor, run["id"], line["attempt"], "spend", line["cost_usd"])
+    elif kind == "batch":
+        batches.keep(cursor, project, run["id"], line)
 
 
 class Asker:
@@ -103,6 +108,14 @@ class Asker:
         self._n_at_once = sum(writer.provider.limits().at_once for writer in writers)
         self.why_exhausted = ""
         self._known = {row["key"]: completion_of(row) for row in known}
+
+    @property
+    def is_over(self) -> bool:
+        """Return whether nothing more is to be asked, so that what was asked may be incomplete."""
+        return self._paused.is_set()
+
+    def close(self) -> None:
+        """Do nothing: what was asked has arrived."""
 
     def ask(
         self, prompts: Sequence[Prompt], is_wanted: Callable[[Prompt], bool] = lambda prompt: True
@@ -252,7 +265,7 @@ def completion_of(row: Mapping[str, Any]) -> Completion:
 
 def spend(
     purse: Purse, outbox: Outbox, name: str, key: str, writer: Writer, prompt: Prompt,
-    completion: Completion,
+    completion: Completion, sync: bool = True,
 ) -> None:  # fmt: skip
     """Put a completion that arrived on disk, then count what it cost."""
     # A reply without usage counts at the price that was reserved for it.
@@ -278,7 +291,7 @@ def spend(
             "saved_usd": writer.price.saved(completion) if writer.price else None,
             "seconds": completion.seconds,
         },
-        sync=True,
+        sync=sync,
     )
     purse.settle(name, cost)
 

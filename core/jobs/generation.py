@@ -10,8 +10,8 @@ from typing import Any
 
 from core.checks.base import Item, Judge, kept
 from core.checks.base import judges as start_checks
-from core.jobs import asking, evidence
-from core.jobs.asking import Asker, read_lines, write_lines
+from core.jobs import asking, batching, evidence
+from core.jobs.asking import read_lines, write_lines
 from core.jobs.outbox import Outbox
 from core.jobs.rota import Rota
 from core.records import Draft, NewSample, Prompt, Reading, Verdict
@@ -90,7 +90,7 @@ def work(folder: Path, plan: Mapping[str, Any], outbox: Outbox, paused: threadin
         generation = replace(generation, vectors=evidence.vectors_of_examples(generation))
     writers = asking.writers_of(plan)
     judges = start_checks([Item(*row) for row in read_lines(folder / TEXTS)])
-    asker = Asker(plan, writers, outbox, read_lines(folder / "known.jsonl"), paused)
+    asker = batching.asker_for(plan, writers, folder, outbox, paused)
     progress = Progress()
     rota = Rota([each["share"] for each in runs.writers(plan)], plan.get("min_yield", 0.0))
     while prompts := rota.assigned(strategy.next_round(generation, progress), progress):
@@ -107,13 +107,14 @@ def work(folder: Path, plan: Mapping[str, Any], outbox: Outbox, paused: threadin
             reply = Reply(prompt, reading.outcome, _made(prompt, line), reading.found)
             progress.take(reply, keep=strategy.looks_back)
             rota.took(prompt, sum(made.is_usable for made in reply.made))
-        if paused.is_set():
+        if asker.is_over:
             return
         for prompt in prompts:
             if not rota.is_wanted(prompt):
                 progress.skip(generation, prompt)
         if has_vectors:
             progress.replies[n_kept:] = evidence.with_vectors(progress.replies[n_kept:])
+    asker.close()
     short = [
         f"{label} ({progress.n_usable.get(label, 0)} of {wanted})"
         for label, wanted in generation.targets.items()

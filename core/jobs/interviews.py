@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from core.answering import Answer, AnswerPlan, Question
 from core.errors import ProviderStop
 from core.interview import Ended, Interview
-from core.jobs.asking import Asker
+from core.jobs.batching import AnyAsker
 from core.providers.base import Provider
 from core.records import Completion, Prompt
 from core.registry import canonical
@@ -38,7 +38,7 @@ class _Call:
 
 
 def in_steps(
-    asker: Asker, provider: Provider, plan: AnswerPlan, steps: AnswerSteps
+    asker: AnyAsker, provider: Provider, plan: AnswerPlan, steps: AnswerSteps
 ) -> Iterator[tuple[Question, Replied]]:
     """Ask about every item, and return each with its answer; items that are alike are one.
 
@@ -79,7 +79,7 @@ def in_steps(
 
 
 def _asked(
-    asker: Asker, provider: Provider, prompts: list[Prompt]
+    asker: AnyAsker, provider: Provider, prompts: list[Prompt]
 ) -> tuple[list[_Call], ProviderStop | None]:
     """Ask prompts; return what arrived, in their order up to the first that did not, and why."""
     made: list[_Call] = []

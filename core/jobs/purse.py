@@ -30,9 +30,7 @@ class Purse:
         self._start = time.time_ns()
         self._n_attempts = 0
 
-    def reserve(
-        self, key: str, usd: float | None, is_ending: Callable[[], bool], kind: str = ""
-    ) -> str | None:
+    def reserve(self, key: str, usd: float | None, is_ending: Callable[[], bool]) -> str | None:
         """Put the most that a request may cost aside and return its name; None where all ends.
 
         Raises:
@@ -42,18 +40,29 @@ class Purse:
             # Worst cases in flight are mostly given back, so wait for them before giving up.
             while not self._fits(usd):
                 if not self._open:
-                    raise CapReached(
-                        f"The next call could pass the cap of ${self._cap:,.10g}.",
-                        "Raise it and resume, or accept what there is.",
-                    )
+                    raise self.cap_reached()
                 self._change.wait()
             if is_ending():
                 return None
-            self._committed += usd or 0.0
-            self._n_attempts += 1
-            name = f"{kind}{key}/{self._start}/{self._n_attempts}"
-            self._open[name] = usd
+            name = self._put_aside(key, usd, "")
         self._outbox.put("reserve", {"attempt": name, "usd": usd}, sync=True)
+        return name
+
+    def reserve_now(self, key: str, usd: float | None, kind: str) -> str | None:
+        """Put money aside without waiting for any to come back; None where it does not fit yet.
+
+        It is on disk with the next line that is.
+
+        Raises:
+            CapReached: it could pass the cap, and nothing in flight will give money back.
+        """
+        with self._change:
+            if not self._fits(usd):
+                if not self._open:
+                    raise self.cap_reached()
+                return None
+            name = self._put_aside(key, usd, kind)
+        self._outbox.put("reserve", {"attempt": name, "usd": usd})
         return name
 
     def take_up(self, name: str, usd: float | None) -> None:
@@ -76,6 +85,20 @@ class Purse:
         with self._change:
             self._committed += (usd or 0.0) - (self._open.pop(name) or 0.0)
             self._change.notify_all()
+
+    def _put_aside(self, key: str, usd: float | None, kind: str) -> str:
+        self._committed += usd or 0.0
+        self._n_attempts += 1
+        name = f"{kind}{key}/{self._start}/{self._n_attempts}"
+        self._open[name] = usd
+        return name
+
+    def cap_reached(self) -> CapReached:
+        """Return what says that the cap is reached."""
+        return CapReached(
+            f"The next call could pass the cap of ${self._cap:,.10g}.",
+            "Raise it and resume, or accept what there is.",
+        )
 
     def _fits(self, usd: float | None) -> bool:
         return self._cap is None or self._committed + (usd or 0.0) <= self._cap

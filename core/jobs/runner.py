@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import Problem
-from core.jobs import answers, checking, encoding, generation, outbox, training, worker
+from core.jobs import answers, batching, checking, encoding, generation, outbox, training, worker
 from core.jobs.executors import EXECUTORS, Part
 from core.records import Job
 from core.registry import from_json
-from core.store import jobs, ledger, runs, studies
+from core.store import batches, jobs, ledger, runs, studies
 from core.store.db import Database, new_id
 from core.studies.base import Study
 from core.tasks.base import Task
@@ -135,15 +135,26 @@ class Runner:
                 part.stop()
             self._tend(running)
 
+    def cancel(self, job_id: str) -> None:
+        """Have a job's batches cancelled, take in what they brought, and end the job for good."""
+        with self._lock:
+            part = self._folder(job_id) / "part0"
+            part.mkdir(parents=True, exist_ok=True)
+            (part / batching.CANCEL).touch()
+            if job_id not in self._running:
+                self.start(job_id)
+
     def discard(self, job_id: str) -> None:
         """Call a job done as it stands, so that it is never resumed.
 
         Raises:
-            Problem: it is at work.
+            Problem: it is at work, or batches of it wait at a vendor.
         """
         with self._lock:
             if job_id in self._running:
                 raise Problem("This job is at work.", "Stop it first.")
+            if batches.n_open(self._database, jobs.get(self._database, job_id).subject):
+                raise Problem("Batches of this run wait at the vendor.", "Cancel them first.")
             jobs.append(self._database, job_id, "done", message="Ended before its target.")
 
     def wait(self, job_id: str, told: Callable[[Job], None] | None = None) -> Job:
@@ -305,7 +316,7 @@ class Runner:
     def _verdict(self, running: _Running, codes: list[int]) -> tuple[str, str]:
         if running.stopping and not running.errors:
             finished = running.stopping == "paused" and self._n_missing(running.job) == 0
-            return ("done", "") if finished else (running.stopping, "")
+            return ("done", "") if finished else (running.stopping, " ".join(running.notes))
         if running.errors:
             return "failed", " ".join(dict.fromkeys(running.errors))
         bad = [code for code in codes if code != worker.DONE]

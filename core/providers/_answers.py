@@ -34,6 +34,8 @@ class Endpoint:
     timeout_seconds: float
     more_headers: frozenset[str] = frozenset()
     """Headers that the SDK takes from the environment and that this host may be sent."""
+    max_bytes: int | None = None
+    """Where reading an answer ends, if not where others do."""
 
     @property
     def host(self) -> str:
@@ -93,14 +95,14 @@ def completion(
     return Completion(
         text=_without_key(_storable(said.text), endpoint.key),
         finish=said.finish,
-        model=_clean(word(reply.get("model")), endpoint.key) or endpoint.model,
+        model=clean(word(reply.get("model")), endpoint.key) or endpoint.model,
         input_tokens=usage.input_tokens,
         output_tokens=usage.output_tokens,
         cached_tokens=usage.cached_tokens,
         cache_write_tokens=usage.cache_write_tokens,
         seconds=seconds,
-        raw_id=_clean(raw_id, endpoint.key) or None,
-        detail=_clean(said.detail, endpoint.key),
+        raw_id=clean(raw_id, endpoint.key) or None,
+        detail=clean(said.detail, endpoint.key),
     )
 
 
@@ -125,7 +127,7 @@ def fault_of(error: Any, endpoint: Endpoint) -> Fault:
     told = body if isinstance(body, Mapping) else {"message": body}
     message = word(told.get("message", told.get("detail")))
     # A page for browsers is no message.
-    said = "" if message.lstrip().startswith("<") else _clean(message, endpoint.key)
+    said = "" if message.lstrip().startswith("<") else clean(message, endpoint.key)
     return Fault(
         status=error.status_code,
         said=said,
@@ -182,6 +184,12 @@ def silence(what: str, error: Exception, endpoint: Endpoint) -> ProviderWait:
     return ProviderWait(f"{endpoint.host} {what}.", may_cost=not isinstance(cause, never_sent))
 
 
+def clean(text: str, key: str) -> str:
+    """Return a vendor's words on one line, cut short and without anything like a key."""
+    text = re.sub(r"\bsk-[\w*.-]{4,}", "[key]", _without_key(_storable(text), key))
+    return " ".join(text.split())[:300]
+
+
 def word(value: Any) -> str:
     """Return a value that is a text, else nothing."""
     return value if isinstance(value, str) else ""
@@ -221,12 +229,6 @@ def _seconds(asked: str) -> float:
     with contextlib.suppress(ValueError, TypeError, IndexError, OverflowError):
         return email.utils.parsedate_to_datetime(asked).timestamp() - time.time()
     return math.nan
-
-
-def _clean(text: str, key: str) -> str:
-    """Return a vendor's words on one line, cut short and without anything like a key."""
-    text = re.sub(r"\bsk-[\w*.-]{4,}", "[key]", _without_key(_storable(text), key))
-    return " ".join(text.split())[:300]
 
 
 def _without_key(text: str, key: str) -> str:

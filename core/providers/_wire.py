@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from core.errors import Problem, ProviderStop
@@ -16,6 +16,8 @@ from core.providers import _answers as answers
 from core.providers import _refusals as refusals
 from core.providers._answers import Endpoint, Fault
 from core.records import Completion
+
+T = TypeVar("T")
 
 _HEADERS = frozenset(
     {
@@ -92,17 +94,35 @@ def ask(protocol: Protocol, endpoint: Endpoint, parameters: Mapping[str, Any]) -
 
 def _send(protocol: Protocol, endpoint: Endpoint, sent: Mapping[str, Any]) -> Completion | Fault:
     """Send one request and read the answer."""
-    import httpx2
-
     from core.providers._bounded import body_of
 
-    package = importlib.import_module(protocol.package)
     started = time.monotonic()
+    return exchange(
+        protocol,
+        endpoint,
+        lambda client: protocol.start(client, sent),
+        lambda response: protocol.read(endpoint, body_of(response), time.monotonic() - started),
+    )
+
+
+def exchange(
+    protocol: Protocol, endpoint: Endpoint, call: Callable[[Any], Any], read: Callable[[Any], T]
+) -> T | Fault:
+    """Call the vendor's client and return what is read in the response, or what the error says.
+
+    `call` takes the client and gives a context of the response unread.
+
+    Raises:
+        ProviderWait: no answer came.
+        ProviderStop: nothing can be asked there.
+    """
+    import httpx2
+
+    package = importlib.import_module(protocol.package)
     problem: Problem
     try:
-        with protocol.start(_client(protocol, endpoint), sent) as response:
-            body = body_of(response)
-        return protocol.read(endpoint, body, time.monotonic() - started)
+        with call(_client(protocol, endpoint)) as response:
+            return read(response)
     except package.APIStatusError as error:
         return answers.fault_of(error, endpoint)
     except package.APITimeoutError as error:
@@ -138,7 +158,10 @@ def _client(protocol: Protocol, endpoint: Endpoint) -> Any:
         request.extensions["deadline"] = time.monotonic() + endpoint.timeout_seconds
 
     def bound(response: Any) -> None:
-        response.stream = Bounded(response.stream, response.request.extensions["deadline"])
+        deadline = response.request.extensions["deadline"]
+        response.stream = Bounded(
+            response.stream, deadline, endpoint.max_bytes, response.extensions
+        )
         if response.status_code >= 300:
             # The SDKs read an error to its end, however much it unpacks to, in its own encoding.
             response.headers.pop("content-encoding", None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
@@ -13,7 +13,7 @@ from core.providers import _settings as settings
 from core.providers._answers import Endpoint, Said, Usage
 from core.providers._chat import schema_in_words
 from core.providers._wire import Protocol, ask
-from core.providers.base import Provider, find_key
+from core.providers.base import Batches, Provider, find_key
 from core.records import Completion, Limits, Prompt
 
 BASE_URL = "https://api.anthropic.com"
@@ -30,6 +30,7 @@ class AnthropicChat(Provider):
     title: ClassVar[str] = "Anthropic"
     keys: ClassVar[tuple[str, ...]] = ("ANTHROPIC_API_KEY",)
     unsent: ClassVar[frozenset[str]] = settings.UNSENT
+    batch_discount: ClassVar[float | None] = 0.5
 
     model: str = Field(
         "claude-haiku-5-5", min_length=1, max_length=200, description="name of the model"
@@ -91,6 +92,19 @@ class AnthropicChat(Provider):
             ProviderWait: a passing fault.
             ProviderStop: no key, or a fault that no retry will mend.
         """
+        return ask(PROTOCOL, self._endpoint(), self.parameters(prompt))
+
+    def batches(self) -> Batches:
+        """Return the batch service.
+
+        Raises:
+            ProviderStop: no key.
+        """
+        from core.providers._message_batches import AnthropicBatches
+
+        return AnthropicBatches(self._endpoint(), self.parameters)
+
+    def _endpoint(self) -> Endpoint:
         key = find_key(self.keys)
         if key is None:
             raise ProviderStop(
@@ -98,7 +112,7 @@ class AnthropicChat(Provider):
                 "Put it into the environment variable ANTHROPIC_API_KEY or "
                 ".streamlit/secrets.toml.",
             )
-        endpoint = Endpoint(
+        return Endpoint(
             base_url=BASE_URL,
             model=self.model,
             key=key,
@@ -106,7 +120,6 @@ class AnthropicChat(Provider):
             timeout_seconds=self.timeout_seconds,
             more_headers=frozenset({"anthropic-version"}),
         )
-        return ask(PROTOCOL, endpoint, self.parameters(prompt))
 
 
 def read_message(endpoint: Endpoint, body: bytes, seconds: float) -> Completion:
@@ -128,6 +141,11 @@ def read_message(endpoint: Endpoint, body: bytes, seconds: float) -> Completion:
         written,
     )
     return answers.completion(endpoint, reply, _said(reply), used, seconds)
+
+
+def version_for(names: Collection[str]) -> str:
+    """Return the version of the protocol that takes parameters of these names."""
+    return _VERSION if set(_SAMPLING).isdisjoint(names) else _SAMPLING_VERSION
 
 
 def _said(reply: Mapping[str, Any]) -> Said:
@@ -189,12 +207,11 @@ def _connect(endpoint: Endpoint, http_client: Any) -> Any:
 def _start(client: Any, sent: Mapping[str, Any]) -> Any:
     sampling = {name: sent[name] for name in _SAMPLING if name in sent}
     others = {name: value for name, value in sent.items() if name not in sampling}
-    version = _SAMPLING_VERSION if sampling else _VERSION
     return client.messages.with_streaming_response.create(
         **others,
         # The package has no arguments for these any more.
         extra_body=sampling or None,
-        extra_headers={"anthropic-version": version},
+        extra_headers={"anthropic-version": version_for(sampling)},
     )
 
 

@@ -4,17 +4,78 @@ from __future__ import annotations
 
 import os
 import tomllib
-from abc import abstractmethod
-from collections.abc import Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
-from core.errors import ProviderStop
+from core.errors import Problem, ProviderStop
 from core.records import Completion, Limits, Price, Prompt
 from core.registry import Member, canonical, content_hash
 
 ROOT = Path(__file__).resolve().parents[2]
 """The checkout, beside which `.streamlit/secrets.toml` and `data/` lie."""
+
+
+BatchEnd = Literal["", "done", "expired", "cancelled", "refused"]
+"""How a batch ended; nothing while it is at work."""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchLook:
+    """Where a batch stands: the vendor's own word, requests done and failed, and what was said."""
+
+    state: str
+    end: BatchEnd
+    n_done: int
+    n_failed: int
+    message: str = ""
+
+
+class Batches(ABC):
+    """The batch service of a provider: many requests at once, for less, within a day.
+
+    Every method raises `ProviderWait` for a passing fault and `ProviderStop` where no retry helps.
+    """
+
+    @abstractmethod
+    def start(self, prompts: Mapping[str, Prompt], token: str) -> str:
+        """Start a batch of prompts by custom id and return the vendor's id of it.
+
+        Every custom id begins with `token`, by which the batch is found again. A `ProviderWait`
+        that `may_cost` leaves open whether the batch was started.
+        """
+
+    @abstractmethod
+    def look(self, vendor_id: str) -> BatchLook:
+        """Return where a batch stands.
+
+        Raises:
+            BatchGone: the vendor knows no such batch.
+        """
+
+    @abstractmethod
+    def results(
+        self, vendor_id: str, ids: Collection[str]
+    ) -> Iterator[tuple[str, Completion | Problem]]:
+        """Yield, once for each of these custom ids, a completion or why there is none.
+
+        A `ProviderWait` that `may_cost` stands for a request that may be billed nevertheless.
+        """
+
+    @abstractmethod
+    def cancel(self, vendor_id: str) -> None:
+        """Ask the vendor to end a batch; what it has done by then comes with the results."""
+
+    @abstractmethod
+    def find(self, token: str, n_requests: int, since: float) -> str | None:
+        """Return the vendor's id of a batch started after `since` (Unix time), None if none was.
+
+        Raises:
+            NotTold: one that is still at work may be it.
+            BatchGone: it cannot be told.
+        """
 
 
 class Provider(Member):
@@ -31,6 +92,8 @@ class Provider(Member):
     """Names of the environment variables that the provider's key may be in."""
     unsent: ClassVar[frozenset[str]] = frozenset()
     """Settings that are never sent and change no completion, so are no part of the cache key."""
+    batch_discount: ClassVar[float | None] = None
+    """The share of the price that a batch saves; None where there is no batch service."""
 
     @property
     def is_local(self) -> bool:
@@ -73,6 +136,14 @@ class Provider(Member):
             ProviderWait: a passing fault (rate limit, server error, time-out, half a body).
             ProviderStop: a fault that no retry will mend (wrong key, unknown model).
         """
+
+    def batches(self) -> Batches | None:
+        """Return the batch service, None where there is none.
+
+        Raises:
+            ProviderStop: no key.
+        """
+        return None
 
     def key_of(self, prompt: Prompt) -> str:
         """Return the cache key: provider, model, parameters, messages, schema and draw number."""

@@ -11,7 +11,7 @@ from core.providers import _chat
 from core.providers import _settings as settings
 from core.providers._answers import Endpoint
 from core.providers._wire import ask
-from core.providers.base import Provider, find_key
+from core.providers.base import Batches, Provider, find_key
 from core.records import Completion, Limits, Prompt
 from core.registry import content_hash
 
@@ -25,6 +25,7 @@ class OpenAIChat(Provider):
     title: ClassVar[str] = "OpenAI"
     keys: ClassVar[tuple[str, ...]] = ("OPENAI_API_KEY",)
     unsent: ClassVar[frozenset[str]] = settings.UNSENT
+    batch_discount: ClassVar[float | None] = 0.5
 
     model: str = Field(
         "gpt-5.4-mini", min_length=1, max_length=200, description="name of the model"
@@ -78,13 +79,26 @@ class OpenAIChat(Provider):
             ProviderWait: a passing fault.
             ProviderStop: no key, or a fault that no retry will mend.
         """
+        return ask(_chat.PROTOCOL, self._endpoint(), self.parameters(prompt))
+
+    def batches(self) -> Batches:
+        """Return the batch service.
+
+        Raises:
+            ProviderStop: no key.
+        """
+        from core.providers._chat_batches import OpenAIBatches
+
+        return OpenAIBatches(self._endpoint(), self.parameters)
+
+    def _endpoint(self) -> Endpoint:
         key = find_key(self.keys)
         if key is None:
             raise ProviderStop(
                 "There is no key for OpenAI.",
                 "Put it into the environment variable OPENAI_API_KEY or .streamlit/secrets.toml.",
             )
-        endpoint = Endpoint(
+        return Endpoint(
             base_url=BASE_URL,
             model=self.model,
             key=key,
@@ -92,4 +106,3 @@ class OpenAIChat(Provider):
             timeout_seconds=self.timeout_seconds,
             more_headers=frozenset({"openai-organization", "openai-project"}),
         )
-        return ask(_chat.PROTOCOL, endpoint, self.parameters(prompt))

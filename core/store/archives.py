@@ -29,9 +29,15 @@ AT_ONCE = 32_000_000
 """Bytes of rows that one statement inserts, about."""
 DERIVED = ("sample_now",)
 """Tables that are made anew from the others."""
+AT_VENDORS = ("batch",)
+"""Tables of what waits elsewhere, which no other home folder can take in."""
 WHERE: Mapping[str, str] = {
     "project": "id = $project",
-    **{table: "project = $project" for table in TABLES_OF_A_PROJECT if table not in DERIVED},
+    **{
+        table: "project = $project"
+        for table in TABLES_OF_A_PROJECT
+        if table not in (*DERIVED, *AT_VENDORS)
+    },
     **{
         table: f"{column} IN (SELECT id FROM {parent} WHERE project = $project)"  # noqa: S608
         for table, column, parent in CHILD_TABLES
@@ -310,6 +316,10 @@ def _found(cursor: Cursor, query: str, parameters: Mapping[str, Any]) -> Any:
 
 def _interrupt(cursor: Cursor, project: str) -> None:
     """Say of jobs that were at work that they are not, and count what they had in flight."""
+    # What waits at a vendor comes to the home folder that the archive is of.
+    cursor.execute("SELECT id FROM run WHERE project = $project", {"project": project})
+    for (run,) in cursor.fetchall():
+        ledger.lose_batches(cursor, run)
     cursor.execute(
         "SELECT id, kind, subject FROM job WHERE project = $project AND (SELECT arg_max(state, seq)"
         " FROM job_event WHERE job = job.id) IN (SELECT unnest($live))",

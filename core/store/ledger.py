@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from core.store import batches
 from core.store.db import Cursor, Database, now
 
 
@@ -58,15 +59,34 @@ def account(database: Database, run: str) -> Account:
 
 
 def lose_open(cursor: Cursor, run: str) -> float:
-    """Book what is still reserved as lost at its worst-case price, and return how much."""
+    """Book what is still reserved as lost at its worst-case price, and return how much.
+
+    What waits in a batch at a vendor stays reserved. What was put aside for a batch that was never
+    noted was not sent, and is given back.
+    """
+    waiting = batches.open_attempts(cursor, run)
+    lost = 0.0
+    for key, usd in _reserved(cursor, run):
+        if not key.startswith(batches.PREFIX):
+            book(cursor, run, key, "lost", usd)
+            lost += usd or 0.0
+        elif key not in waiting:
+            book(cursor, run, key, "refund", usd)
+    return lost
+
+
+def lose_batches(cursor: Cursor, run: str) -> None:
+    """Book what is reserved for batches as lost, where nothing will be heard of them."""
+    for key, usd in _reserved(cursor, run):
+        if key.startswith(batches.PREFIX):
+            book(cursor, run, key, "lost", usd)
+
+
+def _reserved(cursor: Cursor, run: str) -> list[tuple[str, float | None]]:
+    """Return the attempts whose money is still put aside, with how much."""
     rows = cursor.execute(
         "SELECT key, arg_max(kind, rowid), arg_max_null(usd, rowid) FROM ledger WHERE run = ?"
         " GROUP BY key",
         [run],
     ).fetchall()
-    lost = 0.0
-    for key, kind, usd in rows:
-        if kind == "reserve":
-            book(cursor, run, key, "lost", usd)
-            lost += usd or 0.0
-    return lost
+    return [(key, usd) for key, kind, usd in rows if kind == "reserve"]

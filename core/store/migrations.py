@@ -105,7 +105,8 @@ M005_BATCHES = """
 ALTER TABLE completion ADD COLUMN saved_usd DOUBLE;
 CREATE TABLE batch (
     project VARCHAR, run VARCHAR, id VARCHAR, vendor_id VARCHAR, writer BIGINT, state VARCHAR,
-    n_requests BIGINT, n_done BIGINT, items JSON, created_at TIMESTAMP, updated_at TIMESTAMP
+    n_requests BIGINT, n_done BIGINT, n_failed BIGINT, message VARCHAR, items JSON,
+    created_at TIMESTAMP, updated_at TIMESTAMP
 );
 """
 """Batches that wait at a vendor, and what its prompt cache saved."""

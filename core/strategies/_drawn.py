@@ -34,6 +34,10 @@ class Drawn(Strategy):
             for call in calls
         ]
 
+    def fewest_rounds(self, plan: GenerationPlan) -> int:
+        """Return how many rounds a run takes if every item is usable."""
+        return fewest_rounds(plan, self.n_items)
+
     def read(self, plan: GenerationPlan, prompt: Prompt, completion: Completion) -> Reading:
         """Read a list of items; what cannot be read is said, never guessed."""
         return read_items(plan.task, prompt, completion, plan.rules())
@@ -62,6 +66,12 @@ def of_items(progress: Progress) -> Progress:
         if not reply.prompt.n_items:
             n_calls[reply.prompt.label] -= 1
     return Progress(n_calls, progress.n_usable, progress.exhausted)
+
+
+def fewest_rounds(plan: GenerationPlan, n_items: int) -> int:
+    """Return how many rounds the calls take that would do if every item were usable."""
+    n_calls = sum(math.ceil(n / n_items) for n in plan.targets.values())
+    return max(1, math.ceil(n_calls / ROUND))
 
 
 def _calls(plan: GenerationPlan, progress: Progress, label: str, n_items: int) -> range:

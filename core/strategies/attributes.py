@@ -15,7 +15,14 @@ from pydantic import Field, field_validator
 from core.errors import Unreadable
 from core.records import Completion, Prompt, Reading
 from core.replies import to_json
-from core.strategies._drawn import asked, items_prompt, next_calls, of_items, with_guidelines
+from core.strategies._drawn import (
+    asked,
+    fewest_rounds,
+    items_prompt,
+    next_calls,
+    of_items,
+    with_guidelines,
+)
 from core.strategies._items import an_object, read_items, read_step
 from core.strategies.base import GenerationPlan, Progress, Strategy
 
@@ -90,6 +97,11 @@ class AttributesStrategy(Strategy):
             elif calls and (n_asked := len(list(progress.of(label, PROPOSE)))) < MAX_PROPOSALS:
                 prompts.append(self._proposal(plan, label, first + n_asked))
         return prompts
+
+    def fewest_rounds(self, plan: GenerationPlan) -> int:
+        """Return how many rounds a run takes: one more where attributes are proposed first."""
+        proposes = any(n and not self.attributes.get(name) for name, n in plan.targets.items())
+        return fewest_rounds(plan, self.n_items) + proposes
 
     def read(self, plan: GenerationPlan, prompt: Prompt, completion: Completion) -> Reading:
         """Read attributes, or a list of items; what cannot be read is said, never guessed."""

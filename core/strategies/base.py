@@ -153,6 +153,11 @@ class Strategy(Member):
         """Return how many samples a call asks for, by which calls are counted and bounded."""
         return int(getattr(self, "n_items", 1))
 
+    def fewest_rounds(self, plan: GenerationPlan) -> int:
+        """Return how many rounds a run takes if every item is usable: each waits for the last."""
+        del plan
+        return 1
+
     @abstractmethod
     def next_round(self, plan: GenerationPlan, progress: Progress) -> list[Prompt]:
         """Return the prompts of the next round, in the order their replies will be read.

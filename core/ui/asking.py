@@ -13,7 +13,7 @@ from core.actions import answers, generate, solvers
 from core.actions.chosen import Chosen
 from core.actions.solvers import Solved
 from core.answering import Purpose
-from core.ui import forms, frame, look, preview, progress, run
+from core.ui import batches, forms, frame, look, preview, progress, run
 
 COUNTS = (
     ("Answered", "n_read", "Read: one of the answers that the item may have."),
@@ -129,7 +129,8 @@ def _ask(project: str, purpose: Purpose, more: Mapping[str, Any]) -> None:
         asked = replace(asked, price=preview.price_of(asked, purpose))
     found = answers.estimate(project, asked)
     preview.estimate(found, True)
-    asked = replace(asked, cap_usd=run.cap(found.price is not None, purpose))
+    mode = batches.mode(found, key)
+    asked = replace(asked, cap_usd=run.cap(found.price is not None, purpose), mode=mode)
     if st.button("Ask", key=f"{key}_ask", type="primary", icon=":material/play_arrow:"):
         answers.launch(project, asked)
         st.rerun()
@@ -157,6 +158,7 @@ def _show(project: str, made: str) -> None:
         for name, field, told in COUNTS:
             st.metric(name, f"{getattr(now, field):,}", help=told, width=115)
     run.money(now)
+    batches.show(made, job)
     progress.buttons(
         job,
         resume=lambda: answers.resume(job.id),

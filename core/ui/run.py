@@ -9,7 +9,7 @@ from core.actions.answers import Status
 from core.actions.generate import RunStatus
 from core.budget import Target
 from core.records import Job
-from core.ui import costs, frame, lineage, look, progress
+from core.ui import batches, costs, frame, lineage, look, progress
 
 TARGETS: dict[Target, str] = {
     "balanced": "Balanced to a total",
@@ -100,6 +100,7 @@ def show(project: str, run: str) -> None:
         _counts(now)
         money(now)
         costs.projection(project, now)
+        batches.show(run, job)
     progress.buttons(
         job,
         resume=lambda: generate.resume(job.id),
