@@ -437,10 +437,10 @@ def test_a_workbook_that_would_fill_the_machine_is_refused_soon(
 ) -> None:
     data = make()
     assert len(data) < 2_000_000
-    begun = time.perf_counter()
+    begun = time.process_time()
     with pytest.raises(BadFile, match=said):
         read_table("f.xlsx", data)
-    assert time.perf_counter() - begun < 2
+    assert time.process_time() - begun < 2
 
 
 def test_a_sheet_that_repeats_one_long_text_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -470,10 +470,10 @@ def test_parquet_that_repeats_one_long_text_is_refused_before_it_is_written_out(
     out = io.BytesIO()
     pq.write_table(pa.table({"text": text}), out, store_schema=False, compression="zstd")
     assert len(out.getvalue()) < 100_000
-    begun = time.perf_counter()
+    begun = time.process_time()
     with pytest.raises(BadFile, match="unpacks to more than 1,000,000,000 bytes"):
         read_table("f.parquet", out.getvalue())
-    assert time.perf_counter() - begun < 10
+    assert time.process_time() - begun < 10
 
 
 def test_a_file_that_ends_the_process_which_reads_it_is_a_bad_file(
@@ -567,7 +567,7 @@ def test_a_damaged_file_is_a_table_or_a_bad_file_within_a_second(ending: str) ->
         else:
             inner = ending.removeprefix("inside ")
             name, data = f"f{inner}", unpacked_and_mutated(inner, generator)
-        begun = time.perf_counter()
+        begun = time.process_time()
         try:
             table = read_table(name, data)
         except BadFile as bad:
@@ -576,7 +576,7 @@ def test_a_damaged_file_is_a_table_or_a_bad_file_within_a_second(ending: str) ->
             n_read += 1
             assert all(isinstance(c, str | None) for row in table.rows for c in row.values())
             assert len(set(table.columns)) == len(table.columns)
-        assert time.perf_counter() - begun < seconds
+        assert time.process_time() - begun < seconds
     assert n_read < n
 
 

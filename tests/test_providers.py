@@ -424,13 +424,12 @@ def test_a_page_for_browsers_waits(provider, wire):
 
 
 def test_silence_ends_at_the_time_out_and_may_have_cost(provider, wire):
-    wire.answer_with(200, b"", send=lambda _: wire.over.wait(5))
+    wire.answer_with(200, b"", send=lambda _: wire.over.wait(60))
     hasty = provider.model_copy(update={"timeout_seconds": 0.2})
-    started = time.monotonic()
     problem = problem_of(hasty, ProviderWait)
     assert "0.2 s" in str(problem)
     assert problem.may_cost
-    assert time.monotonic() - started < 2
+    assert not wire.over.is_set(), "the server was still silent"
 
 
 def test_a_dripping_answer_ends_at_the_time_out(provider, wire):
@@ -441,10 +440,9 @@ def test_a_dripping_answer_ends_at_the_time_out(provider, wire):
             handler.wfile.write(b" ")
 
     wire.answer_with(200, b"", send=drip)
-    started = time.monotonic()
+    # Without an end of our own this would go on for as long as the server drips.
     problem_of(provider.model_copy(update={"timeout_seconds": 0.2}), ProviderWait)
     wire.over.set()
-    assert time.monotonic() - started < 2
 
 
 def test_a_server_that_is_not_there_waits_and_costs_nothing(provider, wire):
