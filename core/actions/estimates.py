@@ -57,6 +57,8 @@ def of_run(
     basis = "the length of the first prompts and the longest reply allowed"
     if len(known) == len(prices) and prompts:
         size = max(map(estimate_input_tokens, prompts))
+        # Later prompts may show some of what was written, which is no longer than replies are.
+        size += strategy.n_shown_again() * max(one.worst_output_tokens for one in providers)
         each = [
             price.at_most(size, provider.worst_output_tokens)
             for price, provider in zip(known, providers, strict=True)

@@ -158,6 +158,10 @@ class Strategy(Member):
         del plan
         return 1
 
+    def n_shown_again(self) -> int:
+        """Return how many of the items it made a prompt shows at most."""
+        return int(self.looks_back)
+
     @abstractmethod
     def next_round(self, plan: GenerationPlan, progress: Progress) -> list[Prompt]:
         """Return the prompts of the next round, in the order their replies will be read.

@@ -82,6 +82,10 @@ class Dialogue(Strategy):
             return None
         return "a dialogue has a class or marks, and here a text is something else"
 
+    def n_shown_again(self) -> int:
+        """Return how many dialogues of its own a prompt shows."""
+        return self.n_own
+
     def next_round(self, plan: GenerationPlan, progress: Progress) -> list[Prompt]:
         """Return a few calls of each class, which may show what earlier rounds brought."""
         return [
