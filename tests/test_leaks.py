@@ -84,14 +84,20 @@ def test_a_test_set_that_comes_later_makes_trials_invalid(project, session):
     before = results.table(project, study)
     assert {one["status"] for one in before} == {"done"}
     assert not results.curve(project, study).invalid
-    leak = train_row(project, session)
+    trained_on = {
+        one["trial"]: {
+            row["id"] for row in results.made_by(project, study, one["trial"]).trained_on
+        }
+        for one in before
+    }
+    leak = next(
+        row
+        for row in samples.page(session.database, project, Filter(source="human"), 1_000)
+        if 0 < sum(row.id in some for some in trained_on.values()) < len(before)
+    )
     bring(project, [{"text": leak.text.upper(), "label": str(leak.label)}], "ood:late", "human")
 
-    used = {
-        one["trial"]
-        for one in before
-        if leak.id in {r["id"] for r in results.made_by(project, study, one["trial"]).trained_on}
-    }
+    used = {trial for trial, some in trained_on.items() if leak.id in some}
     after = results.table(project, study)
     assert {one["trial"] for one in after if one["status"] == "invalid"} == used
     assert 0 < len(used) < len(after)

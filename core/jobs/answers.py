@@ -110,15 +110,22 @@ _A_STEP = {"label": "", "outcome": "read", "n_drafts": 0, "n_flagged": 0, "probl
 """What is kept of the reply to a step before the last: it was read, and brought no sample."""
 
 
-def keep(cursor: Cursor, project: str, run: Mapping[str, Any], line: Mapping[str, Any]) -> None:
-    """Keep what a worker reported: money, a completion, or an answer."""
-    asking.keep(cursor, project, run, line)
-    if line["kind"] != "answer":
-        return
-    for key in line.get("steps", ()):
-        runs.keep_reading(
-            cursor, project, run["id"], key, {**_A_STEP, "was_cached": line["was_cached"]}
-        )
+def keep(
+    cursor: Cursor, project: str, run: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]
+) -> None:
+    """Keep what a worker reported: money, completions, and answers."""
+    asking.keep(cursor, project, run, lines)
+    for line in lines:
+        if line["kind"] == "answer":
+            _keep_answer(cursor, project, run, line)
+
+
+def _keep_answer(
+    cursor: Cursor, project: str, run: Mapping[str, Any], line: Mapping[str, Any]
+) -> None:
+    steps = [{**_A_STEP, "key": key, "was_cached": line["was_cached"]}
+             for key in line.get("steps", ())]  # fmt: skip
+    runs.keep_readings(cursor, project, run["id"], steps)
     is_new, purpose = answers.keep(cursor, project, run["id"], line), run["plan"]["purpose"]
     if is_new and purpose == "label" and line["label"] is not None:
         _keep_labelled(cursor, project, run, line)

@@ -75,16 +75,28 @@ def prepare(database: Database, folder: Path, run: Mapping[str, Any], kind: str)
     return part
 
 
-def keep(cursor: Cursor, project: str, run: Mapping[str, Any], line: Mapping[str, Any]) -> None:
-    """Keep the money, completion or batch that a worker reported; other lines are not for here."""
-    kind = line["kind"]
-    if kind in ("reserve", "refund", "lost"):
-        ledger.book(cursor, run["id"], line["attempt"], kind, line["usd"])
-    elif kind == "completion":
-        runs.keep_completion(cursor, project, run["id"], line["key"], line)
-        ledger.book(cursor, run["id"], line["attempt"], "spend", line["cost_usd"])
-    elif kind == "batch":
-        batches.keep(cursor, project, run["id"], line)
+def keep(
+    cursor: Cursor, project: str, run: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]
+) -> None:
+    """Keep the money, completions and batches that a worker reported, many lines at once.
+
+    Other lines are not for here.
+    """
+    completions = [line for line in lines if line["kind"] == "completion"]
+    entries = [
+        (line["attempt"], "spend", line["cost_usd"])
+        if line["kind"] == "completion"
+        else (line["attempt"], line["kind"], line["usd"])
+        for line in lines
+        if line["kind"] in ("reserve", "refund", "lost", "completion")
+    ]
+    if completions:
+        runs.keep_completions(cursor, project, run["id"], completions)
+    if entries:
+        ledger.book_all(cursor, run["id"], entries)
+    for line in lines:
+        if line["kind"] == "batch":
+            batches.keep(cursor, project, run["id"], line)
 
 
 class Asker:

@@ -97,12 +97,15 @@ def work(folder: Path, plan: Mapping[str, Any], outbox: Outbox, paused: threadin
             return
 
 
-def keep(cursor: Cursor, project: str, run: Mapping[str, Any], line: Mapping[str, Any]) -> None:
+def keep(
+    cursor: Cursor, project: str, run: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]
+) -> None:
     """Keep verdicts that a worker reported, but none on a sample that was changed meanwhile."""
     del run
-    same = samples.unchanged(cursor, project, line["versions"])
-    found = [Verdict(**verdict) for verdict in line["verdicts"]]
-    verdicts.replace(cursor, project, [verdict for verdict in found if verdict.sample in same])
+    for line in lines:
+        same = samples.unchanged(cursor, project, line["versions"])
+        found = [Verdict(**verdict) for verdict in line["verdicts"]]
+        verdicts.replace(cursor, project, [verdict for verdict in found if verdict.sample in same])
 
 
 def progress(database: Database, run: Mapping[str, Any]) -> tuple[int, int]:

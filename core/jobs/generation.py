@@ -125,13 +125,15 @@ def work(folder: Path, plan: Mapping[str, Any], outbox: Outbox, paused: threadin
         outbox.put("note", {"message": f"Short of the target: {', '.join(short)}; {why}"})
 
 
-def keep(cursor: Cursor, project: str, run: Mapping[str, Any], line: Mapping[str, Any]) -> None:
-    """Keep what a worker reported: money, a completion, or what was read in one."""
-    asking.keep(cursor, project, run, line)
-    if line["kind"] == "reading":
-        is_new = runs.keep_reading(cursor, project, run["id"], line["key"], line)
-        if is_new and line["drafts"] and not run["is_preview"]:
-            _keep_drafts(cursor, project, run, line)
+def keep(
+    cursor: Cursor, project: str, run: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]
+) -> None:
+    """Keep what a worker reported: money, completions, and what was read in them."""
+    asking.keep(cursor, project, run, lines)
+    readings = [line for line in lines if line["kind"] == "reading"]
+    new = runs.keep_readings(cursor, project, run["id"], readings)
+    if not run["is_preview"]:
+        _keep_drafts(cursor, project, run, [line for line in new if line["drafts"]])
 
 
 def progress(database: Database, run: Mapping[str, Any]) -> tuple[int, int]:
@@ -142,10 +144,11 @@ def progress(database: Database, run: Mapping[str, Any]) -> tuple[int, int]:
 
 
 def _keep_drafts(
-    cursor: Cursor, project: str, run: Mapping[str, Any], line: Mapping[str, Any]
+    cursor: Cursor, project: str, run: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]
 ) -> None:
-    behind = runs.behind(cursor, project, line["key"])
-    plan = run["plan"]
+    if not lines:
+        return
+    behind = runs.behind(cursor, project, [line["key"] for line in lines])
     made = [
         NewSample(
             inputs=draft["inputs"],
@@ -158,20 +161,17 @@ def _keep_drafts(
             id=draft["id"],
             provenance={
                 "completion": line["key"],
-                "provider": behind["provider"],
-                "model": behind["model"],
-                "strategy": plan["strategy"],
-                "human_ids": behind["human_ids"],
-                "parents": behind["parents"],
+                "strategy": run["plan"]["strategy"],
                 "about": draft["about"],
+                **behind[line["key"]],
             },
         )
+        for line in lines
         for draft in line["drafts"]
     ]
     samples.add(cursor, project, made)
-    verdicts.replace(
-        cursor, project, [Verdict(**verdict) for d in line["drafts"] for verdict in d["verdicts"]]
-    )
+    found = [verdict for line in lines for draft in line["drafts"] for verdict in draft["verdicts"]]
+    verdicts.replace(cursor, project, [Verdict(**verdict) for verdict in found])
 
 
 def _judged(

@@ -35,7 +35,7 @@ OF_RUNS: Mapping[str, Any] = {**ASKING, "check": checking}
 THREADED = ("train", "check", "encode")
 """Kinds of job that compute, and may have all processors."""
 TICK_SECONDS = 0.2
-BATCH = 50
+BATCH = 200
 """Reported lines that are kept in one transaction."""
 ORPHAN_SECONDS = 10.0
 """How long recovery waits for a worker of a dead owner to notice and end."""
@@ -333,11 +333,13 @@ class Runner:
         run = runs.get(self._database, job.subject) if job.kind in OF_RUNS else {}
         # In small batches, so that a decision waits for none of them.
         for start in range(0, len(keepable), BATCH):
+            some = keepable[start : start + BATCH]
             with self._database.write() as cursor:
-                for line in keepable[start : start + BATCH]:
-                    if job.kind in OF_RUNS:
-                        OF_RUNS[job.kind].keep(cursor, job.project, run, line)
-                    elif job.kind == "encode":
+                if job.kind in OF_RUNS:
+                    OF_RUNS[job.kind].keep(cursor, job.project, run, some)
+                    continue
+                for line in some:
+                    if job.kind == "encode":
                         encoding.keep(cursor, job.project, line)
                     else:
                         training.keep(cursor, job.project, line)

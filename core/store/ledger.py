@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import pyarrow as pa
+
 from core.store import batches
-from core.store.db import Cursor, Database, now
+from core.store.db import Cursor, Database, insert, now, schema_of
+
+_ENTRIES = schema_of(
+    run=pa.string(), key=pa.string(), kind=pa.string(), usd=pa.float64(),
+    happened_at=pa.timestamp("us"),
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +41,33 @@ def book(cursor: Cursor, run: str, key: str, kind: str, usd: float | None) -> No
         " (SELECT 1 FROM ledger WHERE run = $1 AND key = $2 AND kind = $3)",
         [run, key, kind, usd, now()],
     )
+
+
+def book_all(cursor: Cursor, run: str, entries: Sequence[tuple[str, str, float | None]]) -> None:
+    """Append entries of (key, kind, usd), in order, as `book` does one."""
+    cursor.execute(
+        "SELECT key, kind FROM ledger WHERE run = ? AND key IN (SELECT unnest(?))",
+        [run, sorted({key for key, _, _ in entries})],
+    )
+    there = set(cursor.fetchall())
+    new: dict[tuple[str, str], float | None] = {}
+    for key, kind, usd in entries:
+        if (key, kind) not in there:
+            new.setdefault((key, kind), usd)
+    if new:
+        n = len(new)
+        insert(
+            cursor,
+            "ledger",
+            {
+                "run": [run] * n,
+                "key": [key for key, _ in new],
+                "kind": [kind for _, kind in new],
+                "usd": list(new.values()),
+                "happened_at": [now()] * n,
+            },
+            _ENTRIES,
+        )
 
 
 def account(database: Database, run: str) -> Account:

@@ -6,8 +6,22 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import pyarrow as pa
+
 from core.errors import Missing
-from core.store.db import Cursor, Database, dicts, now
+from core.store.db import Cursor, Database, dicts, insert, now, schema_of
+
+_COMPLETIONS = schema_of(
+    project=pa.string(), key=pa.string(), run=pa.string(), label=pa.string(), draw=pa.int64(),
+    prompt=pa.string(), provider=pa.string(), model=pa.string(), text=pa.string(),
+    finish=pa.string(), detail=pa.string(), input_tokens=pa.int64(), output_tokens=pa.int64(),
+    cached_tokens=pa.int64(), cost_usd=pa.float64(), seconds=pa.float64(),
+    received_at=pa.timestamp("us"), saved_usd=pa.float64(),
+)  # fmt: skip
+_READINGS = schema_of(
+    project=pa.string(), run=pa.string(), key=pa.string(), label=pa.string(), outcome=pa.string(),
+    n_drafts=pa.int64(), n_flagged=pa.int64(), problems=pa.string(), was_cached=pa.bool_(),
+)  # fmt: skip
 
 
 def create(
@@ -68,59 +82,88 @@ def of_project(
         return [{**row, "plan": json.loads(row["plan"])} for row in dicts(cursor)]
 
 
-def keep_completion(
-    cursor: Cursor, project: str, run: str, key: str, row: Mapping[str, Any]
-) -> bool:
-    """Keep a completion that arrived, once; return whether it was new."""
-    if cursor.execute(
-        "SELECT 1 FROM completion WHERE project = ? AND key = ?", [project, key]
-    ).fetchone():
-        return False
-    cursor.execute(
-        "INSERT INTO completion VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [
-            project, key, run, row["label"], row["draw"],
-            json.dumps(row["prompt"], ensure_ascii=False),
-            json.dumps(row["provider"], ensure_ascii=False), row["model"], row["text"],
-            row["finish"], row["detail"], row["input_tokens"], row["output_tokens"],
-            row["cached_tokens"], row["cost_usd"], row["seconds"], now(), row.get("saved_usd"),
-        ],
-    )  # fmt: skip
-    return True
-
-
-def behind(cursor: Cursor, project: str, key: str) -> dict[str, Any]:
-    """Return what is behind a completion: provider, model, human samples, pseudo-samples shown."""
-    row = cursor.execute(
-        "SELECT provider, model, prompt -> 'human_ids', prompt -> 'parents' FROM completion"
-        " WHERE project = ? AND key = ?",
-        [project, key],
-    ).fetchone()
-    if row is None:
-        return {"provider": {}, "model": "", "human_ids": [], "parents": []}
-    return {
-        "provider": json.loads(row[0]),
-        "model": row[1],
-        "human_ids": json.loads(row[2]),
-        "parents": json.loads(row[3] or "[]"),
+def keep_completions(
+    cursor: Cursor, project: str, run: str, rows: Sequence[Mapping[str, Any]]
+) -> None:
+    """Keep completions that arrived, each key once."""
+    there = _keys(cursor, "completion", "project", project, rows)
+    new = list({row["key"]: row for row in reversed(rows) if row["key"] not in there}.values())
+    if not new:
+        return
+    new.reverse()
+    columns: dict[str, list[Any]] = {
+        name: [row.get(name) for row in new] for name in _COMPLETIONS.names
     }
+    n = len(new)
+    columns |= {
+        "project": [project] * n,
+        "run": [run] * n,
+        "prompt": [json.dumps(row["prompt"], ensure_ascii=False) for row in new],
+        "provider": [json.dumps(row["provider"], ensure_ascii=False) for row in new],
+        "received_at": [now()] * n,
+    }
+    insert(cursor, "completion", columns, _COMPLETIONS)
 
 
-def keep_reading(cursor: Cursor, project: str, run: str, key: str, row: Mapping[str, Any]) -> bool:
-    """Keep what a run read in a completion, once; a failed one gives way; say if it was new."""
+def behind(cursor: Cursor, project: str, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Return what is behind completions: provider, model, human samples, pseudo-samples shown."""
     cursor.execute(
-        "DELETE FROM reading WHERE run = ? AND key = ? AND outcome = 'failed'", [run, key]
+        "SELECT key, provider, model, prompt -> 'human_ids', prompt -> 'parents' FROM completion"
+        " WHERE project = ? AND key IN (SELECT unnest(?))",
+        [project, sorted(set(keys))],
     )
-    if cursor.execute("SELECT 1 FROM reading WHERE run = ? AND key = ?", [run, key]).fetchone():
-        return False
+    found = {
+        key: {
+            "provider": json.loads(provider),
+            "model": model,
+            "human_ids": json.loads(human_ids),
+            "parents": json.loads(parents or "[]"),
+        }
+        for key, provider, model, human_ids, parents in cursor.fetchall()
+    }
+    nothing: dict[str, Any] = {"provider": {}, "model": "", "human_ids": [], "parents": []}
+    return {key: found.get(key, nothing) for key in keys}
+
+
+def keep_readings(
+    cursor: Cursor, project: str, run: str, rows: Sequence[Mapping[str, Any]]
+) -> list[Mapping[str, Any]]:
+    """Keep what a run read in completions, each once; a failed one gives way; return the new."""
+    if not rows:
+        return []
     cursor.execute(
-        "INSERT INTO reading VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [
-            project, run, key, row["label"], row["outcome"], row["n_drafts"], row["n_flagged"],
-            json.dumps(row["problems"], ensure_ascii=False), row["was_cached"],
-        ],
-    )  # fmt: skip
-    return True
+        "DELETE FROM reading WHERE run = ? AND outcome = 'failed' AND key IN (SELECT unnest(?))",
+        [run, sorted({row["key"] for row in rows})],
+    )
+    there = _keys(cursor, "reading", "run", run, rows)
+    new: dict[str, Mapping[str, Any]] = {}
+    for row in rows:
+        earlier = new.get(row["key"])
+        if row["key"] not in there and (earlier is None or earlier["outcome"] == "failed"):
+            new[row["key"]] = row
+    made = list(new.values())
+    if made:
+        columns: dict[str, list[Any]] = {
+            name: [row.get(name) for row in made] for name in _READINGS.names
+        }
+        columns |= {
+            "project": [project] * len(made),
+            "run": [run] * len(made),
+            "problems": [json.dumps(row["problems"], ensure_ascii=False) for row in made],
+        }
+        insert(cursor, "reading", columns, _READINGS)
+    return made
+
+
+def _keys(
+    cursor: Cursor, table: str, column: str, of: str, rows: Sequence[Mapping[str, Any]]
+) -> set[str]:
+    """Return the keys of rows that a table has already."""
+    cursor.execute(
+        f"SELECT key FROM {table} WHERE {column} = ? AND key IN (SELECT unnest(?))",  # noqa: S608
+        [of, sorted({row["key"] for row in rows})],
+    )
+    return {row[0] for row in cursor.fetchall()}
 
 
 def replies(
