@@ -184,7 +184,9 @@ def compare(session: Session, url: str, arguments: argparse.Namespace) -> None:
     test = rows_of(session, first, split="test")
     groups: dict[str, list[Sample]] = {}
     told: dict[str, list[str]] = {}
-    ways = [(name, {}) for name in generate.strategies(first)]
+    # The stand-in writes no dialogues.
+    ways = [(name, {}) for name in generate.strategies(first)
+            if name != "dialogue" or arguments.base_url]  # fmt: skip
     ways += [("self_reference", {"next_example": one})
              for one in ("similar", "contrastive", "random", "naive")]  # fmt: skip
     for strategy, settings in ways:
