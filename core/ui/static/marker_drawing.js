@@ -100,6 +100,14 @@ class Drawing {
     const isLeft = !lastFocused || lastFocused.isConnected || isTaken;
     this.host.replaceChildren(root);
     if (hasFocus || !isLeft) this.text.focus({ preventScroll: true });
+    else if (lastFocused) requestAnimationFrame(() => this.inherit(performance.now() + 3000));
+  }
+
+  // The card before may stay beside this one for a moment: its keys come here when it goes.
+  inherit(until) {
+    if (!lastFocused || !this.text.isConnected || performance.now() > until) return;
+    if (lastFocused.isConnected) requestAnimationFrame(() => this.inherit(until));
+    else if (document.activeElement === document.body) this.text.focus({ preventScroll: true });
   }
 
   bar(kind, looks, title) {
