@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
+
+from core.providers.base import Provider
+from core.records import Limits
 
 SPEED = {"group": "Speed"}
 """Puts a setting under its own heading, out of the way of those that change what is written."""
@@ -50,5 +53,33 @@ AMinute = Annotated[
         json_schema_extra=SPEED,
     ),
 ]
-UNSENT = frozenset({"timeout_seconds", "at_once", "requests_per_minute", "tokens_per_minute"})
-"""Settings of how fast and how long: they change no completion."""
+
+
+class Hosted(Provider):
+    """A provider that is asked over the wire, for a model by name, at a pace."""
+
+    unsent: ClassVar[frozenset[str]] = frozenset(
+        {"timeout_seconds", "at_once", "requests_per_minute", "tokens_per_minute"}
+    )
+
+    if TYPE_CHECKING:  # members declare these, among their own settings and in their own order
+        model: str
+        max_tokens: int
+    timeout_seconds: TimeoutSeconds = 60.0
+    at_once: AtOnce = 64
+    requests_per_minute: AMinute = None
+    tokens_per_minute: AMinute = None
+
+    def limits(self) -> Limits:
+        """Return how fast the account may be asked, as far as the user said."""
+        return Limits(self.at_once, self.requests_per_minute, self.tokens_per_minute)
+
+    @property
+    def model_name(self) -> str:
+        """Return the model's name."""
+        return self.model
+
+    @property
+    def worst_output_tokens(self) -> int:
+        """Return the bound that every call is sent with."""
+        return self.max_tokens

@@ -13,8 +13,8 @@ from core.providers import _settings as settings
 from core.providers._answers import Endpoint, Said, Usage
 from core.providers._chat import schema_in_words
 from core.providers._wire import Protocol, ask
-from core.providers.base import Batches, Provider, find_key
-from core.records import Completion, Limits, Prompt
+from core.providers.base import Batches, find_key
+from core.records import Completion, Prompt
 
 BASE_URL = "https://api.anthropic.com"
 """Given to the SDK in so many words: it would follow ANTHROPIC_BASE_URL and take the key along."""
@@ -24,12 +24,11 @@ that still do."""
 _SAMPLING = ("top_p", "temperature")
 
 
-class AnthropicChat(Provider):
+class AnthropicChat(settings.Hosted):
     """A model of Anthropic's, called with the key in ANTHROPIC_API_KEY."""
 
     title: ClassVar[str] = "Anthropic"
     keys: ClassVar[tuple[str, ...]] = ("ANTHROPIC_API_KEY",)
-    unsent: ClassVar[frozenset[str]] = settings.UNSENT
     batch_discount: ClassVar[float | None] = 0.5
 
     model: str = Field(
@@ -41,24 +40,6 @@ class AnthropicChat(Provider):
     ] = 1.0
     top_p: settings.TopP = 1.0
     max_tokens: settings.MaxTokens = 1024
-    timeout_seconds: settings.TimeoutSeconds = 60.0
-    at_once: settings.AtOnce = 64
-    requests_per_minute: settings.AMinute = None
-    tokens_per_minute: settings.AMinute = None
-
-    def limits(self) -> Limits:
-        """Return how fast the account may be asked, as far as the user said."""
-        return Limits(self.at_once, self.requests_per_minute, self.tokens_per_minute)
-
-    @property
-    def model_name(self) -> str:
-        """Return the model's name."""
-        return self.model
-
-    @property
-    def worst_output_tokens(self) -> int:
-        """Return the bound that every call is sent with."""
-        return self.max_tokens
 
     def parameters(self, prompt: Prompt) -> dict[str, Any]:
         """Return everything that is sent."""

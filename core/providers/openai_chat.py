@@ -11,20 +11,19 @@ from core.providers import _chat
 from core.providers import _settings as settings
 from core.providers._answers import Endpoint
 from core.providers._wire import ask
-from core.providers.base import Batches, Provider, find_key
-from core.records import Completion, Limits, Prompt
+from core.providers.base import Batches, find_key
+from core.records import Completion, Prompt
 from core.registry import content_hash
 
 BASE_URL = "https://api.openai.com/v1"
 """Given to the SDK in so many words: it would follow OPENAI_BASE_URL and take the key along."""
 
 
-class OpenAIChat(Provider):
+class OpenAIChat(settings.Hosted):
     """A model of OpenAI's, called with the key in OPENAI_API_KEY."""
 
     title: ClassVar[str] = "OpenAI"
     keys: ClassVar[tuple[str, ...]] = ("OPENAI_API_KEY",)
-    unsent: ClassVar[frozenset[str]] = settings.UNSENT
     batch_discount: ClassVar[float | None] = 0.5
 
     model: str = Field(
@@ -34,24 +33,6 @@ class OpenAIChat(Provider):
     top_p: settings.TopP = 1.0
     max_tokens: settings.MaxTokens = 1024
     seed: settings.Seed = None
-    timeout_seconds: settings.TimeoutSeconds = 60.0
-    at_once: settings.AtOnce = 64
-    requests_per_minute: settings.AMinute = None
-    tokens_per_minute: settings.AMinute = None
-
-    def limits(self) -> Limits:
-        """Return how fast the account may be asked, as far as the user said."""
-        return Limits(self.at_once, self.requests_per_minute, self.tokens_per_minute)
-
-    @property
-    def model_name(self) -> str:
-        """Return the model's name."""
-        return self.model
-
-    @property
-    def worst_output_tokens(self) -> int:
-        """Return the bound that every call is sent with."""
-        return self.max_tokens
 
     def parameters(self, prompt: Prompt) -> dict[str, Any]:
         """Return everything that is sent."""

@@ -11,8 +11,8 @@ from core.providers import _chat
 from core.providers import _settings as settings
 from core.providers._answers import Endpoint
 from core.providers._wire import ask, is_loopback
-from core.providers.base import Provider, find_key
-from core.records import Completion, Limits, Prompt
+from core.providers.base import find_key
+from core.records import Completion, Prompt
 
 _ADDRESS = re.compile(
     r"https?://(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~%/-]*)?"
@@ -21,12 +21,11 @@ NO_KEY = "none"
 """Sent where no key is set; without it the SDK would send OPENAI_API_KEY to this host."""
 
 
-class OpenAICompatible(Provider):
+class OpenAICompatible(settings.Hosted):
     """A model behind an address of your choice, called with the key in ADMIX_COMPATIBLE_API_KEY."""
 
     title: ClassVar[str] = "OpenAI-compatible server"
     keys: ClassVar[tuple[str, ...]] = ("ADMIX_COMPATIBLE_API_KEY",)
-    unsent: ClassVar[frozenset[str]] = settings.UNSENT
 
     base_url: str = Field(
         max_length=500,
@@ -46,10 +45,6 @@ class OpenAICompatible(Provider):
     top_p: settings.TopP = 1.0
     max_tokens: settings.MaxTokens = 1024
     seed: settings.Seed = None
-    timeout_seconds: settings.TimeoutSeconds = 60.0
-    at_once: settings.AtOnce = 64
-    requests_per_minute: settings.AMinute = None
-    tokens_per_minute: settings.AMinute = None
 
     @field_validator("base_url")
     @classmethod
@@ -70,20 +65,6 @@ class OpenAICompatible(Provider):
     def needs_key(self) -> bool:
         """Return False: many servers take none."""
         return False
-
-    def limits(self) -> Limits:
-        """Return how fast the account may be asked, as far as the user said."""
-        return Limits(self.at_once, self.requests_per_minute, self.tokens_per_minute)
-
-    @property
-    def model_name(self) -> str:
-        """Return the model's name."""
-        return self.model
-
-    @property
-    def worst_output_tokens(self) -> int:
-        """Return the bound that every call is sent with."""
-        return self.max_tokens
 
     def parameters(self, prompt: Prompt) -> dict[str, Any]:
         """Return everything that is sent."""

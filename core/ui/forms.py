@@ -81,7 +81,11 @@ def settings(
     """
     made = {}
     groups: dict[str, Any] = {}
-    for name, field in member(family, member_id).model_fields.items():
+    # Those of a group come last, so that its heading does.
+    fields = sorted(
+        member(family, member_id).model_fields.items(), key=lambda item: bool(_group(item[1]))
+    )
+    for name, field in fields:
         # A field that holds more than one value has an editor of its own.
         if name in skip or get_origin(field.annotation) is dict:
             continue
@@ -101,11 +105,17 @@ def settings(
     return made
 
 
-def _place(field: FieldInfo, groups: dict[str, Any]) -> Any:
-    """Return where a field's widget goes: here, or shut away with others of its group."""
+def _group(field: FieldInfo) -> str | None:
+    """Return the heading that a field stands under, if it has one."""
     about = field.json_schema_extra
     group = about.get("group") if isinstance(about, dict) else None
-    if not isinstance(group, str):
+    return group if isinstance(group, str) else None
+
+
+def _place(field: FieldInfo, groups: dict[str, Any]) -> Any:
+    """Return where a field's widget goes: here, or shut away with others of its group."""
+    group = _group(field)
+    if group is None:
         return nullcontext()
     if group not in groups:
         groups[group] = st.expander(group)
