@@ -14,7 +14,6 @@ from core.actions import budget, curate, examples, generate, home, train
 from core.actions.asking import Writer
 from core.actions.session import Session
 from core.errors import Problem
-from core.jobs import pace
 from core.records import Price
 from core.store import decisions, ledger, runs, samples
 from core.store.samples import Filter
@@ -251,10 +250,13 @@ def test_a_killed_run_resumed_makes_the_samples_of_one_never_killed(
 def test_a_completion_that_reached_us_is_never_asked_for_again(
     humans: str, llm: FakeLLM, session: Session
 ) -> None:
-    killed_and_resumed(humans, llm, session)
+    run = killed_and_resumed(humans, llm, session)
     kept = runs.usage(session.database, humans)["n"]
-    # Asked more often than kept: only those in flight at the kill, as many as first go at once.
-    assert kept <= sum(llm.asked.values()) <= kept + pace.FIRST
+    # Asked more often than kept: only those in flight at the kill, each booked as lost.
+    with session.database.read() as cursor:
+        lost = "SELECT count(*) FROM ledger WHERE run = ? AND kind = 'lost'"
+        [n_lost] = cursor.execute(lost, [run]).fetchone()
+    assert kept <= sum(llm.asked.values()) <= kept + n_lost
 
 
 @pytest.mark.executor("local")

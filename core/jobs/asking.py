@@ -27,6 +27,8 @@ OPENED = "batches.jsonl"
 """File of a job with the batches that wait at vendors."""
 AHEAD = 4
 """Prompts that are at work or wait to be read, as a multiple of those that may be in flight."""
+SPARE = 4
+"""One thread more for so many that may be in flight."""
 MAX_ATTEMPTS = 6
 """Attempts per prompt before its completion counts as failed; being asked to slow down is none."""
 MAX_FAILED_IN_A_ROW = 3
@@ -147,7 +149,8 @@ class Asker:
         has_gap = False
         coming = iter(prompts)
         at_work: deque[tuple[Prompt, Future[tuple[Completion, bool] | None]]] = deque()
-        with ThreadPoolExecutor(self._n_at_once) as pool:
+        # Some more than may be in flight: those put what arrived on disk while others wait.
+        with ThreadPoolExecutor(self._n_at_once + self._n_at_once // SPARE) as pool:
             while True:
                 # A bounded number, so that memory does not grow with the number of prompts.
                 while len(at_work) < AHEAD * self._n_at_once:
@@ -225,8 +228,9 @@ class Asker:
                 writer.pace.failed()
                 raise
             else:
-                spend(self._purse, self._outbox, name, key, writer, prompt, completion)
+                # The next may go while this one is put on disk.
                 writer.pace.answered()
+                spend(self._purse, self._outbox, name, key, writer, prompt, completion)
                 self._n_failed_in_a_row[prompt.writer] = 0
                 return completion, False
         if n_attempts < MAX_ATTEMPTS:

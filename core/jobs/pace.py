@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from core.records import Limits
 
-FIRST = 16
+FIRST = 32
 """Requests in flight at the start, before anything is known of the provider."""
 DOUBTS = (1.0, 60.0)
 """Shortest and longest wait, in seconds, where a provider names none; it doubles in between."""
