@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from tests.strategy_play import by_hand
+
 N_IN, N_OUT = 400, 100
 """Tokens that every answer says it used."""
 
@@ -68,7 +70,7 @@ class _Handler(BaseHTTPRequestHandler):
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         words = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
         asked = json.loads(body["messages"][-1]["content"])
-        label = asked["label"] if "label" in asked else str(next(iter(asked["item"].values())))
+        label = asked.get("label") or asked.get("type") or str(next(iter(asked["item"].values())))
         with server.lock:
             server.asked[words] += 1
             number = server.asked[words]
@@ -138,9 +140,7 @@ def _reply(
         said = {"items": server.write(asked)}
     else:
         form = body["response_format"]["json_schema"]["schema"]  # type: ignore[index]
-        said = _by_schema(form, words, asked.get("n_items", 3))
-        for item in said["items"] if "speakers" in asked else ():
-            item["text"] = "\n".join(f"{name}: {item['text']}" for name in asked["speakers"])
+        said = by_hand(_by_schema(form, words, asked.get("n_items", 3)), asked, words)
     content: str | None = json.dumps(said)
     message: dict[str, object] = {"role": "assistant"}
     if fault == "unreadable":
@@ -174,6 +174,8 @@ def _by_schema(schema: Mapping[str, Any], salt: str, n_items: int) -> Any:
         }
     if kind == "array":
         return [_by_schema(schema["items"], f"{salt}/{i}", 3) for i in range(n_items)]
+    if kind == "integer":
+        return 1
     return 0.05 if kind == "number" else _text(salt)
 
 

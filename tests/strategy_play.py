@@ -42,7 +42,9 @@ def answer(prompt: Prompt, n_good: int | None = None) -> Completion:
 
 
 def by_hand(said: Any, asked: Mapping[str, Any], salt: str) -> Any:
-    """Return a reply that its schema is not enough for: dialogues, marks, and drawn entities."""
+    """Return a reply that its schema is not enough for: dialogues, marks, names, drawn ones."""
+    for names in (said, *said.get("arguments", ())) if "n_names" in asked else ():
+        names["names"] = [f"Name{content_hash(salt, names.get('role'), i)[:8]}" for i in range(5)]
     for number, item in enumerate(said.get("items", ())):
         if "speakers" in asked:
             item["text"] = "\n".join(f"{name}: {item['text']}" for name in asked["speakers"])
@@ -51,7 +53,7 @@ def by_hand(said: Any, asked: Mapping[str, Any], salt: str) -> Any:
             entities = asked["texts"][number]["entities"]
             item["text"] += "".join(f", {words}" for words in phrases(entities))
         elif "spans" in item:
-            item["spans"] = [{"text": "new", "type": asked["label"]}]
+            item["spans"] = [{"text": item["text"].split()[0], "type": asked["label"]}]
     return said
 
 

@@ -7,6 +7,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,6 +16,7 @@ from core.actions import curate, generate, home
 from core.actions.asking import Writer
 from core.actions.session import Session
 from core.errors import Problem
+from core.formats import write_jsonl
 from core.jobs import evidence
 from core.records import Price
 from core.registry import member, member_ids
@@ -24,16 +26,18 @@ from core.strategies.base import ExampleRow, GenerationPlan
 from core.tasks.classify import Classify
 from tests.conftest import bring, planted
 from tests.fake_llm import N_IN, N_OUT, FakeLLM
+from tests.test_tasks import bring_file, planted_frames, planted_names
 
 PRICE = Price(1000.0, 1000.0, "typed", "today")
 A_CALL = PRICE.of(N_IN, N_OUT)
 LABELS = ("sea", "sky", "soil")
 TASK = Classify(labels=[{"name": name} for name in LABELS])
 STRATEGIES = [
-    name
+    (name, "classify")
     for name in member_ids("strategies")
     if member("strategies", name).refused(TASK) is None  # type: ignore[attr-defined]
-]
+] + [("entities_first", "spans"), ("entities_first", "frames")]
+ROWS = {"classify": planted, "spans": planted_names, "frames": planted_frames}
 
 
 @pytest.fixture
@@ -62,11 +66,16 @@ def serving() -> Iterator[FakeLLM]:
     server.server_close()
 
 
-def humans(session: Session, name: str) -> str:
+def humans(session: Session, name: str, kind: str = "classify") -> str:
     """Make a project whose rows have the same ids in every project, and so the same prompts."""
-    project = home.create_project(name).id
-    bring(project, planted(12, seed=1), "train", "human")
-    bring(project, planted(5, seed=2), "test", "human")
+    project = home.create_project(name, kind).id
+    if kind == "classify":
+        bring(project, planted(12, seed=1), "train", "human")
+        bring(project, planted(5, seed=2), "test", "human")
+    else:
+        for split, n, seed in (("train", 36, 1), ("test", 15, 2)):
+            rows = "".join(write_jsonl(ROWS[kind](n, seed)))
+            bring_file(project, "rows.jsonl", rows.encode(), split)
     with session.database.write() as cursor:
         for table in ("sample", "sample_now"):
             cursor.execute(
@@ -75,12 +84,16 @@ def humans(session: Session, name: str) -> str:
     return project
 
 
-def asked_of(llm: FakeLLM, per_class: int = 12, **more: object) -> generate.Request:
+def asked_of(llm: FakeLLM, per_class: int = 12, **more: Any) -> generate.Request:
     settings = {"base_url": llm.url, "model": "fake", "at_once": 4, "seed": 1}
-    return generate.Request(
-        "openai_compatible", settings, targets=dict.fromkeys(LABELS, per_class), price=PRICE,
-        **more,  # type: ignore[arg-type]
-    )  # fmt: skip
+    targets = dict.fromkeys(more.pop("labels", LABELS), per_class)
+    return generate.Request("openai_compatible", settings, targets=targets, price=PRICE, **more)
+
+
+def way_of(session: Session, name: str, kind: str, strategy: str) -> tuple[str, dict[str, Any]]:
+    """Return a project of a kind, and what to ask for there."""
+    project = humans(session, name, kind)
+    return project, {"strategy": strategy, "labels": list(generate.human_counts(project))}
 
 
 def made_by(session: Session, project: str) -> list[samples.Sample]:
@@ -91,23 +104,23 @@ def made_by(session: Session, project: str) -> list[samples.Sample]:
 SYNTHETIC = Filter(source="synthetic")
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize(("strategy", "kind"), STRATEGIES)
 def test_a_run_that_a_cap_stopped_again_and_again_makes_what_a_calm_one_makes(
-    strategy: str, llm: FakeLLM, session: Session
+    strategy: str, kind: str, llm: FakeLLM, session: Session
 ) -> None:
-    calm = humans(session, "calm")
-    run = generate.launch(calm, asked_of(llm, strategy=strategy))
+    calm, way = way_of(session, "calm", kind, strategy)
+    run = generate.launch(calm, asked_of(llm, **way))
     assert generate.wait(run).state == "done"
     n_calls = sum(llm.answered.values())
     llm.answered.clear()
 
-    capped = humans(session, "capped")
-    request = asked_of(llm, strategy=strategy)
+    capped, _ = way_of(session, "capped", kind, strategy)
+    request = asked_of(llm, **way)
     worst = generate.estimate(capped, request).worst_usd
     assert worst is not None
     # Room for one call at its dearest, and for what calls really cost: two or three at a time.
     dearest = worst / 3 / generate.estimate(capped, request).n_calls * 1.3
-    run = generate.launch(capped, asked_of(llm, strategy=strategy, cap_usd=dearest))
+    run = generate.launch(capped, asked_of(llm, **way, cap_usd=dearest))
     job = generate.wait(run)
     stops = 0
     while job.state != "done":
@@ -131,13 +144,13 @@ def test_a_run_that_a_cap_stopped_again_and_again_makes_what_a_calm_one_makes(
     assert account.reserved_usd == account.lost_usd == 0
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize(("strategy", "kind"), STRATEGIES)
 def test_every_sample_of_every_strategy_can_be_traced(
-    strategy: str, llm: FakeLLM, session: Session
+    strategy: str, kind: str, llm: FakeLLM, session: Session
 ) -> None:
-    project = humans(session, "task")
+    project, way = way_of(session, "task", kind, strategy)
     people = {row.id for row in samples.page(session.database, project, Filter(source="human"), 99)}
-    generate.wait(generate.launch(project, asked_of(llm, strategy=strategy)))
+    generate.wait(generate.launch(project, asked_of(llm, **way)))
     made = made_by(session, project)
     assert len(made) >= 36
     tests = [row.text for row in samples.page(session.database, project, Filter(split="test"), 99)]
