@@ -22,10 +22,11 @@ at_work = generate.at_work(project.id)
 with frame.problems():
     st.subheader("1 · Who writes, and how")
     left, right = st.columns(2, gap="large")
+    below = st.container()
     with left:
         provider, provider_settings = writing.first(project.id)
     with right:
-        way = writing.way(project.id)
+        way = writing.way(project.id, below)
     with st.expander("Examples that prompts may show", icon=":material/format_list_bulleted:"):
         examples.editor(project.id)
     others = writing.others(project.id)

@@ -17,14 +17,18 @@ _SHARE = st.column_config.NumberColumn(format="%.3f")
 def show(project: str, source: str, label: str | None) -> None:
     """Show what each check said, and offer those that run when somebody asks."""
     with frame.problems():
+        rows = [
+            {**row, "checked": f"{row['checked']:,}" if row["checked"] is not None else "all"}
+            for row in checking.summary(project)
+        ]
         st.dataframe(
-            checking.summary(project), hide_index=True, placeholder="–",
+            rows, hide_index=True, placeholder="–",
             column_config={
                 "check": None,
                 "about": "check",
-                "checked": st.column_config.NumberColumn(
-                    help="Pseudo-samples with a verdict. Without a number: every text is looked at"
-                    " when it arrives.",
+                "checked": st.column_config.TextColumn(
+                    alignment="right",
+                    help="Pseudo-samples with a verdict; *all* are looked at when they arrive.",
                 ),
                 "flagged": st.column_config.NumberColumn(
                     help="*Flagged only* shows them, one by one or in the grid."

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
+from itertools import cycle
 from types import MappingProxyType, NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
@@ -73,14 +74,16 @@ def settings(
     key: str,
     skip: frozenset[str] = frozenset(),
     defaults: Mapping[str, Any] = MappingProxyType({}),
+    n_columns: int = 1,
 ) -> dict[str, Any]:
-    """Show one widget per field of a member and return the settings.
+    """Show one widget per field of a member, side by side in columns, and return the settings.
 
     A field marked `command_line_only` is named with its default and cannot be set here. `defaults`
     stand in for a field's own where they fit the project better.
     """
     made = {}
     groups: dict[str, Any] = {}
+    places: Iterator[Any] = cycle(st.columns(n_columns) if n_columns > 1 else [nullcontext()])
     # Those of a group come last, so that its heading does.
     fields = sorted(
         member(family, member_id).model_fields.items(), key=lambda item: bool(_group(item[1]))
@@ -96,7 +99,7 @@ def settings(
                 st.caption(f"{name.capitalize()}: {field.default} (others by command line)")
             continue
         default = None if field.is_required() else field.get_default()
-        with _place(field, groups):
+        with _group_of(field, groups) or next(places):
             value = _widget(
                 title(name), field, defaults.get(name, default), f"{key}_{member_id}_{name}"
             )
@@ -112,11 +115,11 @@ def _group(field: FieldInfo) -> str | None:
     return group if isinstance(group, str) else None
 
 
-def _place(field: FieldInfo, groups: dict[str, Any]) -> Any:
-    """Return where a field's widget goes: here, or shut away with others of its group."""
+def _group_of(field: FieldInfo, groups: dict[str, Any]) -> Any:
+    """Return where a field's widget is shut away with others of its group, if it has one."""
     group = _group(field)
     if group is None:
-        return nullcontext()
+        return None
     if group not in groups:
         groups[group] = st.expander(group)
     return groups[group]

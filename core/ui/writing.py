@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from core.actions import generate
 from core.actions.asking import Writer
@@ -30,13 +31,14 @@ def first(project: str) -> tuple[ProviderInfo, dict[str, Any]]:
     return _provider("Provider", project, "provider")
 
 
-def way(project: str) -> Way:
-    """Ask how prompts are made."""
+def way(project: str, below: DeltaGenerator) -> Way:
+    """Ask how prompts are made; what needs the page's whole width is asked `below`."""
     titles = generate.strategies(project)
     strategy = st.selectbox("Strategy", list(titles), format_func=titles.__getitem__)
     settings = forms.settings("strategies", strategy, f"generate_{project}")
     if "attributes" in forms.names("strategies", strategy):
-        settings["attributes"] = _attributes(project)
+        with below:
+            settings["attributes"] = _attributes(project)
     seed = st.number_input("Seed of the run", 0, value=0,
                            help="Decides which examples a prompt shows.")  # fmt: skip
     return Way(strategy, settings, int(seed))
@@ -56,7 +58,7 @@ def others(project: str) -> tuple[int, list[Writer]] | None:
         for number in range(int(n)):
             key = f"writer{number}_{project}"
             st.divider()
-            info, settings = _provider(f"Writer {number + 2}", key, key)
+            info, settings = _provider(f"Writer {number + 2}", key, key, n_columns=3)
             can_ask = preview.can_ask(info) and can_ask
             writer = Writer(info.id, settings, share=_share("Share", f"share_{key}"))
             price = preview.price_of(writer, key)
@@ -72,10 +74,13 @@ def take_over(project: str, found: Mapping[str, Any]) -> None:
         st.rerun()
 
 
-def _provider(title: str, key: str, name: str) -> tuple[ProviderInfo, dict[str, Any]]:
+def _provider(
+    title: str, key: str, name: str, n_columns: int = 1
+) -> tuple[ProviderInfo, dict[str, Any]]:
     known = {info.id: info for info in generate.providers()}
     chosen = st.selectbox(title, list(known), format_func=lambda one: known[one].title, key=name)
-    return known[chosen], forms.settings("providers", chosen, f"generate_{key}")
+    fields = forms.settings("providers", chosen, f"generate_{key}", n_columns=n_columns)
+    return known[chosen], fields
 
 
 def _share(title: str, key: str) -> int:
