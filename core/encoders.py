@@ -143,9 +143,9 @@ def n_over_length(encoder: Encoder, texts: Sequence[str]) -> int:
     Raises:
         Problem: as for `encode`.
     """
-    tokenizer = _tokenizer(folder_of(encoder))
+    cutter = tokenizer(folder_of(encoder))
     distinct = sorted({text.encode("utf-8", "replace").decode() for text in texts})
-    return sum(len(found.ids) > encoder.max_length for found in tokenizer.encode_batch(distinct))
+    return sum(len(found.ids) > encoder.max_length for found in cutter.encode_batch(distinct))
 
 
 def fingerprint(encoder: Encoder) -> str:
@@ -249,15 +249,15 @@ def locked(path: Path) -> Iterator[None]:
         yield
 
 
-def _tokenizer(folder: Path) -> Any:
+def tokenizer(folder: Path) -> Any:
     """Return a folder's tokenizer, from tokenizer.json alone, which is what the hash is of."""
     from tokenizers import Tokenizer
 
     local_models.checked_files(folder)
-    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    tokenizer.no_padding()
-    tokenizer.no_truncation()
-    return tokenizer
+    made = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    made.no_padding()
+    made.no_truncation()
+    return made
 
 
 def _load(folder: Path) -> Any:
@@ -318,7 +318,7 @@ class _Reader:
         import torch
 
         folder = folder_of(encoder)
-        self._tokenizer = _tokenizer(folder)
+        self._tokenizer = tokenizer(folder)
         self._model = _load(folder)
         limit = getattr(self._model.config, "max_position_embeddings", encoder.max_length)
         self._max_length = min(encoder.max_length, limit)

@@ -20,11 +20,15 @@ Runs = Sequence[Sequence[Example]]
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
-    """One training: the numbers of the samples to learn from, and a seed."""
+    """One training: the numbers of the samples to learn from, and a seed.
+
+    `is_synthetic` says which of them an LLM wrote or labelled, if somebody knows.
+    """
 
     key: str
     rows: Sequence[int]
     seed: int
+    is_synthetic: Sequence[bool] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +41,21 @@ class Learned:
     @property
     def n_steps(self) -> int:
         """Return the steps of all stages."""
-        return sum(fitted.n_steps for fitted in self.stages if fitted is not None)
+        return sum(fitted.n_steps for fitted in self._fitted)
+
+    @property
+    def device(self) -> str:
+        """Return the device that the stages were trained on."""
+        return next((fitted.device for fitted in self._fitted), "cpu")
+
+    @property
+    def about(self) -> list[dict[str, Any]]:
+        """Return what the student says of the training of each stage."""
+        return [dict(fitted.about) for fitted in self._fitted if fitted.about]
+
+    @property
+    def _fitted(self) -> list[Fitted]:
+        return [fitted for fitted in self.stages if fitted is not None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +177,9 @@ class Course:
             targets=np.array(targets, dtype=kind),
             n_classes=max(1, len(stage.names)),
             seed=lesson.seed,
+            is_synthetic=(
+                None if lesson.is_synthetic is None else np.array(lesson.is_synthetic, dtype=bool)
+            ),
         )
 
 

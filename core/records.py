@@ -250,17 +250,19 @@ class Result:
     """What a trial came to: an answer per test row of the pool.
 
     `predicted` indexes the task's labels; of a task whose labels are no classes it is empty, and
-    `answers` are the predicted labels themselves.
+    `answers` are the predicted labels themselves. `about` is what the student says of its training,
+    stage by stage. One that failed has a reason and nothing else.
     """
 
     key: str
-    scores: Mapping[str, Any]
-    predicted: Sequence[int]
-    probabilities: Sequence[float]
-    seconds: float
-    device: str
+    scores: Mapping[str, Any] = field(default_factory=dict)
+    predicted: Sequence[int] = ()
+    probabilities: Sequence[float] = ()
+    seconds: float = 0.0
+    device: str = ""
     answers: Sequence[str] = ()
     n_steps: int = 0
+    about: Sequence[Mapping[str, Any]] = ()
     status: Literal["done", "failed"] = "done"
     error: str = ""
 

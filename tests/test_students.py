@@ -51,9 +51,10 @@ def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(params=registry.member_ids("students"))
 def student(request: pytest.FixtureRequest, tiny_folder: Path) -> Student:
-    """Return each student; one with an encoder gets a tiny random one."""
+    """Return each student; one with an encoder gets a tiny random one, and learns it fast."""
     cls = registry.member("students", request.param)
-    settings = {"encoder": str(tiny_folder)} if "encoder" in cls.model_fields else {}
+    wanted = {"encoder": str(tiny_folder), "learning_rate": 0.01, "epochs": 12, "patience": 12}
+    settings = {name: value for name, value in wanted.items() if name in cls.model_fields}
     return registry.make(Student, request.param, settings)
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,7 @@ def work(folder: Path, plan: Mapping[str, Any], outbox: Outbox, paused: threadin
     rows = pools.read(Path(plan["pool"]))
     draws = Draws(rows, task.strata)
     test = Tests(task, rows)
+    failed: list[str] = []
     by_student: dict[str, list[Mapping[str, Any]]] = {}
     for trial in plan["trials"]:
         by_student.setdefault(json.dumps(trial["student"], sort_keys=True), []).append(trial)
@@ -80,37 +82,46 @@ def work(folder: Path, plan: Mapping[str, Any], outbox: Outbox, paused: threadin
         for remark in course.remarks():
             outbox.put("note", {"message": remark})
         outbox.put("progress", {"doing": "training"})
-        lessons = [
-            Lesson(
-                trial["key"], draws.draw(Mixture(**trial["mixture"]), trial["seed"]), trial["seed"]
-            )
-            for trial in trials
-        ]
-        started = time.perf_counter()
-        for learned in course.fit(lessons):
-            result = test.result(course, learned, time.perf_counter() - started)
+        lessons = [_lesson(trial, draws, rows) for trial in trials]
+        for result in _tried(course, test, lessons):
             outbox.put("result", result, sync=True)
+            if result["status"] == "failed":
+                failed.append(result["error"])
             if paused.is_set():
                 return
-            started = time.perf_counter()
+    if failed:
+        told = f"{len(failed):,} of {len(plan['trials']):,} trials failed: {failed[0]}"
+        outbox.put("error", {"message": told, "hint": "Resume tries them again."})
+
+
+def _lesson(trial: Mapping[str, Any], draws: Draws, rows: Sequence[PoolRow]) -> Lesson:
+    drawn = draws.draw(Mixture(**trial["mixture"]), trial["seed"])
+    return Lesson(
+        trial["key"], drawn, trial["seed"], [rows[number].source != "human" for number in drawn]
+    )
+
+
+def _tried(course: Course, test: Tests, lessons: Sequence[Lesson]) -> Iterator[dict[str, Any]]:
+    """Yield the result of each lesson; one that fails says why, and the others go on."""
+    left = deque(lessons)
+    while left:
+        trained = course.fit(list(left))
+        try:
+            while left:
+                started = time.perf_counter()
+                learned = next(trained)
+                result = test.result(course, learned, time.perf_counter() - started)
+                left.popleft()
+                yield result
+        except Exception as error:  # of one trial: memory, numbers that are none, a damaged file
+            said = str(error) if isinstance(error, Problem) else f"{type(error).__name__}: {error}"
+            yield {"key": left.popleft().key, "status": "failed", "error": said}
 
 
 def keep(cursor: Cursor, project: str, line: Mapping[str, Any]) -> None:
     """Keep one result that a worker reported."""
-    studies.keep_result(
-        cursor,
-        project,
-        Result(
-            key=line["key"],
-            scores=line["scores"],
-            predicted=line["predicted"],
-            probabilities=line["probabilities"],
-            seconds=line["seconds"],
-            device=line["device"],
-            n_steps=line["n_steps"],
-            answers=line["answers"],
-        ),
-    )
+    found = {name: line[name] for name in Result.__dataclass_fields__ if name in line}
+    studies.keep_result(cursor, project, Result(**found))
 
 
 class Tests:
@@ -143,6 +154,7 @@ class Tests:
         has_classes = self._task.has_classes
         return {
             "key": learned.key,
+            "status": "done",
             "scores": scores,
             "predicted": [number[label] for label in answers.labels] if has_classes else [],
             "answers": [] if has_classes else answers.labels,
@@ -150,8 +162,9 @@ class Tests:
                 None if chance is None else round(chance, 4) for chance in answers.probabilities
             ],
             "seconds": round(seconds, 4),
-            "device": "cpu",
+            "device": learned.device,
             "n_steps": learned.n_steps,
+            "about": learned.about,
         }
 
 

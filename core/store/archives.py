@@ -83,7 +83,7 @@ _JSON: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "completion": ("prompt", "provider"), "pool": ("report",), "study": ("spec",),
         "trial": ("student", "mixture"), "result": ("scores",), "allocation": ("plan",),
     },
-    "ARRAY": {"reading": ("problems",), "study": ("left_out",)},
+    "ARRAY": {"reading": ("problems",), "study": ("left_out",), "result": ("about",)},
 }  # fmt: skip
 """Columns that hold objects, and lists."""
 _MISFITS = (

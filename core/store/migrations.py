@@ -118,8 +118,14 @@ CREATE TABLE audit (
 );
 """
 
+M007_TRAININGS = """
+ALTER TABLE result ADD COLUMN about JSON;
+"""
+"""What a student says of its training, such as the losses of its epochs."""
+
 STEPS: tuple[str, ...] = (
     M001_FIRST, M002_STRATA, M003_LLM_LABELLED, M004_ANSWERS, M005_BATCHES, M006_AUDITS,
+    M007_TRAININGS,
 )  # fmt: skip
 
 

@@ -129,17 +129,19 @@ def done_keys(database: Database, project: str) -> set[str]:
 
 
 def keep_result(cursor: Cursor, project: str, result: Result) -> None:
-    """Keep a result, once per key."""
-    if cursor.execute(
-        "SELECT 1 FROM result WHERE project = ? AND key = ?", [project, result.key]
-    ).fetchone():
+    """Keep a result, once per key; one that failed gives way to the next."""
+    where = [project, result.key]
+    there = cursor.execute("SELECT status FROM result WHERE project = ? AND key = ?", where)
+    if (row := there.fetchone()) and row[0] == "done":
         return
+    cursor.execute("DELETE FROM result WHERE project = ? AND key = ?", where)
     cursor.execute(
-        "INSERT INTO result VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO result VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
             project, result.key, result.status, json.dumps(dict(result.scores)),
             list(result.predicted), list(result.probabilities), result.seconds, result.device,
             result.n_steps, result.error, now(), list(result.answers),
+            json.dumps(list(result.about)),
         ],
     )  # fmt: skip
 

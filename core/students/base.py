@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -44,7 +44,8 @@ class FitRequest:
 
     `n_classes` is the number of classes or tags; one without rows is never predicted. With the
     head `choice` a target is the place of the right option, with `number` a value; with `tags`
-    there is a target per example, sample by sample.
+    there is a target per example, sample by sample. `is_synthetic` says which samples an LLM wrote
+    or labelled, None where nobody knows.
     """
 
     key: str
@@ -53,15 +54,21 @@ class FitRequest:
     n_classes: int
     seed: int
     weights: np.ndarray | None = None
+    is_synthetic: np.ndarray | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """A trained student: the request's key, the model, and the steps it took."""
+    """A trained student: the request's key, the model, the steps it took, and on what device.
+
+    `about` is JSON that a student has to say of the training, such as its losses by epoch.
+    """
 
     key: str
     model: Any
     n_steps: int
+    device: str = "cpu"
+    about: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

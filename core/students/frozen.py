@@ -11,6 +11,7 @@ import numpy as np
 from pydantic import Field
 
 from core import encoders
+from core.students import _encoder as settings
 from core.students import _words
 from core.students._heads import fit_head, head_probabilities, unpack_head
 from core.students.base import Features, FitRequest, Fitted, Packed, Student
@@ -26,22 +27,8 @@ class Frozen(Student):
     title: ClassVar[str] = "Frozen sentence encoder + logistic regression"
     heads: ClassVar[tuple[Head, ...]] = ("class", "choice", "number", "tags")
 
-    encoder: str = Field(
-        default=encoders.EMBEDDED,
-        min_length=1,
-        description=(
-            "'embedded' (all-MiniLM-L6-v2), a local folder, or with a revision a model id of the "
-            "Hugging Face Hub"
-        ),
-        # A browser names no folder of the server.
-        json_schema_extra={"command_line_only": True},
-    )
-    revision: str = Field(
-        default="",
-        pattern=r"^([0-9a-f]{40})?$",
-        description="full commit of a model of the Hub; empty for the others",
-        json_schema_extra={"command_line_only": True},
-    )
+    encoder: settings.Source = encoders.EMBEDDED
+    revision: settings.Revision = ""
     max_length: int = Field(
         default=256,
         ge=8,

@@ -1,0 +1,337 @@
+"""A pretrained transformer that is trained as a whole, or from one of its layers on.
+
+AdamW (Loshchilov and Hutter, 2019, arXiv 1711.05101) with warm-up and an even way down, gradients
+clipped, batches of texts of like length. The best epoch by development rows is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import numpy as np
+from pydantic import Field
+
+from core import encoders, local_models
+from core.errors import Problem
+from core.students import _encoder as settings
+from core.students._tokens import Tokens, tokens_of
+from core.students.base import Features, FitRequest, Fitted, Packed, Student
+from core.tasks.base import Example, Head
+
+if TYPE_CHECKING:
+    from core.students._fitting import Course, Fit, Fitter, Rows, Weigh
+
+FEWEST_DEVELOPMENT = 8
+"""Development rows below which nothing is held out: they would decide by chance."""
+FEWEST_HUMAN = 16
+"""Human rows below which nothing can be learned of quality."""
+MOST_QUALITY = 10.0
+"""An LLM's row never counts more than so many others, nor less than that part of one."""
+N_BITS = 31
+"""Seeds are drawn from so many bits."""
+
+
+@dataclass(frozen=True, slots=True)
+class FinetunedModel:
+    """A trained network: its weights, the classes it tells apart, and the unit of numbers.
+
+    Where nothing can be learned, because the rows hold one class, there are no weights and the
+    answer is always that class. A number is `mean` plus the network's answer times `spread`.
+    """
+
+    weights: Mapping[str, np.ndarray] | None
+    present: np.ndarray
+    n_classes: int
+    mean: float = 0.0
+    spread: float = 1.0
+
+
+class Finetune(Student):
+    """A transformer with a new head, trained on the rows of the trial."""
+
+    title: ClassVar[str] = "Fine-tuned transformer"
+    heads: ClassVar[tuple[Head, ...]] = ("class", "choice", "number", "tags")
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        # Of study 1 only the encoder, bert-base-uncased, is known.
+        "open_response": {
+            "learning_rate": 2e-5, "batch_size": 16, "max_length": 128, "epochs": 50,
+            "patience": 2, "warm_up_share": 0.0,
+        },
+        "data_creators": {
+            "learning_rate": 2e-5, "batch_size": 64, "max_length": 256, "epochs": 10,
+            "patience": 10, "weight_decay": 0.01, "warm_up_share": 0.0, "warm_up_steps": 100,
+            "best_by": "accuracy",
+        },
+    }  # fmt: skip
+    """Published settings by name: of arXiv 2501.09126, and of arXiv 2310.20111."""
+
+    encoder: settings.Source = encoders.EMBEDDED
+    revision: settings.Revision = ""
+    max_length: int = Field(128, ge=8, le=512, description="tokens of a text that are read")
+    learning_rate: float = Field(
+        5e-5, gt=0, le=0.1, description="size of a step after the warm-up; then it falls to 0"
+    )
+    epochs: int = Field(10, ge=1, le=1000, description="times that all rows are gone through")
+    batch_size: int = Field(32, ge=1, le=1024, description="rows of a step")
+    patience: int = Field(
+        2, ge=1, le=1000, description="epochs without a better development score until it stops"
+    )
+    development_share: float = Field(
+        0.1,
+        ge=0,
+        le=0.5,
+        description="part of a trial's own rows that decides when to stop; 0 goes to the end",
+    )
+    best_by: Literal["loss", "accuracy"] = Field(
+        "loss", description="what on those rows makes an epoch the best; accuracy is for classes"
+    )
+    warm_up_share: float = Field(
+        0.06, ge=0, le=1, description="part of all steps in which the step size grows"
+    )
+    warm_up_steps: int = Field(
+        0, ge=0, le=100_000, description="steps of growth at least, whatever part that is"
+    )
+    weight_decay: float = Field(0.01, ge=0, le=1, description="pull of the weights towards 0")
+    frozen_layers: int = Field(
+        0, ge=0, le=100, description="lower layers that stay as they are; far faster, less able"
+    )
+    weighting: Literal["uniform", "synthetic", "quality"] = Field(
+        "uniform",
+        description="what rows of an LLM count: as much as others, a fixed part (synthetic), or by "
+        "quality over diversity (DIMP-Loss)",
+    )
+    synthetic_weight: float = Field(
+        0.5, gt=0, le=1, description="what an LLM's row counts, with the weighting synthetic"
+    )
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto", description="numbers it computes in; auto takes bfloat16 where that was faster"
+    )
+
+    def fingerprint(self) -> str:
+        """Return the hash of the encoder's files.
+
+        Raises:
+            Problem: the encoder is not there or not the file it should be.
+        """
+        return encoders.fingerprint(self._encoder)
+
+    def read(
+        self,
+        examples: Sequence[Example],
+        cache: Path | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Tokens:
+        """Return the tokens of the examples; nothing is cached: 10,000 texts take a second.
+
+        Raises:
+            Problem: the encoder is not there, or is not the file it should be.
+        """
+        del cache, progress
+        tokenizer = encoders.tokenizer(encoders.folder_of(self._encoder))
+        return tokens_of(tokenizer, examples, self.max_length)
+
+    def fit(self, features: Features, requests: Sequence[FitRequest]) -> Iterator[Fitted]:
+        """Train one model per request and yield each as it is done; `n_steps` are batches.
+
+        A trial is trained on one thread of the processor, so that it comes to the same numbers
+        however many are trained side by side.
+
+        Raises:
+            Problem: a request has no rows, or its loss is no number any more.
+        """
+        if self.weighting == "quality" and features.head not in ("class", "choice"):
+            raise Problem(
+                "Quality over diversity is defined for classes, not for numbers or marks.",
+                "Choose another weighting.",
+            )
+        for request in requests:
+            if not len(request.targets):
+                raise Problem(f"Trial {request.key} has no rows to learn from.")
+            present, targets = self._targets(features, request)
+            model = FinetunedModel(None, present, request.n_classes)
+            if features.head == "number":
+                values = request.targets.astype(np.float64)
+                weights = request.weights
+                mean = float(np.average(values, weights=weights))
+                spread = float(np.sqrt(np.average((values - mean) ** 2, weights=weights)))
+                model = replace(model, mean=mean, spread=spread or 1.0)
+                targets = [(value - mean) / (spread or 1.0) for value in values]
+            elif len(present) < 2:
+                yield Fitted(request.key, model, 0)
+                continue
+            with local_models.threads_of_torch(1):
+                fitter = self._fitter(features, model)
+                fit = self._trained(fitter, request, targets)
+                weights_now = fitter.network.weights()
+            about = {
+                "epochs": [
+                    [epoch.loss, epoch.development_loss, epoch.development_score]
+                    for epoch in fit.epochs
+                ],
+                "best_epoch": fit.best,
+                "precision": "bfloat16" if fitter.network.is_half else "float32",
+                "threads": 1,
+            }
+            yield Fitted(
+                request.key, replace(model, weights=weights_now), fit.n_steps,
+                device=fitter.network.device, about=about,
+            )  # fmt: skip
+
+    def predict(self, fitted: Fitted, features: Features, rows: np.ndarray) -> np.ndarray:
+        """Return probabilities of shape (rows, n_classes), float32, rows summing to 1.
+
+        Raises:
+            Problem: the model was trained from another encoder.
+        """
+        model: FinetunedModel = fitted.model
+        n = int(features.sizes_of(rows).sum()) if features.head == "tags" else len(rows)
+        if model.weights is None:
+            made = np.zeros((n, model.n_classes), dtype=np.float32)
+            made[:, model.present] = 1
+            return made
+        if not n:
+            return np.zeros((0, model.n_classes), dtype=np.float32)
+        with local_models.threads_of_torch(1):
+            fitter = self._fitter(features, model)
+            fitter.network.put(model.weights)
+            found = fitter.predict(rows)
+        if features.head == "number":
+            return (found * model.spread + model.mean).astype(np.float32)
+        made = np.zeros((n, model.n_classes), dtype=np.float32)
+        made[:, model.present] = found
+        return made
+
+    def pack(self, fitted: Fitted, features: Features) -> Packed:
+        """Return all weights: those that were frozen, too, so that nothing else is needed."""
+        del features
+        model: FinetunedModel = fitted.model
+        arrays = {f"weights.{name}": array for name, array in (model.weights or {}).items()}
+        about = {"n_steps": fitted.n_steps, "mean": model.mean, "spread": model.spread}
+        return Packed({**arrays, "present": model.present.astype(np.int64)}, about)
+
+    def unpack(self, packed: Packed, head: Head, n_classes: int) -> Fitted:
+        """Make a model again; whether its weights fit the encoder is seen when one is read."""
+        del head
+        present = packed.places("present", n_classes)
+        weights = {
+            name.removeprefix("weights."): packed.array(name, np.float32, *[None] * array.ndim)
+            for name, array in packed.arrays.items()
+            if name.startswith("weights.")
+        }
+        mean, spread = packed.about.get("mean"), packed.about.get("spread")
+        if not isinstance(mean, float) or not isinstance(spread, float):
+            raise Problem("It does not say in which unit its numbers are.")
+        model = FinetunedModel(weights or None, present, n_classes, mean, spread)
+        return Fitted("", model, packed.n_steps)
+
+    def remarks(self, examples: Sequence[Example]) -> list[str]:
+        """Return how many texts are longer than is read of them."""
+        texts = {one.text for one in examples}
+        n = encoders.n_over_length(self._encoder, list(texts))
+        if not n or any(one.word is not None for one in examples):
+            return []
+        return [f"{n:,} of {len(texts):,} texts have more than {self.max_length} tokens; what comes"
+                " after is not read."]  # fmt: skip
+
+    @property
+    def _encoder(self) -> encoders.Encoder:
+        return encoders.Encoder(self.encoder, self.revision, self.max_length)
+
+    def _targets(self, features: Features, request: FitRequest) -> tuple[np.ndarray, Sequence[Any]]:
+        """Return the classes that there are, and every sample's target by its place among them."""
+        if features.head == "number":
+            return np.zeros(1, dtype=np.int64), []
+        if features.head == "choice":
+            return np.arange(request.n_classes), list(request.targets)
+        present = np.unique(request.targets)
+        places = np.searchsorted(present, request.targets)
+        if features.head == "class":
+            return present, list(places)
+        return present, np.split(places, np.cumsum(features.sizes_of(request.rows))[:-1])
+
+    def _fitter(self, features: Features, model: FinetunedModel) -> Fitter:
+        from core.students._fitting import Fitter
+        from core.students._network import network_for
+
+        # A class that a trial lacks has an output all the same, so that one network serves all.
+        n_outputs = model.n_classes if features.head in ("class", "tags") else 1
+        network = network_for(
+            self._encoder, features.head, n_outputs, self.frozen_layers, self.precision
+        )
+        network.keep_lower(features.values)
+        return Fitter(network, features, model.present)
+
+    def _trained(self, fitter: Fitter, request: FitRequest, targets: Sequence[Any]) -> Fit:
+        from core.students._fitting import Rows
+
+        n = len(request.rows)
+        weights = np.ones(n) if request.weights is None else np.asarray(request.weights, float)
+        is_synthetic = request.is_synthetic
+        if is_synthetic is not None and self.weighting == "synthetic":
+            weights = weights * np.where(is_synthetic, self.synthetic_weight, 1.0)
+        rows = Rows(request.rows, targets, weights)
+        places, development = self._split(rows, request.seed)
+        train = rows.of(places)
+        held_out = rows.of(development) if len(development) else None
+        weigh = None
+        if self.weighting == "quality":
+            from_llm = None if is_synthetic is None else is_synthetic[places]
+            weigh = self._by_quality(fitter, train, from_llm, request.seed)
+        return fitter.fit(train, held_out, self._course, _seed(request.seed, 0), weigh)
+
+    @property
+    def _course(self) -> Course:
+        from core.students._fitting import Course
+
+        return Course(
+            self.learning_rate, self.epochs, self.batch_size, self.warm_up_share,
+            self.warm_up_steps, self.weight_decay, self.patience, self.best_by,
+        )  # fmt: skip
+
+    def _split(self, rows: Rows, seed: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the places of rows to train on and, where they are enough, to develop on."""
+        n = len(rows.samples)
+        n_held_out = round(self.development_share * n)
+        if n_held_out < FEWEST_DEVELOPMENT:
+            return np.arange(n), np.arange(0)
+        order = np.random.default_rng([seed, 2]).permutation(n)
+        return np.sort(order[n_held_out:]), np.sort(order[:n_held_out])
+
+    def _by_quality(
+        self, fitter: Fitter, rows: Rows, is_synthetic: np.ndarray | None, seed: int
+    ) -> Weigh | None:
+        """Return what weighs the rows of an LLM by quality over diversity, human rows by 1.
+
+        Quality is the probability that a network trained on the human rows alone gives the label,
+        diversity what the network in training gives it now (Kuo et al., 2024, arXiv 2410.21526,
+        DIMP-Loss). Without enough human rows nothing tells quality, and all count alike.
+        """
+        if is_synthetic is None or not is_synthetic.any():
+            return None
+        human = np.flatnonzero(~is_synthetic)
+        if len(human) < FEWEST_HUMAN:
+            return None
+        own = rows.of(human)
+        train, held_out = self._split(own, seed)
+        fitter.fit(
+            own.of(train), own.of(held_out) if len(held_out) else None, self._course,
+            _seed(seed, 3),
+        )  # fmt: skip
+        quality = fitter.chances_of(rows)
+
+        def weigh(places: np.ndarray, now: Any) -> Any:
+            import torch
+
+            found = torch.from_numpy(quality[places]).to(now) / now.clamp_min(1e-9)
+            found = found.clamp(1 / MOST_QUALITY, MOST_QUALITY)
+            return torch.where(torch.from_numpy(is_synthetic[places]).to(now.device), found, 1.0)
+
+        return weigh
+
+
+def _seed(seed: int, purpose: int) -> int:
+    """Return a seed of its own for each purpose of a trial's seed."""
+    return int(np.random.default_rng([seed, purpose]).integers(2**N_BITS))
