@@ -224,7 +224,9 @@ class Network:
                 f"The encoder has {len(self._layers)} layers, and {n} are to be frozen.",
                 "Freeze fewer layers.",
             )
-        self._frozen = [self._base.embeddings, *self._layers[:n]]
+        above = (_holder(self._base), getattr(self._base, "pooler", None))
+        below = [part for part in self._base.children() if all(part is not one for one in above)]
+        self._frozen = [*below, *self._layers[:n]]
         for part in self._frozen:
             part.requires_grad_(False)
 
@@ -288,8 +290,13 @@ def half_gains(folder: Path, device: str) -> bool:
 class _Given(nn.Module):
     """Stands for the embeddings where what lies above them is given."""
 
-    def forward(self, *_: Any, inputs_embeds: torch.Tensor, **__: Any) -> torch.Tensor:
-        return inputs_embeds
+    def forward(self, *given: Any, **named: Any) -> torch.Tensor:
+        # Some kinds pass it by place, among others that are None.
+        return next(one for one in (*given, *named.values()) if _is_state(one))
+
+
+def _is_state(value: Any) -> bool:
+    return isinstance(value, torch.Tensor) and value.is_floating_point()
 
 
 def _grid(tokens: Tokens, sequences: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

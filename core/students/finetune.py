@@ -72,7 +72,7 @@ class Finetune(Student):
     revision: settings.Revision = ""
     max_length: int = Field(128, ge=8, le=512, description="tokens of a text that are read")
     learning_rate: float = Field(
-        5e-5, gt=0, le=0.1, description="size of a step after the warm-up; then it falls to 0"
+        1e-4, gt=0, le=0.1, description="size of a step after the warm-up; then it falls to 0"
     )
     epochs: int = Field(10, ge=1, le=1000, description="times that all rows are gone through")
     batch_size: int = Field(32, ge=1, le=1024, description="rows of a step")
