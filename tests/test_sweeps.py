@@ -9,7 +9,10 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -27,6 +30,7 @@ from core.registry import make
 from core.store import pools, samples
 from core.store.samples import Filter
 from core.students.base import Student
+from core.students.tfidf import Tfidf
 from core.studies.base import Study
 from core.tasks.base import Task
 from tests.conftest import bring, planted
@@ -442,3 +446,39 @@ def test_a_difference_in_class_mix_is_said(project: str, session: Session) -> No
     skewed, job = train.launch(project, SWEEP)
     ended(job)
     assert any("class mix" in note for note in results.curve(project, skewed).notes)
+
+
+def test_the_ends_and_the_middle_of_the_line_come_first(project: str) -> None:
+    ratios = [0, 0.1, 0.25, 0.5, 0.75, 0.9, 1]
+    request = replace(SWEEP, settings={"n_total": 20, "ratios": ratios, "seeds": 2})
+    trials = train.outline(project, request).trials
+    first = [round(trial.synthetic_share, 2) for trial in trials if trial.seed == 0]
+    assert first[:3] == [0, 1, 0.5] and sorted(first) == ratios
+    assert [trial.seed for trial in trials] == [0] * 7 + [1] * 7
+
+
+def test_a_trial_that_fails_says_why_and_the_others_go_on(
+    project: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fit = Tfidf.fit
+
+    def sometimes(self: Tfidf, features: Any, requests: Any) -> Iterator[Any]:
+        for request in requests:
+            if request.seed == 1:
+                raise MemoryError("no room")
+            yield from fit(self, features, [request])
+
+    monkeypatch.setattr(Tfidf, "fit", sometimes)
+    study, job = train.launch(project, SWEEP)
+    ended_so = train.wait(job)
+    assert ended_so.state == "failed"
+    assert "3 of 9 trials failed: MemoryError: no room" in ended_so.message
+    rows = results.table(project, study)
+    assert Counter(row["status"] for row in rows) == {"done": 6, "failed": 3}
+    assert len(results.curve(project, study).points) == 3
+    monkeypatch.undo()
+    train.resume(job)
+    assert train.wait(job).state == "done"
+    calm, job = train.launch(project, replace(SWEEP, name="calm"))
+    assert train.wait(job).state == "done"
+    assert scores(project, study) == scores(project, calm)

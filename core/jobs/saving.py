@@ -13,9 +13,9 @@ from core.errors import Problem
 from core.jobs import outbox as lines_of
 from core.jobs.executors import local
 from core.jobs.outbox import Outbox
-from core.jobs.training import Tests, write_json
-from core.learning import Course, Lesson
-from core.mixture import Draws, Mixture
+from core.jobs.training import Tests, lesson_of, write_json
+from core.learning import Course
+from core.mixture import Draws
 from core.records import Trial
 from core.registry import from_json
 from core.store import pools
@@ -104,9 +104,8 @@ def work(folder: Path, plan: Mapping[str, Any], outbox: Outbox, paused: threadin
         [row.split == "train" for row in rows], Path(plan["cache"]), progress,
     )  # fmt: skip
     outbox.put("progress", {"doing": "training"})
-    drawn = Draws(rows, task.strata).draw(Mixture(**trial["mixture"]), trial["seed"])
     started = time.perf_counter()
-    (learned,) = course.fit([Lesson(key, drawn, trial["seed"])])
+    (learned,) = course.fit([lesson_of(trial, Draws(rows, task.strata), rows)])
     result = Tests(task, rows).result(course, learned, time.perf_counter() - started)
     saving.save(folder / "model", task, student, course.pack(learned), plan["origin"])
     outbox.put("saved", {"scores": result["scores"]}, sync=True)

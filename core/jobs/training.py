@@ -82,7 +82,7 @@ def work(folder: Path, plan: Mapping[str, Any], outbox: Outbox, paused: threadin
         for remark in course.remarks():
             outbox.put("note", {"message": remark})
         outbox.put("progress", {"doing": "training"})
-        lessons = [_lesson(trial, draws, rows) for trial in trials]
+        lessons = [lesson_of(trial, draws, rows) for trial in trials]
         for result in _tried(course, test, lessons):
             outbox.put("result", result, sync=True)
             if result["status"] == "failed":
@@ -92,13 +92,6 @@ def work(folder: Path, plan: Mapping[str, Any], outbox: Outbox, paused: threadin
     if failed:
         told = f"{len(failed):,} of {len(plan['trials']):,} trials failed: {failed[0]}"
         outbox.put("error", {"message": told, "hint": "Resume tries them again."})
-
-
-def _lesson(trial: Mapping[str, Any], draws: Draws, rows: Sequence[PoolRow]) -> Lesson:
-    drawn = draws.draw(Mixture(**trial["mixture"]), trial["seed"])
-    return Lesson(
-        trial["key"], drawn, trial["seed"], [rows[number].source != "human" for number in drawn]
-    )
 
 
 def _tried(course: Course, test: Tests, lessons: Sequence[Lesson]) -> Iterator[dict[str, Any]]:
@@ -116,6 +109,14 @@ def _tried(course: Course, test: Tests, lessons: Sequence[Lesson]) -> Iterator[d
         except Exception as error:  # of one trial: memory, numbers that are none, a damaged file
             said = str(error) if isinstance(error, Problem) else f"{type(error).__name__}: {error}"
             yield {"key": left.popleft().key, "status": "failed", "error": said}
+
+
+def lesson_of(trial: Mapping[str, Any], draws: Draws, rows: Sequence[PoolRow]) -> Lesson:
+    """Return what a stored trial learns from, drawn from its pool."""
+    drawn = draws.draw(Mixture(**trial["mixture"]), trial["seed"])
+    return Lesson(
+        trial["key"], drawn, trial["seed"], [rows[number].source != "human" for number in drawn]
+    )
 
 
 def keep(cursor: Cursor, project: str, line: Mapping[str, Any]) -> None:

@@ -72,6 +72,23 @@ class Study(Member):
         return [trial for trial in trials if trial.key not in known]
 
 
+def ends_and_middles(n: int) -> list[int]:
+    """Return the numbers below n so that the first few span them all: ends, middle, quarters.
+
+    >>> ends_and_middles(5)
+    [0, 4, 2, 1, 3]
+    """
+    found = dict.fromkeys([0, n - 1][:n])
+    parts = [(0, n - 1)]
+    while parts:
+        low, high = parts.pop(0)
+        middle = (low + high) // 2
+        if low < middle:
+            found[middle] = None
+            parts += [(low, middle), (middle, high)]
+    return list(found)
+
+
 def trial_key(
     pool: str, task: Task, mixture: Mapping[str, Any], student: Mapping[str, Any],
     fingerprint: str, seed: int,

@@ -13,7 +13,7 @@ from core.errors import Problem
 from core.mixture import Classes, Draws, Mixture, Short
 from core.records import SOURCE_WORDS, PoolRow, Trial
 from core.students.base import Student
-from core.studies.base import Cell, LeftOut, Study, StudyPlan, make_trial
+from core.studies.base import Cell, LeftOut, Study, StudyPlan, ends_and_middles, make_trial
 from core.tasks.base import Task
 
 DEFAULT_RATIOS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0)
@@ -68,7 +68,7 @@ class RatioSweep(Study):
         student: Student,
         prices: Prices,
     ) -> StudyPlan:
-        """Return seed after seed of the line, so that a plot fills in along its whole length.
+        """Return seed after seed of the line, its ends and middle first, so that a plot soon shows.
 
         A share that the pool cannot fill under some seed is left out under all of them.
         """
@@ -89,7 +89,8 @@ class RatioSweep(Study):
                 }
             except Short as short:
                 left_out.append(_left_out(cell, short.message))
-        trials = tuple(kept[ratio][seed] for seed in seeds for ratio in kept)
+        in_turn = [list(kept.values())[i] for i in ends_and_middles(len(kept))]
+        trials = tuple(cell[seed] for seed in seeds for cell in in_turn)
         return StudyPlan(trials, tuple(left_out))
 
     def _cell(self, ratio: float, prices: Prices) -> Cell | LeftOut:
