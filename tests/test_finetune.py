@@ -270,3 +270,21 @@ def test_both_students_of_an_encoder_name_it_alike() -> None:
     for name in ("encoder", "revision"):
         mine, other = Finetune.model_fields[name], Frozen.model_fields[name]
         assert (mine.description, mine.default) == (other.description, other.default)
+
+
+def test_words_that_take_no_part_change_nothing(tiny: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from contextlib import nullcontext
+
+    from core.students._network import Network
+
+    texts, classes = texts_with_cues(60)
+    student = quick(tiny, epochs=3, weight_decay=0.0)
+    features = features_of(student, texts)
+    request = FitRequest("k", np.arange(40), classes[:40], 3, seed=0)
+    found = []
+    for patched in (False, True):
+        if patched:
+            monkeypatch.setattr(Network, "words_of", lambda self, *_: nullcontext())
+        (fitted,) = student.fit(features, [request])
+        found.append(student.predict(fitted, features, np.arange(40, 60)))
+    np.testing.assert_allclose(*found, atol=1e-5)

@@ -96,8 +96,15 @@ class Fitter:
         Raises:
             Problem: the loss is not a number any more.
         """
+        self.network.begin(seed)
+        read = [rows.samples, development.samples] if development else [rows.samples]
+        examples = self._features.examples_of(np.concatenate(read))
+        with self.network.words_of(self._tokens, np.unique(self._tokens.sequence[examples])):
+            return self._fit(rows, development, course, seed, weigh)
+
+    def _fit(self, rows: Rows, development: Rows | None, course: Course, seed: int,
+             weigh: Weigh | None) -> Fit:  # fmt: skip
         network, generator = self.network, np.random.default_rng([seed, 1])
-        network.begin(seed)
         torch.manual_seed(seed)  # of drop-out
         optimizer = torch.optim.AdamW(self._groups(course), lr=course.learning_rate, fused=True)
         per_epoch = math.ceil(len(rows.samples) / course.batch_size)
