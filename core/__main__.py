@@ -398,11 +398,19 @@ def _add_study(parent: Any, path: Callable[[str], Path]) -> None:
     launch.add_argument("kind", metavar="KIND", choices=member_ids("studies"))
     launch.add_argument("--student", default="frozen", choices=member_ids("students"))
     launch.add_argument(
-        "--workers", type=whole(1, 256), default=1, metavar="W", help="processes (1)"
+        "--workers",
+        type=whole(1, 256),
+        metavar="W",
+        help="processes (default: 1, or with --student finetune one per core)",
     )
     launch.add_argument(
         "--learn-as", choices=("class", "number"), help="scores as classes (default) or a number"
     )
+    launch.add_argument("--preset", metavar="NAME", help="published settings of the student")
+    launch.add_argument(
+        "--vary", action="append", metavar="NAME=V,V",
+        help="compare the student at several values of a setting; may be said more than once",
+    )  # fmt: skip
     launch.add_argument("--study-name", default="", metavar="TEXT", help="a name to find it by")
     launch.add_argument("--human-usd", type=amount, metavar="X", help="price of a human label")
     launch.add_argument("--synthetic-usd", type=amount, metavar="X", help="of a synthetic sample")

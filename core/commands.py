@@ -45,7 +45,7 @@ from core.answering import Purpose
 from core.errors import Problem
 from core.formats import Table
 from core.formats.dataset import HUB, is_dataset
-from core.options import refuse_unused, settings_of
+from core.options import refuse_unused, settings_of, varied
 from core.records import SOURCE_WORDS, Job, Price, Project
 from core.registry import member, member_ids
 
@@ -418,9 +418,13 @@ def study_run(arguments: Namespace, say: Say) -> int:
         kind=arguments.kind,
         settings=settings_of(arguments, kind),
         student=arguments.student,
-        student_settings=settings_of(arguments, student),
+        student_settings={
+            **train.preset(arguments.student, arguments.preset).settings,
+            **settings_of(arguments, student),
+        },
         name=arguments.study_name,
         head=arguments.learn_as,
+        vary=varied(arguments.vary or (), student),
     )
     study, job_id = _launched(arguments, project, request)
     found = train.status(project.id, study)
@@ -661,13 +665,14 @@ def _launched(
         for name in ("human_usd", "synthetic_usd", "llm_labelled_usd")
         if (price := getattr(arguments, name)) is not None
     }
+    workers = arguments.workers or train.usual_workers(request.student)
     if not typed:
-        return train.launch(project.id, request, arguments.workers)
+        return train.launch(project.id, request, workers)
     train.pool_rows(project.id)  # says what is missing before any price is set
     before = budget.prices(project.id)
     budget.set_prices(project.id, replace(before, **typed))
     try:
-        return train.launch(project.id, request, arguments.workers)
+        return train.launch(project.id, request, workers)
     except Problem:
         budget.set_prices(project.id, before)
         raise

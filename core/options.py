@@ -62,6 +62,32 @@ def settings_of(arguments: argparse.Namespace, cls: type[Member]) -> dict[str, A
     return given
 
 
+def varied(words: Sequence[str], cls: type[Member]) -> dict[str, list[Any]]:
+    """Return the values that settings are compared at, from words such as `epochs=3,10`.
+
+    Raises:
+        Problem: a setting that the member does not have, or a value that it does not take.
+    """
+    made: dict[str, list[Any]] = {}
+    for word in words:
+        typed, _, values = word.partition("=")
+        name = typed.strip().replace("-", "_")
+        if name not in cls.model_fields:
+            raise Problem(
+                f"{cls.id()} has no setting {typed.strip()!r}.",
+                f"Vary one of: {', '.join(cls.model_fields)}.",
+            )
+        made[name] = [value.strip() for value in values.split(",") if value.strip()]
+        if not made[name]:
+            raise Problem(f"{word!r} names no value.", f"Say {name}=VALUE,VALUE.")
+        for value in made[name]:
+            try:
+                cls.model_validate({name: value})
+            except ValidationError as error:
+                raise Problem(f"{name} {value}: {fault_of(error)[1]}.") from error
+    return made
+
+
 def refuse_unused(arguments: argparse.Namespace, chosen: Sequence[type[Member]]) -> None:
     """Refuse options that belong to members that were not chosen.
 

@@ -36,8 +36,14 @@ if metric == results.CLASS_F1:
         "Class", results.labels(project.id, study), key="label", bind="query-params", width=200
     )
 
+lines = results.lines_of(project.id, study)
+line = None
+if len(lines) > 1:
+    line = asked.selectbox("Student", list(lines), format_func=lines.__getitem__, key="line",
+                           bind="query-params", width=300)  # fmt: skip
+
 with frame.problems():
-    curve = results.curve(project.id, study, metric, axis, label)
+    curve = results.curve(project.id, study, metric, axis, label, line)
     if not curve.points:
         st.info(" ".join(curve.notes), icon=":material/info:")
         st.page_link("pages/train.py", label="See where it stands on Train",

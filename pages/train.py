@@ -1,9 +1,11 @@
 """Launch a sweep over shares of synthetic or LLM-labelled data, and follow it."""
 
+from dataclasses import replace
+
 import streamlit as st
 
 from core.actions import train
-from core.ui import forms, frame, progress, study
+from core.ui import forms, frame, progress, students, study
 
 project = frame.open_page(
     "train", "Train a small model at several shares of LLM data, several seeds each."
@@ -12,18 +14,15 @@ frame.heard()
 at_work = train.at_work(project.id)
 with frame.problems():
     st.subheader("What to train")
-    student_titles, kind_titles = train.students(), train.study_kinds()
+    kind_titles = train.study_kinds()
     left, right = st.columns(2, gap="large")
+    below = st.container()
     with left:
-        student = st.selectbox("Student", list(student_titles), key="student",
-                               index=list(student_titles).index("frozen"),
-                               format_func=student_titles.__getitem__)  # fmt: skip
+        student, student_settings, vary = students.chosen(project.id, below)
         heads = train.heads(project.id)
         head = heads[0] if len(heads) == 1 else st.selectbox(
             "Learn labels as", heads, format_func=study.HEADS.__getitem__, key="head"
         )  # fmt: skip
-        with st.expander("Settings of the student", icon=":material/tune:"):
-            student_settings = forms.settings("students", student, f"train_{project.id}")
     with right:
         kind = st.selectbox("Study", list(kind_titles), format_func=kind_titles.__getitem__)
         settings = forms.settings(
@@ -31,14 +30,15 @@ with frame.problems():
             defaults=train.suggested(project.id),
         )  # fmt: skip
 
-    with left:
-        with st.spinner("Counting what the pool can fill"):
-            asked = train.StudyRequest(kind, settings, student, student_settings, head=head)
-            found = study.outline_or_help(project.id, asked)
-        if found:
-            workers = st.number_input("Workers", 1, train.max_workers(), 1, width=150,
-                                      help="Processes that train side by side.")  # fmt: skip
-            study.outline(found, int(workers))
+    with st.spinner("Counting what the pool can fill"):
+        asked = train.StudyRequest(kind, settings, student, student_settings, head=head, vary=vary)
+        found = study.outline_or_help(project.id, asked)
+    if found:
+        workers = st.number_input(
+            "Workers", 1, train.max_workers(), train.usual_workers(student), width=150,
+            key=f"workers_{student}", help="Processes that train side by side.",
+        )  # fmt: skip
+        study.outline(found, int(workers))
     if found:
         study.left_out(found)
         with st.expander("What the pool holds", icon=":material/database:"):
@@ -52,8 +52,7 @@ with frame.problems():
                 disabled=at_work is not None or not found.n_trials,
             )  # fmt: skip
         if launches and not train.at_work(project.id):
-            named = train.StudyRequest(kind, settings, student, student_settings, name, head)
-            made, _ = train.launch(project.id, named, int(workers))
+            made, _ = train.launch(project.id, replace(asked, name=name), int(workers))
             st.session_state["followed"] = made
             st.rerun()
 

@@ -261,9 +261,10 @@ def test_the_rate_grows_then_falls_to_nothing() -> None:
 
 
 def test_published_settings_are_settings() -> None:
-    for name, settings in Finetune.presets.items():
-        made = make(Finetune, "finetune", settings)
-        assert {key: getattr(made, key) for key in settings} == dict(settings), name
+    for name, preset in Finetune.presets.items():
+        made = make(Finetune, "finetune", preset.settings)
+        assert preset.title and preset.source
+        assert {key: getattr(made, key) for key in preset.settings} == dict(preset.settings), name
 
 
 def test_both_students_of_an_encoder_name_it_alike() -> None:

@@ -109,7 +109,7 @@ def all_trained(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str
     for kind, name in CASES:
         settings: dict[str, Any] = {"encoder": small} if kind != "classify" else {}
         if name == "finetune":
-            settings = {"encoder": small, "learning_rate": 0.01, "epochs": 3}
+            settings = {"encoder": small, "learning_rate": 0.01, "epochs": 15}
         student = make(Student, name, {} if name == "tfidf" else settings)
         rows = read(task_of(kind), KINDS[kind].rows(N_TRAIN, 1))[:N_TRAIN]
         rows += read(task_of(kind), KINDS[kind].rows(N_NEW, 2))

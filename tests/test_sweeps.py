@@ -124,7 +124,7 @@ def test_a_cell_that_the_pool_cannot_fill_is_left_out_and_said() -> None:
         draws.draw(Mixture(10, 0, "uniform"), 0)
     study = make(Study, "ratio_sweep", {"n_total": 18, "ratios": [0, 0.5, 1], "classes": "uniform"})
     student = make(Student, "tfidf", {})
-    plan = study.plan("p", pool_of({"a": 20, "b": 3}, {"a": 9, "b": 9}), AB, student, Prices())
+    plan = study.plan("p", pool_of({"a": 20, "b": 3}, {"a": 9, "b": 9}), AB, [student], Prices())
     assert [cell.asked_share for cell in plan.left_out] == [0.0, 0.5]
     assert {trial.synthetic_share for trial in plan.trials} == {1.0}
 
@@ -139,7 +139,7 @@ def test_what_is_held_decides_the_sizes() -> None:
             "ratio_sweep",
             {"n_total": 40, "ratios": [0, 0.5], "seeds": 1, "hold": hold},
         )
-        plan = study.plan("p", rows, AB, student, prices)
+        plan = study.plan("p", rows, AB, [student], prices)
         sizes[hold] = [(trial.n_human, trial.n_synthetic) for trial in plan.trials]
     assert sizes == {
         "total": [(40, 0), (20, 20)],
@@ -147,7 +147,7 @@ def test_what_is_held_decides_the_sizes() -> None:
         "money": [(40, 0), (20, 200)],
     }
     with pytest.raises(Problem, match="price"):
-        study.plan("p", rows, AB, student, Prices())
+        study.plan("p", rows, AB, [student], Prices())
 
 
 # Pools
@@ -482,3 +482,40 @@ def test_a_trial_that_fails_says_why_and_the_others_go_on(
     calm, job = train.launch(project, replace(SWEEP, name="calm"))
     assert train.wait(job).state == "done"
     assert scores(project, study) == scores(project, calm)
+
+
+def test_a_study_compares_students_on_the_same_rows(project: str) -> None:
+    request = replace(SWEEP, vary={"C": [0.001, 10.0], "ngram_max": [1, 2]})
+    study, job = train.launch(project, request)
+    assert train.wait(job).state == "done"
+    known = results.lines_of(project, study)
+    assert list(known.values()) == [f"ngram_max {n}, C {c}" for c in (0.001, 10.0) for n in (1, 2)]
+    curves = [results.curve(project, study, line=line) for line in known]
+    assert all(len(curve.points) == 3 for curve in curves)
+    keys = [set(point.keys.values()) for curve in curves for point in curve.points]
+    assert len(set.union(*keys)) == 4 * 9
+    weak, able = curves[0].points[0].estimate.mean, curves[3].points[0].estimate.mean
+    assert weak < able, "each line has the scores of its own student"
+    plain, job = train.launch(project, replace(SWEEP, name="plain"))
+    train.wait(job)
+    same = results.curve(project, plain).points
+    last = curves[3].points
+    assert [point.by_seed for point in last] == [point.by_seed for point in same]
+    rows = results.table(project, study)
+    assert {(row["C"], row["ngram_max"]) for row in rows} == {
+        (c, n) for c in (0.001, 10.0) for n in (1, 2)
+    }
+    told = results.summary(project, study)
+    assert [row["student"] for row in told] == [name for name in known.values() for _ in range(3)]
+    assert "student" not in results.summary(project, plain)[0]
+    with pytest.raises(Problem, match="no line"):
+        results.curve(project, study, line="none such")
+
+
+def test_what_cannot_be_compared_is_said(project: str) -> None:
+    with pytest.raises(Problem, match="there is no value"):
+        train.outline(project, replace(SWEEP, vary={"C": []}))
+    with pytest.raises(Problem, match="50 are the most"):
+        train.outline(project, replace(SWEEP, vary={"max_iter": list(range(10, 61))}))
+    with pytest.raises(Problem, match="C"):
+        train.outline(project, replace(SWEEP, vary={"C": [-1]}))

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
 from core import metrics, statistics
-from core.actions import leaks, train
+from core.actions import leaks, lines, train
 from core.actions.session import here
 from core.errors import Problem
 from core.formats import write_csv
@@ -44,8 +44,9 @@ class Point:
     """One cell of a study: where it lies, its mean with interval, and each seed's trial.
 
     `n_behind` is None where rows from an LLM were imported without saying what their prompts
-    showed; `collapsed` are the seeds whose student gives one answer to everything,
-    `invalid` those that trained on rows too close to test texts of today.
+    showed; `collapsed` are the seeds whose student gives one answer to everything, `unfinished`
+    those whose student was still learning when its training ended, `invalid` those that trained on
+    rows too close to test texts of today.
     """
 
     x: float | None
@@ -62,6 +63,7 @@ class Point:
     collapsed: frozenset[int] = frozenset()
     invalid: frozenset[int] = frozenset()
     n_llm_labelled: int = 0
+    unfinished: frozenset[int] = frozenset()
 
     @property
     def n_mixed_in(self) -> int:
@@ -85,7 +87,8 @@ class Curve:
 
     `constant` is the figure of the best constant answer and `random` the expected one of a random
     answer, None where there is none; `mixed_in` is the source that is mixed in with human rows;
-    `invalid` says which trials are, where some are.
+    `invalid` says which trials are, where some are. Of a study that compares students it is the
+    `line` of one of them; `lines` are all, in words.
     """
 
     study: Mapping[str, Any]
@@ -100,6 +103,8 @@ class Curve:
     mixed_in: Source = "synthetic"
     random: float | None = None
     invalid: str = ""
+    line: str = ""
+    lines: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def is_over_share(self) -> bool:
@@ -121,7 +126,8 @@ class Curve:
 class Made:
     """What made a point: its rows and the test items it got wrong.
 
-    `intervals` are those of single figures over test items, by title, where the kind has some.
+    `intervals` are those of single figures over test items, by title, where the kind has some;
+    `trainings` is what the student says of each stage's training, where it says anything.
     """
 
     trial: Mapping[str, Any]
@@ -129,6 +135,7 @@ class Made:
     wrong: tuple[Mapping[str, Any], ...]
     n_test: int
     intervals: Mapping[str, tuple[float, float, float]]
+    trainings: Sequence[Mapping[str, Any]] = ()
 
 
 def axes(source: Source) -> dict[str, str]:
@@ -143,19 +150,26 @@ def axes(source: Source) -> dict[str, str]:
 
 def curve(
     project: str, study: str, metric: str | None = None, axis: str = "synthetic_share",
-    label: str | None = None,
+    label: str | None = None, line: str | None = None,
 ) -> Curve:  # fmt: skip
     """Return a study's curve in a metric (the task's main one if none is said) over an axis.
 
+    Of a study that compares students it is that of one `line`, the first if none is said.
+
     Raises:
-        Problem: a metric, axis or class that does not exist.
+        Problem: a metric, axis, class or line that does not exist.
     """
     found = studies.get(here().database, project, study)
     task = _task(found)
     metric = metric or next(iter(task.metrics))
     if metric not in (*task.metrics, CLASS_F1) or axis not in AXES:
         raise Problem(f"There is no {metric!r} over {axis!r}.")
-    rows = studies.table(here().database, project, found["id"])
+    every = studies.table(here().database, project, found["id"])
+    known = lines.titles(every)
+    line = line or next(iter(known), "")
+    if known and line not in known:
+        raise Problem(f"The study has no line {line!r}.", f"Lines: {', '.join(known)}.")
+    rows = [row for row in every if lines.line_of(row["student"]) == line]
     names = task.classes
     if label is not None and label not in names:
         raise Problem(
@@ -193,7 +207,9 @@ def curve(
         is_lower_better=metric != CLASS_F1 and task.metrics[metric].is_lower_better,
         mixed_in=mixed_in,
         random=figure(at_random, metric, label),
-        invalid=bad.in_words(len(rows)),
+        invalid=bad.in_words(len(every)),
+        line=line,
+        lines=known,
     )
 
 
@@ -201,6 +217,12 @@ def metric_titles(project: str, study: str) -> dict[str, str]:
     """Return the metrics of a study's task with their titles, the main one first."""
     titles = {name: metric.title for name, metric in _task_of(project, study).metrics.items()}
     return {**titles, CLASS_F1: "F1 of one class"} if labels(project, study) else titles
+
+
+def lines_of(project: str, study: str) -> dict[str, str]:
+    """Return the students that a study compares, in words, the first one first."""
+    found = train.find_study(project, study)
+    return lines.titles(studies.table(here().database, project, found["id"]))
 
 
 def axes_of(project: str, study: str) -> dict[str, str]:
@@ -217,6 +239,7 @@ def table(project: str, study: str) -> list[dict[str, Any]]:
     rows = studies.table(here().database, project, found["id"])
     has_labelled = any(row["n_llm_labelled"] for row in rows)
     bad = leaks.invalid(project, found).trials
+    differing = [name for name in lines.varied(rows) if name != "kind"]
 
     def labelled(row: Mapping[str, Any]) -> dict[str, Any]:
         # Only where a study has such rows: scripts read the columns by their place, too.
@@ -230,6 +253,7 @@ def table(project: str, study: str) -> list[dict[str, Any]]:
             "study": found["name"],
             "trial": row["trial"],
             "student": row["student"]["kind"],
+            **lines.settings_of(row, differing),
             "n_total": _n_rows(row),
             "n_human": row["n_human"],
             "n_synthetic": row["n_synthetic"],
@@ -258,9 +282,19 @@ def summary(
     project: str, study: str, metric: str | None = None, label: str | None = None
 ) -> list[dict[str, Any]]:
     """Return one row per cell: sizes, cost, mean with limits, difference to human-only."""
+    first = curve(project, study, metric, label=label)
+    return [
+        {**({"student": words} if len(first.lines) > 1 else {}), **row}
+        for line, words in first.lines.items()
+        for row in _cells(curve(project, study, metric, label=label, line=line))
+    ]
+
+
+def _cells(found: Curve) -> list[dict[str, Any]]:
+    """Return one row per cell of a curve."""
     made = []
-    found = curve(project, study, metric, label=label)
     has_labelled = any(point.n_llm_labelled for point in found.points)
+    has_unfinished = any(point.unfinished for point in found.points)
     for point in found.points:
         difference = point.difference
         share, n = point.n_llm_labelled / (point.n_rows or 1), point.n_llm_labelled
@@ -275,6 +309,7 @@ def summary(
                 "cost (USD)": point.cost_usd,
                 "seeds": point.estimate.n_seeds,
                 "collapsed": len(point.collapsed),
+                **({"still learning": len(point.unfinished)} if has_unfinished else {}),
                 found.metric: point.estimate.mean,
                 "low": point.estimate.low,
                 "high": point.estimate.high,
@@ -384,6 +419,7 @@ def made_by(project: str, study: str, key: str) -> Made:
             for name, metric in task.metrics.items()
             if row["scores"].get(f"{name}_interval")
         },
+        trainings=row["about"],
     )  # fmt: skip
 
 
@@ -492,9 +528,28 @@ def _point(
             for row in cell
             if row["status"] == "done" and row["scores"].get("n_answers") == 1
         ),
+        unfinished=frozenset(row["seed"] for row in cell if lines.is_unfinished(row)),
         invalid=frozenset(row["seed"] for row in cell if row["trial"] in invalid),
         n_llm_labelled=first["n_llm_labelled"],
     )
+
+
+def _of_trials(rows: Sequence[Mapping[str, Any]], points: Sequence[Point]) -> list[str]:
+    """Return what is to be known of single trials: how they ended, and which are to come."""
+    notes = []
+    if n_collapsed := sum(len(point.collapsed) for point in points):
+        notes.append(
+            f"{n_collapsed} trials have collapsed (crosses): one answer to every test item."
+        )
+    if n_unfinished := sum(len(point.unfinished) for point in points):
+        notes.append(
+            f"{n_unfinished} trials were still learning when they ended: more epochs may help."
+        )
+    if n_failed := sum(1 for row in rows if row["status"] == "failed"):
+        notes.append(f"{n_failed} of {len(rows)} trials failed; Resume on Train tries them again.")
+    if n_waiting := sum(1 for row in rows if row["status"] == "waiting"):
+        notes.append(f"{n_waiting} of {len(rows)} trials are still to come.")
+    return notes
 
 
 def _notes(
@@ -504,9 +559,11 @@ def _notes(
     notes = []
     source = train.mixed_in(study["spec"]["study"])
     words = SOURCE_WORDS[source]
-    n_waiting = sum(1 for row in rows if row["status"] == "waiting")
     if not points:
-        notes.append("No trial is done yet." if n_waiting else "No cell has a figure on this axis.")
+        is_to_come = any(row["status"] == "waiting" for row in rows)
+        notes.append(
+            "No trial is done yet." if is_to_come else "No cell has a figure on this axis."
+        )
     elif len(points) < 3:
         notes.append(f"{len(points)} of the cells so far: too few for a curve.")
     if points and max(point.estimate.n_seeds for point in points) < statistics.MIN_SEEDS:
@@ -518,12 +575,7 @@ def _notes(
             f"{drained} nearly every row of the pool is drawn under every seed: there the interval"
             " does not show what other rows would have come to."
         )
-    if n_collapsed := sum(len(point.collapsed) for point in points):
-        notes.append(
-            f"{n_collapsed} trials have collapsed (crosses): one answer to every test item."
-        )
-    if n_waiting:
-        notes.append(f"{n_waiting} of {len(rows)} trials are still to come.")
+    notes += _of_trials(rows, points)
     for cell in study["left_out"]:
         notes.append(f"Left out at {cell['asked_share']:.0%} {words}: {cell['reason']}")
     if study["spec"]["study"].get("classes") == "natural" and (

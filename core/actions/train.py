@@ -22,20 +22,25 @@ from core.registry import make, member, member_ids
 from core.store import decisions, jobs, pools, samples, studies
 from core.store.db import new_id
 from core.store.pools import version_of
-from core.students.base import Student
+from core.students.base import Preset, Student
 from core.studies.base import LeftOut, Study, StudyPlan
 from core.tasks.base import Head, Task
 from core.text import NEAR, normalise
 
-ROUGH_SECONDS = {"tfidf": (2.0, 0.0008), "frozen": (8.0, 0.0004)}
+ROUGH_SECONDS = {"tfidf": (2.0, 0.0008), "frozen": (8.0, 0.0004), "finetune": (8.0, 0.15)}
 """Seconds to start and per trained row, used until trials of the project say better."""
+
+
+MOST_STUDENTS = 50
+"""Most students that one study compares."""
 
 
 @dataclass(frozen=True, slots=True)
 class StudyRequest:
     """A study as asked for: its kind and settings, the student and its settings.
 
-    `head` is how the task is learned, where its kind can be learned in more than one way.
+    `head` is how the task is learned, where its kind can be learned in more than one way. `vary`
+    names settings of the student with the values that are compared, each with each.
     """
 
     kind: str = "ratio_sweep"
@@ -44,6 +49,7 @@ class StudyRequest:
     student_settings: Mapping[str, Any] | None = None
     name: str = ""
     head: Head | None = None
+    vary: Mapping[str, Sequence[Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +96,10 @@ class Outline:
 
 @dataclass(frozen=True, slots=True)
 class StudyStatus:
-    """A study with its newest job, its pool's report and how many decisions are newer than it."""
+    """A study with its newest job, its pool's report and how many decisions are newer than it.
+
+    `seconds_left` is None where nothing is at work, or no trial has said yet how long one takes.
+    """
 
     study: Mapping[str, Any]
     job: Job | None
@@ -98,11 +107,36 @@ class StudyStatus:
     n_done: int
     n_newer_decisions: int
     report: Mapping[str, Any]
+    seconds_left: float | None = None
 
 
 def students() -> dict[str, str]:
     """Return the students with their titles."""
     return {name: member("students", name).title for name in member_ids("students")}
+
+
+def presets(student: str) -> dict[str, Preset]:
+    """Return the published settings that a student has, by name."""
+    cls = member("students", student)
+    assert issubclass(cls, Student)  # noqa: S101  the folder decides the class
+    return dict(cls.presets)
+
+
+def preset(student: str, name: str | None) -> Preset:
+    """Return published settings of a student by name; without a name none are set.
+
+    Raises:
+        Missing: it has none of that name.
+    """
+    known = presets(student)
+    if name is None:
+        return Preset("", "", {})
+    if name not in known:
+        raise Missing(
+            f"The student {student!r} has no preset {name!r}.",
+            f"Choose one of: {', '.join(known)}." if known else "It has none.",
+        )
+    return known[name]
 
 
 def study_kinds() -> dict[str, str]:
@@ -182,10 +216,10 @@ def _behind(row: Mapping[str, Any]) -> tuple[str, ...] | None:
 def outline(project: str, request: StudyRequest) -> Outline:
     """Return what a study would run, without freezing or starting anything."""
     rows, report = pool_rows(project)
-    study, student = _members(request)
+    study, compared = _members(request)
     newest = (decisions.last_event(here().database, project), _n_samples(project))
     task = _learned_as(project, request)
-    plan = _planned(here().home, project, newest, study, student, task, prices(project))
+    plan = _planned(here().home, project, newest, study, compared, task, prices(project))
     start, trained, is_measured = _time(project, request.student, plan.trials, len(rows))
     return Outline(
         len(plan.trials), plan.left_out, start, trained, is_measured, report, plan.trials,
@@ -195,12 +229,12 @@ def outline(project: str, request: StudyRequest) -> Outline:
 
 @lru_cache(maxsize=8)
 def _planned(
-    _home: Any, project: str, _newest: tuple[int, int], study: Study, student: Student,
-    task: Task, chosen: Prices,
+    _home: Any, project: str, _newest: tuple[int, int], study: Study,
+    compared: tuple[Student, ...], task: Task, chosen: Prices,
 ) -> StudyPlan:  # fmt: skip
     # A form asks again at every change elsewhere on its page; 20,000 rows take seconds to order.
     rows, _ = pool_rows(project)
-    return study.plan("not frozen", rows, task, student, chosen)
+    return study.plan("not frozen", rows, task, compared, chosen)
 
 
 def launch(project: str, request: StudyRequest, n_workers: int = 1) -> tuple[str, str]:
@@ -219,7 +253,7 @@ def create_study(project: str, request: StudyRequest) -> str:
     database = here().database
     event_seq = decisions.last_event(database, project)
     rows, report = pool_rows(project)
-    study, student = _members(request)
+    study, compared = _members(request)
     # First whether anything can be run: a pool that no study draws from would lie there for ever.
     asked = outline(project, request)
     if not asked.n_trials:
@@ -227,7 +261,7 @@ def create_study(project: str, request: StudyRequest) -> str:
         raise Problem(f"No trial can be run: {why}", "Choose a smaller size or another class mix.")
     pool = pools.freeze(database, project, rows, asdict(report), event_seq)
     task = _learned_as(project, request)
-    plan = study.plan(pool, rows, task, student, prices(project))
+    plan = study.plan(pool, rows, task, compared, prices(project))
     made = new_id()
     names = {each["name"] for each in studies.of_project(database, project)}
     studies.create(
@@ -240,7 +274,8 @@ def create_study(project: str, request: StudyRequest) -> str:
             "spec": {
                 "task": task.to_json(),
                 "study": study.to_json(),
-                "student": student.to_json(),
+                "student": compared[0].to_json(),
+                **({"vary": {k: list(v) for k, v in request.vary.items()}} if request.vary else {}),
                 "prices": asdict(prices(project)),
             },
             "pool": pool,
@@ -311,13 +346,17 @@ def status(project: str, study: str) -> StudyStatus:
     database = here().database
     found = studies.get(database, project, study)
     about = pools.about(database, project, found["pool"])
+    job, left = jobs.of_subject(database, found["id"]), None
+    if job is not None and job.state in jobs.LIVE:
+        left = studies.seconds_left(database, project, found["id"])
     return StudyStatus(
         study=found,
-        job=jobs.of_subject(database, found["id"]),
+        job=job,
         n_trials=found["n_trials"],
         n_done=found["n_done"],
         n_newer_decisions=decisions.count_since(database, project, about["event_seq"]),
         report=about["report"],
+        seconds_left=left and left / max(1, job.progress.get("n_workers", 1) if job else 1),
     )
 
 
@@ -346,9 +385,34 @@ def max_workers() -> int:
     return max(1, os.cpu_count() or 1)
 
 
-def _members(request: StudyRequest) -> tuple[Study, Student]:
+def usual_workers(student: str) -> int:
+    """Return how many workers suit a student: one that learns on one thread has one per core."""
+    cls = member("students", student)
+    assert issubclass(cls, Student)  # noqa: S101  the folder decides the class
+    return max_workers() if cls.is_slow else 1
+
+
+def _members(request: StudyRequest) -> tuple[Study, tuple[Student, ...]]:
+    """Return the study and the students that it compares.
+
+    Raises:
+        Problem: a setting is none of theirs, has a value out of bounds, or is varied by nothing.
+    """
     study = make(Study, request.kind, request.settings or {})
-    return study, make(Student, request.student, request.student_settings or {})
+    if empty := [name for name, values in request.vary.items() if not values]:
+        raise Problem(f"{empty[0]!r} is to be varied, and there is no value.", "Name some values.")
+    students = [
+        make(Student, request.student, {**(request.student_settings or {}), **dict(chosen)})
+        for chosen in itertools.product(
+            *([(name, value) for value in values] for name, values in request.vary.items())
+        )
+    ]
+    if len(students) > MOST_STUDENTS:
+        raise Problem(
+            f"{len(students):,} students would be compared, and {MOST_STUDENTS} are the most.",
+            "Vary fewer settings, or give fewer values.",
+        )
+    return study, tuple(dict.fromkeys(students))
 
 
 def _learned_as(project: str, request: StudyRequest) -> Task:

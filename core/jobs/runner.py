@@ -359,7 +359,8 @@ class Runner:
         if job.kind == "encode":
             return running.progress  # its worker alone counts
         n_done, n_wanted = self._counts(job)
-        return {**running.progress, "n_wanted": n_wanted, "n_done": n_done}
+        counted = {"n_wanted": n_wanted, "n_done": n_done, "n_workers": len(running.parts)}
+        return {**running.progress, **counted}
 
     def _n_missing(self, job: Job) -> int:
         if job.kind in ("generate", "encode"):

@@ -153,7 +153,7 @@ def table(database: Database, project: str, study: str) -> list[dict[str, Any]]:
             "SELECT trial.study, trial.key AS trial, trial.student, trial.mixture, n_human,"
             " n_synthetic, n_llm_labelled, n_behind, synthetic_share, money_share, cost_usd, seed,"
             " result.scores, result.seconds, result.device, result.n_steps,"
-            " coalesce(result.status, 'waiting') AS status, result.error"
+            " coalesce(result.status, 'waiting') AS status, result.error, result.about"
             " FROM trial LEFT JOIN result ON result.project = ? AND result.key = trial.key"
             " WHERE trial.study = ? ORDER BY trial.rowid",
             [project, study],
@@ -164,6 +164,7 @@ def table(database: Database, project: str, study: str) -> list[dict[str, Any]]:
                 "student": json.loads(row["student"]),
                 "mixture": json.loads(row["mixture"]),
                 "scores": json.loads(row["scores"]) if row["scores"] else {},
+                "about": json.loads(row["about"]) if row["about"] else [],
             }
             for row in dicts(cursor)
         ]
@@ -178,6 +179,25 @@ def seconds_per_row(database: Database, project: str, student: str) -> float | N
             " WHERE result.project = ? AND result.status = 'done'"
             " AND n_human + n_synthetic + n_llm_labelled > 0 AND trial.student ->> 'kind' = ?",
             [project, student],
+        ).fetchone()
+    return row[0] if row else None
+
+
+def seconds_left(database: Database, project: str, study: str) -> float | None:
+    """Return the seconds of training that a study has left, None before any trial is done.
+
+    A trial is taken to last as long for each row as others of its student, or else as any.
+    """
+    with database.read() as cursor:
+        row = cursor.execute(
+            "WITH had AS (SELECT student, n_human + n_synthetic + n_llm_labelled AS n,"
+            " result.seconds, result.status FROM trial LEFT JOIN result"
+            " ON result.key = trial.key AND result.project = ? WHERE study = ?),"
+            " own AS (SELECT student, median(seconds / n) AS each FROM had"
+            " WHERE status = 'done' AND n > 0 GROUP BY student)"
+            " SELECT sum(had.n * coalesce(own.each, (SELECT median(each) FROM own)))"
+            " FROM had LEFT JOIN own USING (student) WHERE had.status IS DISTINCT FROM 'done'",
+            [project, study],
         ).fetchone()
     return row[0] if row else None
 

@@ -6,6 +6,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -122,11 +123,24 @@ class Packed:
         return steps
 
 
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """Published settings of a student: what for, where from, and which are known."""
+
+    title: str
+    source: str
+    settings: Mapping[str, Any]
+
+
 class Student(Member):
     """A small model and its settings; a trial's numbers depend on its request alone."""
 
     family: ClassVar[str] = "students"
     heads: ClassVar[tuple[Head, ...]]
+    presets: ClassVar[Mapping[str, Preset]] = MappingProxyType({})
+    """Settings that were published, by name."""
+    is_slow: ClassVar[bool] = False
+    """Whether a trial keeps one processor core busy for long, so that many side by side pay."""
 
     @abstractmethod
     def fingerprint(self) -> str:

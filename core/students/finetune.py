@@ -18,7 +18,7 @@ from core import encoders, local_models
 from core.errors import Problem
 from core.students import _encoder as settings
 from core.students._tokens import Tokens, tokens_of
-from core.students.base import Features, FitRequest, Fitted, Packed, Student
+from core.students.base import Features, FitRequest, Fitted, Packed, Preset, Student
 from core.tasks.base import Example, Head
 
 if TYPE_CHECKING:
@@ -54,19 +54,27 @@ class Finetune(Student):
 
     title: ClassVar[str] = "Fine-tuned transformer"
     heads: ClassVar[tuple[Head, ...]] = ("class", "choice", "number", "tags")
-    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        # Of study 1 only the encoder, bert-base-uncased, is known.
-        "open_response": {
-            "learning_rate": 2e-5, "batch_size": 16, "max_length": 128, "epochs": 50,
-            "patience": 2, "warm_up_share": 0.0,
-        },
-        "data_creators": {
-            "learning_rate": 2e-5, "batch_size": 64, "max_length": 256, "epochs": 10,
-            "patience": 10, "weight_decay": 0.01, "warm_up_share": 0.0, "warm_up_steps": 100,
-            "best_by": "accuracy",
-        },
+    is_slow: ClassVar[bool] = True
+    presets: ClassVar[Mapping[str, Preset]] = {
+        "values": Preset(
+            "Human values (TAAI 2024)",
+            "Han et al., 2024; of the student only its encoder is known, bert-base-uncased",
+            {},
+        ),
+        "responses": Preset(
+            "Open responses (Borchers et al.)",
+            "arXiv 2501.09126: bert-base-uncased, AdamW",
+            {"learning_rate": 2e-5, "batch_size": 16, "max_length": 128, "epochs": 50,
+             "patience": 2, "warm_up_share": 0.0},
+        ),
+        "data_creators": Preset(
+            "Data creators (Lee et al.)",
+            "arXiv 2310.20111: the learning rate is the best of 5e-6, 1e-5 and 2e-5",
+            {"learning_rate": 2e-5, "batch_size": 64, "max_length": 256, "epochs": 10,
+             "patience": 10, "weight_decay": 0.01, "warm_up_share": 0.0, "warm_up_steps": 100,
+             "best_by": "accuracy"},
+        ),
     }  # fmt: skip
-    """Published settings by name: of arXiv 2501.09126, and of arXiv 2310.20111."""
 
     encoder: settings.Source = encoders.EMBEDDED
     revision: settings.Revision = ""

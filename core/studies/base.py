@@ -60,10 +60,13 @@ class Study(Member):
         pool: str,
         rows: Sequence[PoolRow],
         task: Task,
-        student: Student,
+        students: Sequence[Student],
         prices: Prices,
     ) -> StudyPlan:
-        """Return the trials of the study over a pool, in the order they should run."""
+        """Return the trials of the study over a pool, in the order they should run.
+
+        Every student sees the same cells, the same rows and the same seeds.
+        """
 
     @staticmethod
     def wanted(trials: Iterable[Trial], done: Iterable[str]) -> list[Trial]:

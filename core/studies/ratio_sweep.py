@@ -65,7 +65,7 @@ class RatioSweep(Study):
         pool: str,
         rows: Sequence[PoolRow],
         task: Task,
-        student: Student,
+        students: Sequence[Student],
         prices: Prices,
     ) -> StudyPlan:
         """Return seed after seed of the line, its ends and middle first, so that a plot soon shows.
@@ -73,9 +73,9 @@ class RatioSweep(Study):
         A share that the pool cannot fill under some seed is left out under all of them.
         """
         draws = Draws(rows, task.strata)
-        fingerprint = student.fingerprint()
+        prints = [(student, student.fingerprint()) for student in students]
         seeds = range(self.seeds)
-        kept: dict[float, dict[int, Trial]] = {}
+        kept: dict[float, dict[int, list[Trial]]] = {}
         left_out: list[LeftOut] = []
         for ratio in self.ratios:
             cell = self._cell(ratio, prices)
@@ -84,13 +84,16 @@ class RatioSweep(Study):
                 continue
             try:
                 kept[ratio] = {
-                    seed: make_trial(pool, draws, cell, student, fingerprint, seed, prices, task)
+                    seed: [
+                        make_trial(pool, draws, cell, student, fingerprint, seed, prices, task)
+                        for student, fingerprint in prints
+                    ]
                     for seed in seeds
                 }
             except Short as short:
                 left_out.append(_left_out(cell, short.message))
         in_turn = [list(kept.values())[i] for i in ends_and_middles(len(kept))]
-        trials = tuple(cell[seed] for seed in seeds for cell in in_turn)
+        trials = tuple(trial for seed in seeds for cell in in_turn for trial in cell[seed])
         return StudyPlan(trials, tuple(left_out))
 
     def _cell(self, ratio: float, prices: Prices) -> Cell | LeftOut:

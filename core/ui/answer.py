@@ -126,6 +126,8 @@ def samples(project: str, study: str, trial: str) -> None:
     for title, (value, low, high) in made.intervals.items():
         st.caption(f"{title} of this trial: **{value:.3f}**, 95% interval over test items"
                    f" {low:.3f} to {high:.3f} (1,000 resamples)")  # fmt: skip
+    for number, stage in enumerate(made.trainings, 1):
+        _training(stage, f" of stage {number}" if len(made.trainings) > 1 else "")
     wrong, *tabs = st.tabs([f"Wrong: {len(made.wrong):,} of {made.n_test:,} test items", *titles])
     with wrong:
         _searchable(made.wrong, "wrong", {"text": "text", "label": "gold", "predicted": "predicted",
@@ -134,6 +136,18 @@ def samples(project: str, study: str, trial: str) -> None:
         with tab:
             look.source_badge(source)
             _searchable(rows, source, {"text": "text", "label": "label", "id": "id"})
+
+
+def _training(stage: Mapping[str, Any], which: str) -> None:
+    """Show the losses of a training by epoch, if its student keeps them."""
+    epochs = stage.get("epochs") or []
+    if not epochs:
+        return
+    best = stage.get("best_epoch", len(epochs))
+    with st.expander(f"Training{which}: {len(epochs)} epochs, the best was {best}",
+                     icon=":material/ssid_chart:"):  # fmt: skip
+        st.plotly_chart(plots.training_figure(epochs, best), config=canvas.CONFIG,
+                        alt="Loss over epochs")  # fmt: skip
 
 
 def confusion(project: str, study: str, curve: Curve) -> None:

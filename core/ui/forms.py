@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
 from itertools import cycle
@@ -15,6 +16,7 @@ from core.registry import member
 
 TITLES = {
     "at_once": "Calls in flight",
+    "best_by": "Best epoch by",
     "base_url": "Address of the server",
     "C": "Inverse penalty (C)",
     "calls_at_once": "Calls side by side",
@@ -23,6 +25,8 @@ TITLES = {
     "fewest_turns": "Fewest turns",
     "hold": "What is held",
     "least_agreement": "Least agreement",
+    "development_share": "Held back to decide when to stop",
+    "epochs": "Most epochs",
     "max_attempts": "Attempts with an example",
     "max_iter": "Most iterations",
     "max_length": "Tokens read of a text",
@@ -47,7 +51,11 @@ TITLES = {
     "seeds": "Seeds per share",
     "structured": "Ask with a JSON schema",
     "timeout_seconds": "Time-out (seconds)",
+    "synthetic_weight": "Weight of an LLM's row",
     "top_p": "Top-p",
+    "warm_up_share": "Warm-up (share of steps)",
+    "warm_up_steps": "Warm-up (steps at least)",
+    "weighting": "Rows of an LLM count",
     "whole_batches": "Whole batches only",
     "whole_replies": "Whole replies only",
 }
@@ -66,6 +74,12 @@ def title(field: str) -> str:
 def names(family: str, member_id: str) -> tuple[str, ...]:
     """Return the names of a member's fields."""
     return tuple(member(family, member_id).model_fields)
+
+
+def settable(family: str, member_id: str) -> list[str]:
+    """Return the names of the fields that a form may set."""
+    fields = member(family, member_id).model_fields.items()
+    return [name for name, field in fields if not _is_by_command(field)]
 
 
 def settings(
@@ -92,9 +106,7 @@ def settings(
         # A field that holds more than one value has an editor of its own.
         if name in skip or get_origin(field.annotation) is dict:
             continue
-        if isinstance(field.json_schema_extra, dict) and (
-            field.json_schema_extra.get("command_line_only")
-        ):
+        if _is_by_command(field):
             if not field.is_required() and field.default:
                 st.caption(f"{name.capitalize()}: {field.default} (others by command line)")
             continue
@@ -106,6 +118,20 @@ def settings(
         if value is not None:
             made[name] = value
     return made
+
+
+def _step(default: Any) -> float:
+    """Return what a press changes a number by: a tenth, or of a small one its leading digit.
+
+    >>> _step(1.0), _step(2e-5), _step(0)
+    (0.1, 1e-05, 0.1)
+    """
+    return min(0.1, 10.0 ** math.floor(math.log10(default))) if default else 0.1
+
+
+def _is_by_command(field: FieldInfo) -> bool:
+    about = field.json_schema_extra
+    return isinstance(about, dict) and bool(about.get("command_line_only"))
 
 
 def _group(field: FieldInfo) -> str | None:
@@ -137,7 +163,7 @@ def _widget(label: str, field: FieldInfo, default: Any, key: str) -> Any:
         return st.checkbox(label, value=bool(default), **about)
     if kind in (int, float):
         number: dict[str, Any] = {
-            "step": kind(1) if kind is int else 0.1,
+            "step": kind(1) if kind is int else _step(default),
             "format": "%d" if kind is int else "%.4g",
             "value": None if default is None else kind(default),
             "min_value": None if low is None else kind(low),

@@ -78,6 +78,24 @@ def difference_figure(curve: Curve) -> go.Figure:
     return dressed(figure)
 
 
+def training_figure(epochs: Sequence[Sequence[float | None]], best: int) -> go.Figure:
+    """Return the losses on training and development rows by epoch, with the one that was kept."""
+    figure = go.Figure()
+    places = list(range(1, len(epochs) + 1))
+    for column, name, dash in ((0, "Training rows", "solid"), (1, "Development rows", "dash")):
+        values = [epoch[column] for epoch in epochs]
+        if any(value is not None for value in values):
+            figure.add_trace(
+                go.Scatter(x=places, y=values, name=name, mode="lines+markers",
+                           line={"dash": dash, "color": GREY})
+            )  # fmt: skip
+    figure.add_vline(x=best, line_dash="dot", line_color=GREY)
+    figure.update_xaxes(title_text="Epoch (dotted: the one that was kept)", dtick=max(
+        1, len(epochs) // 10))  # fmt: skip
+    figure.update_yaxes(title_text="Loss", rangemode="tozero")
+    return dressed(figure)
+
+
 def caption(curve: Curve) -> str:
     """Return what the marks of a curve mean; bars are named only where there are some."""
     has_bars = any(point.estimate.low is not None for point in curve.points)

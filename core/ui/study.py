@@ -137,6 +137,8 @@ def show(project: str, study: str) -> None:
             pause=lambda: train.pause(job.id),
             stop=lambda: train.stop(job.id),
         )
+        if now.seconds_left:
+            st.caption(f"About {look.duration(now.seconds_left)} of training left.")
     elif now.n_done < now.n_trials:
         st.caption(f"{now.n_done:,} of {now.n_trials:,} trials; it was made without being started.")
     curve = results.curve(project, now.study["id"])
