@@ -279,6 +279,42 @@ def test_train_outlines_launches_and_follows(project):
     assert len(charts(at)) == 2
 
 
+def test_train_compares_students_and_results_show_each(project):
+    at = page_of("train")
+    at.selectbox(key="student").select("tfidf").run()
+    key = f"train_{project}_ratio_sweep"
+    at.number_input(key=f"{key}_n_total").set_value(12).run()
+    at.text_input(key=f"{key}_ratios").set_value("0, 1").run()
+    at.number_input(key=f"{key}_seeds").set_value(1).run()
+    at.multiselect(key=f"vary_tfidf_{project}").select("C").run()
+    assert metrics(at)["Trials"] == "2", "nothing is compared before there are values"
+    at.text_input(key=f"vary_tfidf_{project}_C").set_value("0.1, ten").run()
+    assert "should be a number" in said(at)
+    at.text_input(key=f"vary_tfidf_{project}_C").set_value("0.1, 10").run()
+    assert not at.exception
+    assert metrics(at)["Trials"] == "4"
+    press(at, "Launch")
+    (study,) = train.all_studies(project)
+    train.wait(train.status(project, study["id"]).job.id)
+    at = page_of("results")
+    assert at.selectbox(key="line").options == ["C 0.1", "C 10.0"]
+    before = metrics(at)
+    at.selectbox(key="line").set_value(list(results.lines_of(project, study["id"]))[1]).run()
+    assert not at.exception and metrics(at).keys() == before.keys()
+
+
+def test_published_settings_fill_the_form_of_a_student(project):
+    at = page_of("train")
+    at.selectbox(key="student").select("finetune").run()
+    at.selectbox(key="preset_finetune").select("data_creators").run()
+    assert not at.exception
+    assert "the learning rate is the best of" in said(at)
+    key = f"train_{project}_data_creators_finetune"
+    assert at.number_input(key=f"{key}_batch_size").value == 64
+    assert at.number_input(key=f"{key}_learning_rate").value == 2e-5
+    assert at.selectbox(key=f"{key}_best_by").value == "accuracy"
+
+
 def test_train_lists_the_cells_that_the_pool_cannot_fill(project):
     at = page_of("train")
     at.selectbox(key="student").select("tfidf").run()
