@@ -57,11 +57,16 @@ class FitRequest:
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """A trained student: the request's key, the model, and the steps it took."""
+    """A trained student: the request's key, the model, and the steps it took.
+
+    `is_converged` is False where the solver's steps ended before it had found the optimum; of a
+    model that was unpacked it is not known.
+    """
 
     key: str
     model: Any
     n_steps: int
+    is_converged: bool = True
 
 
 @dataclass(frozen=True, slots=True)
