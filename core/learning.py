@@ -50,8 +50,12 @@ class Learned:
 
     @property
     def about(self) -> list[dict[str, Any]]:
-        """Return what the student says of the training of each stage."""
-        return [dict(fitted.about) for fitted in self._fitted if fitted.about]
+        """Return what is to be said of the training of each stage, if anything is."""
+        found = [
+            {**fitted.about, **({} if fitted.is_converged else {"is_converged": False})}
+            for fitted in self._fitted
+        ]
+        return [about for about in found if about]
 
     @property
     def _fitted(self) -> list[Fitted]:

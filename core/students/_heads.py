@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from core.errors import Problem
+from core.students._logistic import Found, minimise
 from core.students.base import Features, FitRequest, Packed
 from core.tasks.base import Head
 
@@ -25,10 +26,13 @@ def fit_head(
     `sizes` are the samples' numbers of examples; `c` is the inverse of the L2 penalty's strength.
 
     Raises:
-        Problem: the request has no rows.
+        Problem: the request has no rows, or none with a weight.
     """
-    if not len(request.targets):
+    if not len(request.targets) or (request.weights is not None and not request.weights.any()):
         raise Problem(f"Trial {request.key} has no rows to learn from.")
+    if head in ("choice", "number"):
+        # In float32 their solvers stop where rounding, not the gradient, ends progress.
+        values = values.astype(np.float64, copy=False)
     if head == "choice":
         return ChoiceHead.fit(values, sizes, request, c, max_iter)
     if head == "number":
@@ -94,6 +98,7 @@ class LogisticHead:
     weights: np.ndarray | None
     constants: np.ndarray | None
     n_steps: int
+    is_converged: bool = True
 
     @classmethod
     def fit(cls, features: Any, request: FitRequest, c: float, max_iter: int) -> LogisticHead:
@@ -101,18 +106,22 @@ class LogisticHead:
 
         `c` is the inverse of the L2 penalty's strength, as in scikit-learn.
         """
-        from sklearn.linear_model import LogisticRegression
-
-        weights = np.ones(len(request.targets)) if request.weights is None else request.weights
-        classes = np.unique(request.targets)
-        shares = np.bincount(request.targets, weights, minlength=request.n_classes)
+        targets = request.targets
+        weights = np.ones(len(targets)) if request.weights is None else request.weights
+        if not weights.all():
+            # A class whose rows all have the weight 0 would have no best constant.
+            features, targets, weights = (x[weights > 0] for x in (features, targets, weights))
+        classes, places = np.unique(targets, return_inverse=True)
+        shares = np.bincount(targets, weights, minlength=request.n_classes)
         shares = shares / shares.sum()
         if len(classes) < 2 or not features.shape[1]:
             return cls(classes, shares, None, None, 0)
-        model = LogisticRegression(C=c, max_iter=max_iter)
         with one_thread():
-            model.fit(features, request.targets, sample_weight=request.weights)
-        return cls(classes, shares, model.coef_, model.intercept_, int(model.n_iter_.max()))
+            fit = minimise if isinstance(features, np.ndarray) else _fit_sparse
+            found = fit(features, places, weights, c, max_iter)
+        return cls(
+            classes, shares, found.weights, found.constants, found.n_steps, found.is_converged
+        )
 
     def predict(self, features: Any) -> np.ndarray:
         """Return probabilities of shape (rows, n_classes), float32; an unseen class has 0."""
@@ -155,6 +164,7 @@ class ChoiceHead:
     weights: np.ndarray
     n_classes: int
     n_steps: int
+    is_converged: bool = True
 
     @classmethod
     def fit(
@@ -180,7 +190,7 @@ class ChoiceHead:
                 loss, np.zeros(values.shape[1]), jac=True, method="L-BFGS-B",
                 options={"maxiter": max_iter, "gtol": 1e-6, "ftol": 1e-12},
             )  # fmt: skip
-        return cls(found.x, request.n_classes, int(found.nit))
+        return cls(found.x, request.n_classes, int(found.nit), bool(found.success))
 
     def pack(self) -> dict[str, np.ndarray]:
         """Return the array that it can be made of again."""
@@ -214,6 +224,7 @@ class NumberHead:
     weights: np.ndarray | None
     constant: float
     n_steps: int
+    is_converged: bool = True
 
     @classmethod
     def fit(cls, values: Any, request: FitRequest, c: float) -> NumberHead:
@@ -252,6 +263,18 @@ class NumberHead:
         if "weights" in packed.arrays:
             weights = packed.array("weights", np.float64, width)
         return cls(weights, constant, packed.n_steps)
+
+
+def _fit_sparse(
+    features: Any, targets: np.ndarray, weights: np.ndarray, c: float, max_iter: int
+) -> Found:
+    """Return what `minimise` does, for a sparse matrix and to scikit-learn's own tolerance."""
+    from sklearn.linear_model import LogisticRegression
+
+    model = LogisticRegression(C=c, max_iter=max_iter)
+    model.fit(features, targets, sample_weight=weights)
+    n_steps = int(model.n_iter_.max())
+    return Found(model.coef_, model.intercept_, n_steps, n_steps < max_iter)
 
 
 def _softmax(scores: np.ndarray) -> np.ndarray:

@@ -62,12 +62,15 @@ class FitRequest:
 class Fitted:
     """A trained student: the request's key, the model, the steps it took, and on what device.
 
-    `about` is JSON that a student has to say of the training, such as its losses by epoch.
+    `is_converged` is False where the solver's steps ended before it had found the optimum; of a
+    model that was unpacked it is not known. `about` is JSON that a student has to say of the
+    training, such as its losses by epoch.
     """
 
     key: str
     model: Any
     n_steps: int
+    is_converged: bool = True
     device: str = "cpu"
     about: Mapping[str, Any] = field(default_factory=dict)
 

@@ -90,11 +90,10 @@ class Frozen(Student):
             Problem: a request has no rows.
         """
         for request in requests:
-            # In float32 the solver stops where rounding, not the gradient, ends its progress.
-            values = features.values[features.examples_of(request.rows)].astype(np.float64)
+            values = features.values[features.examples_of(request.rows)]
             sizes = features.sizes_of(request.rows)
             head = fit_head(features.head, values, sizes, request, self.C, MAX_ITER)
-            yield Fitted(request.key, head, head.n_steps)
+            yield Fitted(request.key, head, head.n_steps, head.is_converged)
 
     def predict(self, fitted: Fitted, features: Features, rows: np.ndarray) -> np.ndarray:
         """Return probabilities of shape (rows, n_classes), float32, rows summing to 1."""

@@ -153,7 +153,8 @@ class Tfidf(Student):
             idf = TfidfTransformer().fit(counts).idf_ if columns.size else np.zeros(0)
             values = weigh(idf, counts)
             head = fit_head(features.head, values, sizes, request, self.C, self.max_iter)
-            yield Fitted(request.key, TfidfModel(columns, idf, head), head.n_steps)
+            model = TfidfModel(columns, idf, head)
+            yield Fitted(request.key, model, head.n_steps, head.is_converged)
 
     def predict(self, fitted: Fitted, features: Features, rows: np.ndarray) -> np.ndarray:
         """Return probabilities of shape (rows, n_classes), float32, rows summing to 1."""

@@ -14,7 +14,7 @@ from core.registry import Member, content_hash
 from core.students.base import Student
 from core.tasks.base import Task
 
-TRAINING_CODE = 1
+TRAINING_CODE = 2
 """Raised whenever a change makes the same trial come to other numbers."""
 
 
