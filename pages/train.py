@@ -9,6 +9,7 @@ project = frame.open_page(
     "train", "Train a small model at several shares of LLM data, several seeds each."
 )
 frame.heard()
+cluster = None
 at_work = train.at_work(project.id)
 with frame.problems():
     st.subheader("What to train")
@@ -36,9 +37,12 @@ with frame.problems():
             asked = train.StudyRequest(kind, settings, student, student_settings, head=head)
             found = study.outline_or_help(project.id, asked)
         if found:
-            workers = st.number_input("Workers", 1, train.max_workers(), 1, width=150,
-                                      help="Processes that train side by side.")  # fmt: skip
-            study.outline(found, int(workers))
+            cluster = study.cluster()
+            workers = 1 if cluster else st.number_input(
+                "Workers", 1, train.max_workers(), 1, width=150,
+                help="Processes that train side by side.",
+            )  # fmt: skip
+            study.outline(found, None if cluster else int(workers))
     if found:
         study.left_out(found)
         with st.expander("What the pool holds", icon=":material/database:"):
@@ -53,7 +57,7 @@ with frame.problems():
             )  # fmt: skip
         if launches and not train.at_work(project.id):
             named = train.StudyRequest(kind, settings, student, student_settings, name, head)
-            made, _ = train.launch(project.id, named, int(workers))
+            made, _ = train.launch(project.id, named, int(workers), cluster)
             st.session_state["followed"] = made
             st.rerun()
 
@@ -66,11 +70,13 @@ if past:
                           index=list(names).index(first) if first in names else 0)  # fmt: skip
     if at_work:
         progress.follow(
-            lambda: study.show(project.id, chosen), 2.0, lambda: bool(train.at_work(project.id))
+            lambda: study.show(project.id, chosen, cluster),
+            2.0,
+            lambda: bool(train.at_work(project.id)),
         )
     else:
         with frame.problems():
-            study.show(project.id, chosen)
+            study.show(project.id, chosen, cluster)
     st.page_link("pages/results.py", label="Look at the results", icon=":material/show_chart:")
     st.subheader("Studies")
     st.dataframe(train.history(project.id), hide_index=True, column_config=study.COLUMNS)

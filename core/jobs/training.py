@@ -1,15 +1,19 @@
-"""Training trials: a pool's features once, then one trial after the other."""
+"""Training trials: a pool's features once, then one trial after the other, or on a cluster."""
 
 from __future__ import annotations
 
 import json
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from core.errors import Problem
+from core.jobs import cluster
+from core.jobs.cluster import Cluster, Told
 from core.jobs.outbox import Outbox
 from core.learning import Answers, Course, Learned, Lesson
 from core.mixture import Draws, Mixture
@@ -23,9 +27,11 @@ from core.tasks.base import Task
 
 def prepare(
     database: Database, folder: Path, study: Mapping[str, Any], task: Task, trials: Sequence[Trial],
-    n_workers: int,
+    n_workers: int, on: Cluster | None = None,
 ) -> list[Path]:  # fmt: skip
     """Write one plan per worker, trials dealt out in turn, and return the parts' folders.
+
+    With a cluster to train on, one worker hands them out there.
 
     Raises:
         Problem: rows of the pool were erased, so that its trials cannot be run any more.
@@ -36,7 +42,7 @@ def prepare(
             "Launch a new study; what this one came to stays.",
         )
     parts = []
-    n_parts = max(1, min(n_workers, len(trials)))
+    n_parts = 1 if on else max(1, min(n_workers, len(trials)))
     for number in range(n_parts):
         part = folder / f"part{number}"
         part.mkdir(parents=True, exist_ok=True)
@@ -45,6 +51,7 @@ def prepare(
             "pool": str(pools.path(database.home, study["pool"])),
             "cache": str(database.home / "cache"),
             "task": task.to_json(),
+            "cluster": asdict(on) if on else None,
             "trials": [
                 {
                     "key": trial.key,
@@ -70,26 +77,44 @@ def work(folder: Path, plan: Mapping[str, Any], outbox: Outbox, paused: threadin
     by_student: dict[str, list[Mapping[str, Any]]] = {}
     for trial in plan["trials"]:
         by_student.setdefault(json.dumps(trial["student"], sort_keys=True), []).append(trial)
-    for settings, trials in by_student.items():
-        student = from_json(Student, json.loads(settings))
-        outbox.put("progress", {"doing": f"encoding {len(rows):,} texts"})
-        course = Course(
-            task, student, [row.inputs for row in rows], [row.label for row in rows],
-            [row.split == "train" for row in rows], Path(plan["cache"]),
-        )  # fmt: skip
-        for remark in course.remarks():
-            outbox.put("note", {"message": remark})
-        outbox.put("progress", {"doing": "training"})
-        lessons = [
-            Lesson(
-                trial["key"], draws.draw(Mixture(**trial["mixture"]), trial["seed"]), trial["seed"]
-            )
-            for trial in trials
-        ]
+    # Connected first, so that nobody waits for features that no cluster will ask for.
+    on = cluster.connected(Cluster(**plan["cluster"])) if plan["cluster"] else nullcontext(Here())
+    with on as place:
+        for settings, trials in by_student.items():
+            student = from_json(Student, json.loads(settings))
+            outbox.put("progress", {"doing": f"encoding {len(rows):,} texts"})
+            course = Course(
+                task, student, [row.inputs for row in rows], [row.label for row in rows],
+                [row.split == "train" for row in rows], Path(plan["cache"]),
+            )  # fmt: skip
+            for remark in course.remarks():
+                outbox.put("note", {"message": remark})
+            outbox.put("progress", {"doing": place.doing})
+            lessons = [
+                Lesson(
+                    trial["key"], draws.draw(Mixture(**trial["mixture"]), trial["seed"]),
+                    trial["seed"],
+                )
+                for trial in trials
+            ]  # fmt: skip
+            for result in place.train(course, test.result, lessons, paused):
+                outbox.put("result", result, sync=True)
+            if paused.is_set():
+                return
+
+
+class Here:
+    """This process, as a place to train in."""
+
+    doing = "training"
+
+    def train(
+        self, course: Course, told: Told, lessons: Sequence[Lesson], paused: threading.Event
+    ) -> Iterator[dict[str, Any]]:
+        """Yield a report per lesson, in order; after a pause no more."""
         started = time.perf_counter()
         for learned in course.fit(lessons):
-            result = test.result(course, learned, time.perf_counter() - started)
-            outbox.put("result", result, sync=True)
+            yield told(course, learned, time.perf_counter() - started)
             if paused.is_set():
                 return
             started = time.perf_counter()
