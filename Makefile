@@ -12,13 +12,15 @@ PIP := $(PY) -m pip --disable-pip-version-check install
 UV  := uv==0.13.8
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench clean runtime dev venv install-runtime install-dev
+.PHONY: help run test check bench ray clean runtime with-ray dev venv install-runtime install-ray \
+  install-dev
 
 help:
 	@echo 'make run      start Admix with a demo project, at http://127.0.0.1:$(PORT)'
 	@echo 'make test     run the tests, in a browser too'
 	@echo 'make check    look at style, types and layers; changes nothing'
 	@echo 'make bench    run every benchmark'
+	@echo 'make ray      run a Ray cluster of two nodes on this machine, to try one; Ctrl-C stops it'
 	@echo 'make clean    remove caches; never $(VENV) and never your data'
 	@echo
 	@echo 'Put these behind it where you want something else:'
@@ -53,6 +55,9 @@ check: dev
 bench: runtime
 	@for file in benchmarks/*.py; do echo "== $$file"; $(PY) "$$file" || exit 1; done
 
+ray: with-ray
+	@$(PY) -m tests.ray_nodes
+
 clean:
 	@rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	@find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
@@ -65,7 +70,11 @@ runtime:
 	@test -x $(PY) && cmp -s requirements.txt $(VENV)/requirements.txt \
 	  || $(MAKE) --no-print-directory install-runtime
 
-dev: runtime
+with-ray: runtime
+	@cmp -s requirements-ray.txt $(VENV)/requirements-ray.txt \
+	  || $(MAKE) --no-print-directory install-ray
+
+dev: with-ray
 	@cmp -s requirements-dev.txt $(VENV)/requirements-dev.txt \
 	  || $(MAKE) --no-print-directory install-dev
 
@@ -82,6 +91,12 @@ install-runtime: venv
 	@echo '2 of 2: everything else'
 	@$(call install,requirements.txt)
 	@cp requirements.txt $(VENV)/requirements.txt
+	@echo 'Installed.'
+
+install-ray: venv
+	@echo 'Installing Ray into $(VENV), once: 0.1 GB to download, 0.2 GB on disk.'
+	@$(call install,requirements-ray.txt)
+	@cp requirements-ray.txt $(VENV)/requirements-ray.txt
 	@echo 'Installed.'
 
 install-dev: venv

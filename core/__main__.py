@@ -404,6 +404,16 @@ def _add_study(parent: Any, path: Callable[[str], Path]) -> None:
         help="processes (default: 1, or with --student finetune one per core)",
     )
     launch.add_argument(
+        "--ray", metavar="ADDRESS", help="HOST:PORT of the head of a Ray cluster that this machine"
+        " is a node of, to train there (default: RAY_ADDRESS of the environment, if there is one)",
+    )  # fmt: skip
+    launch.add_argument(
+        "--num-cpus", type=amount, default=1.0, metavar="X", help="of a node, per trial there (1)"
+    )
+    launch.add_argument(
+        "--num-gpus", type=amount, default=0.0, metavar="X", help="likewise; may be 0.25, say (0)"
+    )
+    launch.add_argument(
         "--learn-as", choices=("class", "number"), help="scores as classes (default) or a number"
     )
     launch.add_argument("--preset", metavar="NAME", help="published settings of the student")

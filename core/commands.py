@@ -18,6 +18,7 @@ from core.actions import (
     batches,
     budget,
     checking,
+    clusters,
     consistency,
     curate,
     data,
@@ -660,6 +661,8 @@ def _launched(
     arguments: Namespace, project: Project, request: train.StudyRequest
 ) -> tuple[str, str]:
     """Start a study with the prices that were given, which stay if it starts."""
+    address = clusters.default_address() if arguments.ray is None else arguments.ray
+    on = clusters.asked(address, arguments.num_cpus, arguments.num_gpus)
     typed = {
         name: price
         for name in ("human_usd", "synthetic_usd", "llm_labelled_usd")
@@ -667,12 +670,12 @@ def _launched(
     }
     workers = arguments.workers or train.usual_workers(request.student)
     if not typed:
-        return train.launch(project.id, request, workers)
+        return train.launch(project.id, request, workers, on)
     train.pool_rows(project.id)  # says what is missing before any price is set
     before = budget.prices(project.id)
     budget.set_prices(project.id, replace(before, **typed))
     try:
-        return train.launch(project.id, request, workers)
+        return train.launch(project.id, request, workers, on)
     except Problem:
         budget.set_prices(project.id, before)
         raise

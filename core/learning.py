@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -111,6 +112,17 @@ class Course:
                 rows = zip(inputs, labels, before, can_learn, strict=True)
                 before = [stage.gold(one, label) if learns else None
                           for one, label, _, learns in rows]  # fmt: skip
+
+    def abroad(self) -> Course:
+        """Return it for another machine, which has no such folder to keep features in."""
+        course = copy(self)
+        course._cache = None
+        return course
+
+    def fingerprint(self) -> str:
+        """Return a hash of the files that a machine needs to train and to answer, if any are."""
+        needs = self._student.fits_from_files or len(self._stages) > 1
+        return self._student.fingerprint() if needs else ""
 
     def remarks(self) -> list[str]:
         """Return what a person should know of how the samples are read."""

@@ -132,7 +132,7 @@ def whole(low: int, high: int) -> Callable[[str], int]:
 
 
 def amount(text: str) -> float:
-    """Return an amount of US dollars: a finite number that is not below zero.
+    """Return an amount, of US dollars or processors: a finite number that is not below zero.
 
     >>> amount("0.25")
     0.25
@@ -142,7 +142,7 @@ def amount(text: str) -> float:
     except ValueError:
         number = math.nan
     if not math.isfinite(number) or number < 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is not an amount of US dollars")
+        raise argparse.ArgumentTypeError(f"{text!r} is not an amount")
     return number
 
 

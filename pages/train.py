@@ -11,6 +11,7 @@ project = frame.open_page(
     "train", "Train a small model at several shares of LLM data, several seeds each."
 )
 frame.heard()
+cluster = None
 at_work = train.at_work(project.id)
 with frame.problems():
     st.subheader("What to train")
@@ -34,11 +35,12 @@ with frame.problems():
         asked = train.StudyRequest(kind, settings, student, student_settings, head=head, vary=vary)
         found = study.outline_or_help(project.id, asked)
     if found:
-        workers = st.number_input(
+        cluster = study.cluster()
+        workers = 1 if cluster else st.number_input(
             "Workers", 1, train.max_workers(), train.usual_workers(student), width=150,
             key=f"workers_{student}", help="Processes that train side by side.",
         )  # fmt: skip
-        study.outline(found, int(workers))
+        study.outline(found, None if cluster else int(workers))
     if found:
         study.left_out(found)
         with st.expander("What the pool holds", icon=":material/database:"):
@@ -52,7 +54,8 @@ with frame.problems():
                 disabled=at_work is not None or not found.n_trials,
             )  # fmt: skip
         if launches and not train.at_work(project.id):
-            made, _ = train.launch(project.id, replace(asked, name=name), int(workers))
+            named = replace(asked, name=name)
+            made, _ = train.launch(project.id, named, int(workers), cluster)
             st.session_state["followed"] = made
             st.rerun()
 
@@ -65,11 +68,13 @@ if past:
                           index=list(names).index(first) if first in names else 0)  # fmt: skip
     if at_work:
         progress.follow(
-            lambda: study.show(project.id, chosen), 2.0, lambda: bool(train.at_work(project.id))
+            lambda: study.show(project.id, chosen, cluster),
+            2.0,
+            lambda: bool(train.at_work(project.id)),
         )
     else:
         with frame.problems():
-            study.show(project.id, chosen)
+            study.show(project.id, chosen, cluster)
     st.page_link("pages/results.py", label="Look at the results", icon=":material/show_chart:")
     st.subheader("Studies")
     st.dataframe(train.history(project.id), hide_index=True, column_config=study.COLUMNS)

@@ -12,7 +12,8 @@ import pytest
 
 # Before any test imports transformers: no test may reach a hub.
 os.environ["HF_HUB_OFFLINE"] = "1"
-for name in ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "ADMIX_COMPATIBLE_API_KEY", "ADMIX_HOME"):
+for name in ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "ADMIX_COMPATIBLE_API_KEY", "ADMIX_HOME",
+             "RAY_ADDRESS"):  # fmt: skip
     os.environ.pop(name, None)
 
 # Before any test imports numpy or torch: two tests run at a time, and threads that wait for a core

@@ -16,6 +16,7 @@ from core.actions.gate import leaking
 from core.actions.session import here, task_of
 from core.budget import Prices
 from core.errors import Missing, Problem
+from core.jobs.cluster import Cluster
 from core.mixture import behind
 from core.records import SOURCE_WORDS, SOURCES, Job, PoolRow, Source, Trial
 from core.registry import make, member, member_ids
@@ -237,14 +238,18 @@ def _planned(
     return study.plan("not frozen", rows, task, compared, chosen)
 
 
-def launch(project: str, request: StudyRequest, n_workers: int = 1) -> tuple[str, str]:
+def launch(
+    project: str, request: StudyRequest, n_workers: int = 1, on: Cluster | None = None
+) -> tuple[str, str]:
     """Freeze the pool, start the study in the background; return its id and its job's.
+
+    Its trials run in so many processes of this machine, or on a cluster as nodes have room.
 
     Raises:
         Problem: no trial can be run; the message says what is missing.
     """
     study = create_study(project, request)
-    job = here().runner.submit(project, "train", study, n_workers)
+    job = here().runner.submit(project, "train", study, n_workers, on)
     return study, job
 
 
@@ -370,9 +375,9 @@ def stop(job: str) -> None:
     here().runner.stop(job)
 
 
-def resume(job: str, n_workers: int = 1) -> None:
+def resume(job: str, n_workers: int = 1, on: Cluster | None = None) -> None:
     """Go on with the trials that have no result yet."""
-    here().runner.start(job, n_workers)
+    here().runner.start(job, n_workers, on)
 
 
 def wait(job: str, told: Any = None) -> Job:

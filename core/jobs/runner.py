@@ -20,6 +20,7 @@ from typing import Any
 
 from core.errors import Problem
 from core.jobs import answers, batching, checking, encoding, generation, outbox, training, worker
+from core.jobs.cluster import Cluster
 from core.jobs.executors import EXECUTORS, Part
 from core.records import Job
 from core.registry import from_json
@@ -68,15 +69,17 @@ class Runner:
         self._thread = threading.Thread(target=self._watch, name="admix-jobs", daemon=True)
         self._thread.start()
 
-    def submit(self, project: str, kind: str, subject: str, n_workers: int = 1) -> str:
+    def submit(
+        self, project: str, kind: str, subject: str, n_workers: int = 1, on: Cluster | None = None
+    ) -> str:
         """Queue a job for a run or a study and start it; return its id."""
         job = new_id()
         jobs.create(self._database, job, project, kind, subject)
-        self.start(job, n_workers)
+        self.start(job, n_workers, on)
         return job
 
-    def start(self, job_id: str, n_workers: int = 1) -> None:
-        """Start a queued job, or resume one that ended early.
+    def start(self, job_id: str, n_workers: int = 1, on: Cluster | None = None) -> None:
+        """Start a queued job, or resume one that ended early; training, `on` a cluster if told so.
 
         Raises:
             Problem: it is at work already, or in another process.
@@ -89,7 +92,7 @@ class Runner:
             # What an earlier worker left is taken in first; then a new one may write.
             self._take_in_left_overs(job, folder)
             try:
-                folders = self._prepare(job, folder, n_workers)
+                folders = self._prepare(job, folder, n_workers, on)
             except Problem as problem:
                 jobs.append(self._database, job_id, "failed", message=str(problem))
                 raise
@@ -238,7 +241,7 @@ class Runner:
     def _folder(self, job_id: str) -> Path:
         return self._database.home / "jobs" / job_id
 
-    def _prepare(self, job: Job, folder: Path, n_workers: int) -> list[Path]:
+    def _prepare(self, job: Job, folder: Path, n_workers: int, on: Cluster | None) -> list[Path]:
         if job.kind in OF_RUNS:
             run = runs.get(self._database, job.subject)
             prepared: list[Path] = OF_RUNS[job.kind].prepare(self._database, folder, run)
@@ -253,7 +256,7 @@ class Runner:
         )
         if not wanted:
             return []
-        return training.prepare(self._database, folder, study, task, wanted, n_workers)
+        return training.prepare(self._database, folder, study, task, wanted, n_workers, on)
 
     def _take_in_left_overs(self, job: Job, folder: Path) -> None:
         """Read every outbox of a job to its end, once its workers are gone."""

@@ -1,4 +1,4 @@
-"""Training trials: a pool's features once, then one trial after the other."""
+"""Training trials: a pool's features once, then one trial after the other, or on a cluster."""
 
 from __future__ import annotations
 
@@ -7,10 +7,14 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from core.errors import Problem
+from core.jobs import cluster
+from core.jobs.cluster import Cluster, Told, failure
 from core.jobs.outbox import Outbox
 from core.learning import Answers, Course, Learned, Lesson
 from core.mixture import Draws, Mixture
@@ -24,9 +28,11 @@ from core.tasks.base import Task
 
 def prepare(
     database: Database, folder: Path, study: Mapping[str, Any], task: Task, trials: Sequence[Trial],
-    n_workers: int,
+    n_workers: int, on: Cluster | None = None,
 ) -> list[Path]:  # fmt: skip
     """Write one plan per worker, trials dealt out in turn, and return the parts' folders.
+
+    With a cluster to train on, one worker hands them out there.
 
     Raises:
         Problem: rows of the pool were erased, so that its trials cannot be run any more.
@@ -37,7 +43,7 @@ def prepare(
             "Launch a new study; what this one came to stays.",
         )
     parts = []
-    n_parts = max(1, min(n_workers, len(trials)))
+    n_parts = 1 if on else max(1, min(n_workers, len(trials)))
     for number in range(n_parts):
         part = folder / f"part{number}"
         part.mkdir(parents=True, exist_ok=True)
@@ -46,6 +52,7 @@ def prepare(
             "pool": str(pools.path(database.home, study["pool"])),
             "cache": str(database.home / "cache"),
             "task": task.to_json(),
+            "cluster": asdict(on) if on else None,
             "trials": [
                 {
                     "key": trial.key,
@@ -72,21 +79,24 @@ def work(folder: Path, plan: Mapping[str, Any], outbox: Outbox, paused: threadin
     by_student: dict[str, list[Mapping[str, Any]]] = {}
     for trial in plan["trials"]:
         by_student.setdefault(json.dumps(trial["student"], sort_keys=True), []).append(trial)
-    for settings, trials in by_student.items():
-        student = from_json(Student, json.loads(settings))
-        outbox.put("progress", {"doing": f"encoding {len(rows):,} texts"})
-        course = Course(
-            task, student, [row.inputs for row in rows], [row.label for row in rows],
-            [row.split == "train" for row in rows], Path(plan["cache"]),
-        )  # fmt: skip
-        for remark in course.remarks():
-            outbox.put("note", {"message": remark})
-        outbox.put("progress", {"doing": "training"})
-        lessons = [lesson_of(trial, draws, rows) for trial in trials]
-        for result in _tried(course, test, lessons):
-            outbox.put("result", result, sync=True)
-            if result["status"] == "failed":
-                failed.append(result["error"])
+    # Connected first, so that nobody waits for features that no cluster will ask for.
+    on = cluster.connected(Cluster(**plan["cluster"])) if plan["cluster"] else nullcontext(Here())
+    with on as place:
+        for settings, trials in by_student.items():
+            student = from_json(Student, json.loads(settings))
+            outbox.put("progress", {"doing": f"encoding {len(rows):,} texts"})
+            course = Course(
+                task, student, [row.inputs for row in rows], [row.label for row in rows],
+                [row.split == "train" for row in rows], Path(plan["cache"]),
+            )  # fmt: skip
+            for remark in course.remarks():
+                outbox.put("note", {"message": remark})
+            outbox.put("progress", {"doing": place.doing})
+            lessons = [lesson_of(trial, draws, rows) for trial in trials]
+            for result in place.train(course, test.result, lessons, paused):
+                outbox.put("result", result, sync=True)
+                if result["status"] == "failed":
+                    failed.append(result["error"])
             if paused.is_set():
                 return
     if failed:
@@ -94,21 +104,32 @@ def work(folder: Path, plan: Mapping[str, Any], outbox: Outbox, paused: threadin
         outbox.put("error", {"message": told, "hint": "Resume tries them again."})
 
 
-def _tried(course: Course, test: Tests, lessons: Sequence[Lesson]) -> Iterator[dict[str, Any]]:
-    """Yield the result of each lesson; one that fails says why, and the others go on."""
-    left = deque(lessons)
-    while left:
-        trained = course.fit(list(left))
-        try:
-            while left:
-                started = time.perf_counter()
-                learned = next(trained)
-                result = test.result(course, learned, time.perf_counter() - started)
-                left.popleft()
-                yield result
-        except Exception as error:  # of one trial: memory, numbers that are none, a damaged file
-            said = str(error) if isinstance(error, Problem) else f"{type(error).__name__}: {error}"
-            yield {"key": left.popleft().key, "status": "failed", "error": said}
+class Here:
+    """This process, as a place to train in."""
+
+    doing = "training"
+
+    def train(
+        self, course: Course, told: Told, lessons: Sequence[Lesson], paused: threading.Event
+    ) -> Iterator[dict[str, Any]]:
+        """Yield a report per lesson, in order; after a pause no more.
+
+        One that fails says why, and the others go on.
+        """
+        left = deque(lessons)
+        while left:
+            trained = course.fit(list(left))
+            try:
+                while left:
+                    started = time.perf_counter()
+                    learned = next(trained)
+                    report = told(course, learned, time.perf_counter() - started)
+                    left.popleft()
+                    yield report
+                    if paused.is_set():
+                        return
+            except Exception as error:  # of one trial: memory, numbers that are none, a bad file
+                yield failure(left.popleft(), error)
 
 
 def lesson_of(trial: Mapping[str, Any], draws: Draws, rows: Sequence[PoolRow]) -> Lesson:

@@ -142,6 +142,8 @@ class Student(Member):
     heads: ClassVar[tuple[Head, ...]]
     presets: ClassVar[Mapping[str, Preset]] = MappingProxyType({})
     """Settings that were published, by name."""
+    fits_from_files: ClassVar[bool] = False
+    """Whether a training reads files of the machine that it runs on, and not features alone."""
     is_slow: ClassVar[bool] = False
     """Whether a trial keeps one processor core busy for long, so that many side by side pay."""
 

@@ -54,6 +54,7 @@ class Finetune(Student):
 
     title: ClassVar[str] = "Fine-tuned transformer"
     heads: ClassVar[tuple[Head, ...]] = ("class", "choice", "number", "tags")
+    fits_from_files: ClassVar[bool] = True
     is_slow: ClassVar[bool] = True
     presets: ClassVar[Mapping[str, Preset]] = {
         "values": Preset(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from core.actions import gate, leaks, results, train
+from core.actions import clusters, gate, leaks, results, train
+from core.actions.clusters import Cluster
 from core.actions.train import Outline, PoolReport, StudyRequest
 from core.formats import write_csv
 from core.records import SOURCE_WORDS, SOURCES
@@ -30,17 +31,36 @@ def outline_or_help(project: str, asked: StudyRequest) -> Outline | None:
     return None
 
 
-def outline(found: Outline, n_workers: int) -> None:
-    """Show how many trials a study has and how long they take with so many workers."""
+def cluster() -> Cluster | None:
+    """Ask for a Ray cluster to train on; without one it is this machine."""
+    if not clusters.is_installed():
+        st.caption(f"To train on a Ray cluster: `{clusters.INSTALL}`, then start Admix anew.")
+        return None
+    with st.container(horizontal=True):
+        address = st.text_input(
+            "Ray cluster", clusters.default_address(), placeholder="HOST:PORT", max_chars=200,
+            width=200, key="ray", help="The head of a cluster that this machine is a node of."
+            " Empty: train on this machine. It also counts for *Resume* below.",
+        )  # fmt: skip
+        if not address.strip():
+            return None
+        cpus = st.number_input("CPUs per trial", 0.01, value=1.0, step=0.5, width=130, key="cpus")
+        gpus = st.number_input("GPUs per trial", 0.0, value=0.0, step=0.25, width=130, key="gpus")
+    return clusters.asked(address, cpus, gpus)
+
+
+def outline(found: Outline, n_workers: int | None) -> None:
+    """Show how many trials a study has and how long they take with so many workers, if known."""
     with st.container(horizontal=True):
         st.metric("Trials", f"{found.n_trials:,}", width=120)
-        st.metric(
-            "Time, measured" if found.is_measured else "Time, rough",
-            look.duration(found.seconds_with(n_workers)),
-            width=150,
-            help="Measured: from trials of this student in this project, the training time divided"
-            " among the workers; features are computed once.",
-        )
+        if n_workers is not None:
+            st.metric(
+                "Time, measured" if found.is_measured else "Time, rough",
+                look.duration(found.seconds_with(n_workers)),
+                width=150,
+                help="Measured: from trials of this student in this project, the training time"
+                " divided among the workers; features are computed once.",
+            )
         st.metric("Test items", f"{found.report.n_test:,}", width=120)
 
 
@@ -125,15 +145,18 @@ def selftest(project: str) -> None:
     )
 
 
-def show(project: str, study: str) -> None:
-    """Show where a study stands: its job, its buttons, and the curve as it fills in."""
+def show(project: str, study: str, on: Cluster | None) -> None:
+    """Show where a study stands: its job, its buttons, and the curve as it fills in.
+
+    Resumed, it goes on on the cluster that is named, or on this machine.
+    """
     now = train.status(project, study)
     job = now.job
     if job is not None:
         progress.bar(job, "trials")
         progress.buttons(
             job,
-            resume=lambda: train.resume(job.id),
+            resume=lambda: train.resume(job.id, on=on),
             pause=lambda: train.pause(job.id),
             stop=lambda: train.stop(job.id),
         )
