@@ -42,7 +42,8 @@ def main() -> None:
     with two_nodes() as cluster:
         say(
             f"They run, at {cluster.address}. In another terminal:\n"
-            f"  python -m core study run demo ratio_sweep --student tfidf --ray {cluster.address}\n"
+            "  python -m core study run 'Human values (demo)' ratio_sweep --student tfidf"
+            f" --ray {cluster.address}\n"
             "Or put that address on the Train page. Ctrl-C here stops them.\n"
         )
         sys.stdout.flush()
