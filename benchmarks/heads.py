@@ -19,6 +19,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import numpy as np
+from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
 from core.students._logistic import TOLERANCE
@@ -68,8 +69,6 @@ def ours(features: Features, requests: list[FitRequest]) -> list[np.ndarray]:
 
 def theirs(features: Features, requests: list[FitRequest], tolerance: float) -> list[np.ndarray]:
     """Return what scikit-learn's classifiers say of test rows."""
-    from sklearn.linear_model import LogisticRegression
-
     values = features.values.astype(np.float64)
     said = []
     for request in requests:

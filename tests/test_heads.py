@@ -1,5 +1,9 @@
 """The classifier on vectors finds scikit-learn's optimum, alone or among others, or says not."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from scipy.special import log_softmax
@@ -185,3 +189,15 @@ def test_tfidf_says_whether_it_converged() -> None:
         features = student.encode([[Example(text)] for text in texts], "class")
         (fitted,) = student.fit(features, [FitRequest("only", rows, targets, 6, seed=0)])
         assert fitted.is_converged == is_converged
+
+
+def test_the_first_fit_of_a_process_is_on_one_thread_as_well() -> None:
+    code = (
+        "from core.students._heads import one_thread\n"
+        "with one_thread():\n"
+        "    import scipy.linalg\n"
+        "    from threadpoolctl import threadpool_info\n"
+        "    assert {one['num_threads'] for one in threadpool_info()} == {1}, threadpool_info()\n"
+    )
+    several = {**os.environ, "OPENBLAS_NUM_THREADS": "2"}
+    subprocess.run([sys.executable, "-c", code], check=True, env=several)

@@ -79,6 +79,7 @@ def one_thread() -> AbstractContextManager[Any]:
 
     Other workers also need the cores.
     """
+    import scipy.linalg  # noqa: F401  a library that is loaded later would not be limited
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     return threadpool_limits(1)
