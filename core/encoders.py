@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import importlib.util
+import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -258,6 +259,17 @@ def tokenizer(folder: Path) -> Any:
     made.no_padding()
     made.no_truncation()
     return made
+
+
+def most_tokens(folder: Path) -> int | None:
+    """Return how many tokens a folder's model has places for, None where its config names none."""
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    most = config.get("max_position_embeddings")
+    if not isinstance(most, int) or most < 1:
+        return None
+    # RoBERTa and its kin number places from behind the padding token's.
+    is_kin = any(name in str(config.get("model_type")) for name in ("roberta", "camembert"))
+    return most - 2 if is_kin else most
 
 
 def _load(folder: Path) -> Any:

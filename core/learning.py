@@ -23,13 +23,15 @@ Runs = Sequence[Sequence[Example]]
 class Lesson:
     """One training: the numbers of the samples to learn from, and a seed.
 
-    `is_synthetic` says which of them an LLM wrote or labelled, if somebody knows.
+    `is_synthetic` says which of them an LLM wrote or labelled, if somebody knows; `development`
+    are the numbers of further samples that may decide when to stop.
     """
 
     key: str
     rows: Sequence[int]
     seed: int
     is_synthetic: Sequence[bool] | None = None
+    development: Sequence[int] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,22 +183,29 @@ class Course:
         return self._student.encode(runs, stage.head, self._cache, progress)
 
     def _request(self, place: int, lesson: Lesson) -> FitRequest | None:
-        targets = [target for row in lesson.rows for target in self._targets[place][row]]
+        targets = self._of(place, lesson.rows)
         # A later stage may have nothing to learn: no sample of the draw has what it is built from.
-        if self._features[place] is None or (place and not targets):
+        if self._features[place] is None or (place and not len(targets)):
             return None
         stage = self._stages[place]
-        kind = np.float64 if stage.head == "number" else np.int64
         return FitRequest(
             key=lesson.key,
             rows=np.array(lesson.rows, dtype=np.int64),
-            targets=np.array(targets, dtype=kind),
+            targets=targets,
             n_classes=max(1, len(stage.names)),
             seed=lesson.seed,
             is_synthetic=(
                 None if lesson.is_synthetic is None else np.array(lesson.is_synthetic, dtype=bool)
             ),
+            development=np.array(lesson.development, dtype=np.int64),
+            development_targets=self._of(place, lesson.development),
         )
+
+    def _of(self, place: int, rows: Sequence[int]) -> np.ndarray:
+        """Return the targets of samples in a stage."""
+        targets = [target for row in rows for target in self._targets[place][row]]
+        kind = np.float64 if self._stages[place].head == "number" else np.int64
+        return np.array(targets, dtype=kind)
 
 
 def answers_to(

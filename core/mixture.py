@@ -37,13 +37,15 @@ class Mixture:
     """How many rows of each source, and in which class mix.
 
     `natural`: each source keeps its own mix; `human`: all take the human rows' mix; `uniform`:
-    all take equally many of every class.
+    all take equally many of every class. `n_development` human rows beyond those decide when a
+    training stops; nothing learns from them, and they are paid for like the others.
     """
 
     n_human: int
     n_synthetic: int
     classes: Classes = "natural"
     n_llm_labelled: int = 0
+    n_development: int = 0
 
     @property
     def sizes(self) -> dict[Source, int]:
@@ -58,14 +60,16 @@ class Mixture:
         '20 human and 5 LLM-labelled rows'
         """
         told = [f"{n:,} {SOURCE_WORDS[source]}" for source, n in self.sizes.items() if n]
-        return f"{' and '.join(told) or 'no'} rows"
+        more = f", and {self.n_development:,} human ones to develop on" * bool(self.n_development)
+        return f"{' and '.join(told) or 'no'} rows{more}"
 
     def to_json(self) -> dict[str, Any]:
         """Return the mixture as stored; a source that came later is named where it has rows."""
         made = asdict(self)
         # The keys of trials are made from this: those without such rows stay what they were.
-        if not self.n_llm_labelled:
-            del made["n_llm_labelled"]
+        for name in ("n_llm_labelled", "n_development"):
+            if not made[name]:
+                del made[name]
         return made
 
 
@@ -142,6 +146,27 @@ class Draws:
                 )
             drawn += there[:n]
         return drawn
+
+    def development(self, mixture: Mixture, seed: int) -> list[int]:
+        """Return the human rows that follow those of a training set, to develop on.
+
+        Raises:
+            Short: the pool has no more of them.
+        """
+        if not mixture.n_development:
+            return []
+        there = self._order("human", seed, mixture.classes)
+        wanted = mixture.n_human + mixture.n_development
+        if wanted > len(there):
+            raise Short(
+                f"{mixture.n_human:,} human rows and {mixture.n_development:,} more to develop on"
+                f" wanted, {len(there):,} can be drawn ({mixture.classes} class mix)."
+            )
+        return there[mixture.n_human : wanted]
+
+    def all_of(self, mixture: Mixture, seed: int) -> list[int]:
+        """Return the rows of a training set and those that it is developed on."""
+        return [*self.draw(mixture, seed), *self.development(mixture, seed)]
 
     def n_behind(self, drawn: Sequence[int]) -> int:
         """Return how many human rows stood in prompts of the rows of a draw."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,11 @@ from test_encoders import save_tiny_encoder
 from test_tasks import KINDS, read, task_of
 
 from core import encoders
+from core.actions import budget, results, train
+from core.budget import Prices
 from core.errors import Problem
 from core.learning import Course, Lesson
+from core.mixture import Draws, Mixture
 from core.registry import make
 from core.students._fitting import batches, rate
 from core.students._tokens import tokens_of
@@ -22,6 +26,8 @@ from core.students.finetune import Finetune
 from core.students.frozen import Frozen
 from core.tasks.base import Example, Task
 from core.text import tokens
+
+pytestmark = pytest.mark.executor("inline")
 
 N_TRAIN, N_TEST = 60, 30
 CUES = ("ripe", "fast", "calm")
@@ -289,3 +295,61 @@ def test_words_that_take_no_part_change_nothing(tiny: str, monkeypatch: pytest.M
         (fitted,) = student.fit(features, [request])
         found.append(student.predict(fitted, features, np.arange(40, 60)))
     np.testing.assert_allclose(*found, atol=1e-5)
+
+
+def test_human_rows_to_develop_on_are_beyond_the_training_rows_and_paid(
+    project: str, tiny: str
+) -> None:
+    budget.set_prices(project, Prices(human_usd=1.0, synthetic_usd=0.1))
+    settings = {"n_total": 12, "ratios": [0, 1], "seeds": 1}
+    asked = train.StudyRequest(
+        settings=settings, student="finetune",
+        student_settings={"encoder": tiny, "learning_rate": 0.01, "epochs": 3, "patience": 3},
+    )  # fmt: skip
+    plain = train.outline(project, asked).trials
+    more = replace(asked, vary={"development_rows": [9]})
+    trials = train.outline(project, more).trials
+    assert [trial.n_human for trial in trials] == [trial.n_human for trial in plain] == [12, 0]
+    assert [a.cost_usd - b.cost_usd for a, b in zip(trials, plain, strict=True)] == [9.0, 9.0]
+    assert not {trial.key for trial in trials} & {trial.key for trial in plain}
+    study, job = train.launch(project, more)
+    assert train.wait(job).state == "done"
+    rows, _ = train.pool_rows(project)
+    draws = Draws(rows, train.task_of(project).strata)
+    for trial in trials:
+        mixture = Mixture(**trial.mixture)
+        drawn, held_out = draws.draw(mixture, 0), draws.development(mixture, 0)
+        assert len(held_out) == 9 and not set(held_out) & set(drawn)
+        assert {rows[i].source for i in held_out} == {"human"}
+    made = [results.made_by(project, study, trial.key) for trial in trials]
+    assert all(len(one.trained_on) == 12 for one in made)
+    assert all(epoch[1] is not None for one in made for epoch in one.trainings[0]["epochs"])
+    short = train.outline(project, replace(asked, vary={"development_rows": [10_000]}))
+    assert not short.trials and "to develop on wanted" in short.left_out[0].reason
+
+
+def test_a_development_row_of_a_class_that_a_trial_lacks_decides_nothing(tiny: str) -> None:
+    texts, classes = texts_with_cues(90)
+    train_rows = np.flatnonzero(classes[:60] != 2)
+    student = quick(tiny, epochs=2)
+    features = features_of(student, texts)
+    found = []
+    for held_out in (np.arange(60, 90), 60 + np.flatnonzero(classes[60:] != 2)):
+        request = FitRequest("k", train_rows, classes[train_rows], 3, seed=0, development=held_out,
+                             development_targets=classes[held_out])  # fmt: skip
+        (fitted,) = student.fit(features, [request])
+        found.append(fitted.about["epochs"])
+    assert found[0] == found[1]
+
+
+def test_a_text_is_read_as_far_as_the_encoder_has_places(tiny: str) -> None:
+    long = " ".join(["so it is here ripe"] * 40)
+    student = quick(tiny, epochs=1, max_length=512)
+    features = features_of(student, [long, "calm", "ripe", ""])
+    assert features.values.lengths.tolist() == [64, 1, 1, 0]
+    (fitted,) = student.fit(
+        features, [FitRequest("k", np.arange(4), np.array([0, 1, 0, 1]), 2, seed=0)]
+    )  # fmt: skip
+    assert student.predict(fitted, features, np.arange(4)).shape == (4, 2)
+    (told,) = quick(tiny, max_length=16).remarks([Example(long), Example("calm")])
+    assert told.startswith("1 of 2 texts have more than 16 tokens")

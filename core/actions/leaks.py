@@ -90,7 +90,7 @@ def _invalid(
     trials = {
         trial.key
         for trial in studies.trials(database, study)
-        if any(rows[i].id in leaks for i in draws.draw(Mixture(**trial.mixture), trial.seed))
+        if any(rows[i].id in leaks for i in draws.all_of(Mixture(**trial.mixture), trial.seed))
     }
     return Invalid(frozenset(trials), counts)
 

@@ -134,10 +134,10 @@ class Here:
 
 def lesson_of(trial: Mapping[str, Any], draws: Draws, rows: Sequence[PoolRow]) -> Lesson:
     """Return what a stored trial learns from, drawn from its pool."""
-    drawn = draws.draw(Mixture(**trial["mixture"]), trial["seed"])
-    return Lesson(
-        trial["key"], drawn, trial["seed"], [rows[number].source != "human" for number in drawn]
-    )
+    mixture, seed = Mixture(**trial["mixture"]), trial["seed"]
+    drawn = draws.draw(mixture, seed)
+    is_synthetic = [rows[number].source != "human" for number in drawn]
+    return Lesson(trial["key"], drawn, seed, is_synthetic, draws.development(mixture, seed))
 
 
 def keep(cursor: Cursor, project: str, line: Mapping[str, Any]) -> None:

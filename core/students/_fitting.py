@@ -94,13 +94,21 @@ class Fitter:
         """Train from the pretrained weights and leave the network as it was at its best epoch.
 
         Raises:
-            Problem: the loss is not a number any more.
+            Problem: the loss is not a number any more, or there is too little memory.
         """
         self.network.begin(seed)
         read = [rows.samples, development.samples] if development else [rows.samples]
         examples = self._features.examples_of(np.concatenate(read))
-        with self.network.words_of(self._tokens, np.unique(self._tokens.sequence[examples])):
-            return self._fit(rows, development, course, seed, weigh)
+        sequences = np.unique(self._tokens.sequence[examples])
+        try:
+            with self.network.words_of(self._tokens, sequences):
+                return self._fit(rows, development, course, seed, weigh)
+        except torch.OutOfMemoryError as error:
+            torch.cuda.empty_cache()
+            raise Problem(
+                "The graphics card has too little memory for this trial.",
+                "Choose a smaller batch, fewer tokens of a text, or fewer workers.",
+            ) from error
 
     def _fit(self, rows: Rows, development: Rows | None, course: Course, seed: int,
              weigh: Weigh | None) -> Fit:  # fmt: skip

@@ -46,7 +46,8 @@ class FitRequest:
     `n_classes` is the number of classes or tags; one without rows is never predicted. With the
     head `choice` a target is the place of the right option, with `number` a value; with `tags`
     there is a target per example, sample by sample. `is_synthetic` says which samples an LLM wrote
-    or labelled, None where nobody knows.
+    or labelled, None where nobody knows. `development` are further samples, with their targets,
+    that may decide when to stop.
     """
 
     key: str
@@ -56,6 +57,8 @@ class FitRequest:
     seed: int
     weights: np.ndarray | None = None
     is_synthetic: np.ndarray | None = None
+    development: np.ndarray | None = None
+    development_targets: np.ndarray | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +149,11 @@ class Student(Member):
     """Whether a training reads files of the machine that it runs on, and not features alone."""
     is_slow: ClassVar[bool] = False
     """Whether a trial keeps one processor core busy for long, so that many side by side pay."""
+
+    @property
+    def n_development(self) -> int:
+        """Return how many human rows beyond a trial's own it wants to develop on."""
+        return 0
 
     @abstractmethod
     def fingerprint(self) -> str:

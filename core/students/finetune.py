@@ -94,6 +94,12 @@ class Finetune(Student):
         le=0.5,
         description="part of a trial's own rows that decides when to stop; 0 goes to the end",
     )
+    development_rows: int = Field(
+        0,
+        ge=0,
+        le=1_000_000,
+        description="human rows beyond a trial's own that decide instead; they are paid for",
+    )
     best_by: Literal["loss", "accuracy"] = Field(
         "loss", description="what on those rows makes an epoch the best; accuracy is for classes"
     )
@@ -119,6 +125,11 @@ class Finetune(Student):
         "auto", description="numbers it computes in; auto takes bfloat16 where that was faster"
     )
 
+    @property
+    def n_development(self) -> int:
+        """Return how many human rows beyond a trial's own decide when to stop."""
+        return self.development_rows
+
     def fingerprint(self) -> str:
         """Return the hash of the encoder's files.
 
@@ -139,8 +150,9 @@ class Finetune(Student):
             Problem: the encoder is not there, or is not the file it should be.
         """
         del cache, progress
-        tokenizer = encoders.tokenizer(encoders.folder_of(self._encoder))
-        return tokens_of(tokenizer, examples, self.max_length)
+        folder = encoders.folder_of(self._encoder)
+        most = min(self.max_length, encoders.most_tokens(folder) or self.max_length)
+        return tokens_of(encoders.tokenizer(folder), examples, most)
 
     def fit(self, features: Features, requests: Sequence[FitRequest]) -> Iterator[Fitted]:
         """Train one model per request and yield each as it is done; `n_steps` are batches.
@@ -159,21 +171,13 @@ class Finetune(Student):
         for request in requests:
             if not len(request.targets):
                 raise Problem(f"Trial {request.key} has no rows to learn from.")
-            present, targets = self._targets(features, request)
-            model = FinetunedModel(None, present, request.n_classes)
-            if features.head == "number":
-                values = request.targets.astype(np.float64)
-                weights = request.weights
-                mean = float(np.average(values, weights=weights))
-                spread = float(np.sqrt(np.average((values - mean) ** 2, weights=weights)))
-                model = replace(model, mean=mean, spread=spread or 1.0)
-                targets = [(value - mean) / (spread or 1.0) for value in values]
-            elif len(present) < 2:
+            model = _model_for(features, request)
+            if features.head != "number" and len(model.present) < 2:
                 yield Fitted(request.key, model, 0)
                 continue
             with local_models.threads_of_torch(1):
                 fitter = self._fitter(features, model)
-                fit = self._trained(fitter, request, targets)
+                fit = self._trained(fitter, model, features, request)
                 weights_now = fitter.network.weights()
             about = {
                 "epochs": [
@@ -249,18 +253,6 @@ class Finetune(Student):
     def _encoder(self) -> encoders.Encoder:
         return encoders.Encoder(self.encoder, self.revision, self.max_length)
 
-    def _targets(self, features: Features, request: FitRequest) -> tuple[np.ndarray, Sequence[Any]]:
-        """Return the classes that there are, and every sample's target by its place among them."""
-        if features.head == "number":
-            return np.zeros(1, dtype=np.int64), []
-        if features.head == "choice":
-            return np.arange(request.n_classes), list(request.targets)
-        present = np.unique(request.targets)
-        places = np.searchsorted(present, request.targets)
-        if features.head == "class":
-            return present, list(places)
-        return present, np.split(places, np.cumsum(features.sizes_of(request.rows))[:-1])
-
     def _fitter(self, features: Features, model: FinetunedModel) -> Fitter:
         from core.students._fitting import Fitter
         from core.students._network import network_for
@@ -273,7 +265,9 @@ class Finetune(Student):
         network.keep_lower(features.values)
         return Fitter(network, features, model.present)
 
-    def _trained(self, fitter: Fitter, request: FitRequest, targets: Sequence[Any]) -> Fit:
+    def _trained(
+        self, fitter: Fitter, model: FinetunedModel, features: Features, request: FitRequest
+    ) -> Fit:
         from core.students._fitting import Rows
 
         n = len(request.rows)
@@ -281,14 +275,17 @@ class Finetune(Student):
         is_synthetic = request.is_synthetic
         if is_synthetic is not None and self.weighting == "synthetic":
             weights = weights * np.where(is_synthetic, self.synthetic_weight, 1.0)
-        rows = Rows(request.rows, targets, weights)
-        places, development = self._split(rows, request.seed)
-        train = rows.of(places)
-        held_out = rows.of(development) if len(development) else None
+        placed = _placed(model, features, request.rows, request.targets)
+        train = Rows(request.rows, placed, weights)
+        held_out = _development(model, features, request)
+        if held_out is None:
+            places, others = self._split(train, request.seed)
+            held_out = train.of(others) if len(others) else None
+            train = train.of(places)
+            is_synthetic = None if is_synthetic is None else is_synthetic[places]
         weigh = None
         if self.weighting == "quality":
-            from_llm = None if is_synthetic is None else is_synthetic[places]
-            weigh = self._by_quality(fitter, train, from_llm, request.seed)
+            weigh = self._by_quality(fitter, train, is_synthetic, request.seed)
         return fitter.fit(train, held_out, self._course, _seed(request.seed, 0), weigh)
 
     @property
@@ -339,6 +336,45 @@ class Finetune(Student):
             return torch.where(torch.from_numpy(is_synthetic[places]).to(now.device), found, 1.0)
 
         return weigh
+
+
+def _model_for(features: Features, request: FitRequest) -> FinetunedModel:
+    """Return a model of a request's classes, or of the unit of its numbers, without weights yet."""
+    if features.head == "number":
+        values, weights = request.targets.astype(np.float64), request.weights
+        mean = float(np.average(values, weights=weights))
+        spread = float(np.sqrt(np.average((values - mean) ** 2, weights=weights)))
+        return FinetunedModel(None, np.zeros(1, dtype=np.int64), 1, mean, spread or 1.0)
+    if features.head == "choice":
+        return FinetunedModel(None, np.arange(request.n_classes), request.n_classes)
+    return FinetunedModel(None, np.unique(request.targets), request.n_classes)
+
+
+def _placed(
+    model: FinetunedModel, features: Features, rows: np.ndarray, targets: np.ndarray
+) -> list[Any]:
+    """Return every sample's target as the network knows it, -1 for a class that it lacks."""
+    if features.head == "number":
+        return list((targets - model.mean) / model.spread)
+    place = np.full(max(model.n_classes, 1), -1)
+    place[model.present] = np.arange(len(model.present))
+    if features.head != "tags":
+        return list(place[targets])
+    return np.split(place[targets], np.cumsum(features.sizes_of(rows))[:-1])
+
+
+def _development(model: FinetunedModel, features: Features, request: FitRequest) -> Rows | None:
+    """Return the further samples to develop on, but for those of a class that a trial lacks."""
+    from core.students._fitting import Rows
+
+    if request.development is None or request.development_targets is None:
+        return None
+    if not len(request.development):
+        return None
+    placed = _placed(model, features, request.development, request.development_targets)
+    rows = Rows(request.development, placed, np.ones(len(placed)))
+    is_known = [features.head == "number" or bool(np.all(one >= 0)) for one in placed]
+    return rows.of(np.flatnonzero(is_known)) if any(is_known) else None
 
 
 def _seed(seed: int, purpose: int) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from core.budget import Prices
@@ -126,10 +126,11 @@ def make_trial(
         Short: the pool cannot fill the cell.
     """
     drawn = draws.draw(cell.mixture, seed)
-    mixture, settings = cell.mixture.to_json(), student.to_json()
+    mixed = replace(cell.mixture, n_development=student.n_development)
+    mixture, settings = mixed.to_json(), student.to_json()
     n, from_llm = len(drawn), (cell.mixture.n_synthetic, cell.mixture.n_llm_labelled)
     llm_usd = prices.cost(0, *from_llm)
-    cost_usd = prices.cost(draws.n_human_paid(drawn), *from_llm)
+    cost_usd = prices.cost(draws.n_human_paid(draws.all_of(mixed, seed)), *from_llm)
     return Trial(
         key=trial_key(pool, task, mixture, settings, fingerprint, seed),
         pool=pool,

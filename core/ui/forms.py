@@ -25,6 +25,7 @@ TITLES = {
     "fewest_turns": "Fewest turns",
     "hold": "What is held",
     "least_agreement": "Least agreement",
+    "development_rows": "Human rows to develop on",
     "development_share": "Held back to decide when to stop",
     "epochs": "Most epochs",
     "max_attempts": "Attempts with an example",
