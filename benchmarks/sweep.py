@@ -134,6 +134,18 @@ def admix(project: str, asked: train.StudyRequest) -> tuple[float, float, int]:
     return seconds, statistics.fmean(row["accuracy"] for row in rows), len(rows)
 
 
+def scaled(project: str, seconds: float, n_own: int, n: int) -> float:
+    """Return what n trials would take where so many took so long.
+
+    Each worker's first trial has the loading in it, which more trials do not repeat.
+    """
+    workers = os.cpu_count() or 1
+    rows = results.table(project, train.all_studies(project)[0]["id"])
+    later = [row["seconds"] for row in rows[workers:]]
+    each = statistics.fmean(later) / workers
+    return seconds + each * (n - n_own)
+
+
 def trials_of(project: str, asked: train.StudyRequest, n: int) -> list[dict[str, Any]]:
     """Return some of a sweep's trials as texts and labels, from all along the line."""
     rows, _ = train.pool_rows(project)
@@ -198,7 +210,7 @@ def frozen(project: str, size: int, runs: int, n_trials: int) -> None:
     if theirs and found:
         line(f"scikit-learn, from {n_trials} trials", theirs, base,
              statistics.fmean(found["accuracy"]))  # fmt: skip
-        own = _accuracies(project, asked, n_trials)
+        own = _accuracies(project, n_trials)
         print(f"  accuracy on those {n_trials} trials alone: Admix {own:.3f}")
     if found := peer("setfit", some[:1]):
         scaled = found["seconds"][0] / SETFIT_STEPS * SETFIT_ALL * n
@@ -208,33 +220,35 @@ def frozen(project: str, size: int, runs: int, n_trials: int) -> None:
 def finetune(project: str, size: int, runs: int, n_trials: int) -> None:
     """Measure fine-tuning beside the Trainer, on the same few trials."""
     n = len(RATIOS) * SEEDS
-    ratios = [RATIOS[0], RATIOS[-1], RATIOS[5], RATIOS[2]][: max(2, n_trials)]
+    ratios = RATIOS[:: (len(RATIOS) - 1) // (max(4, n_trials) - 1)]
     asked = request("finetune", size, ratios, 1)
     some = trials_of(project, asked, len(ratios))
     ours, theirs, right, found = [], [], 0.0, None
     for _ in range(runs):
         seconds, right, n_own = admix(project, asked)
-        ours.append(seconds / n_own * n)
-        if found := peer("trainer", some):
+        ours.append(scaled(project, seconds, n_own, n))
+        if found := peer("trainer", some[:n_trials]):
             theirs.append(statistics.fmean(found["seconds"]) * n)
     base = statistics.median(ours)
     print(f"finetune, {n} trials of {size:,} rows by {EPOCHS} epochs, scaled up from"
           f" {len(ratios)}, {runs} runs; {COLUMNS}")  # fmt: skip
     line(f"Admix, {os.cpu_count()} workers", ours, base, right)
     if theirs and found:
-        line("Trainer", theirs, base, statistics.fmean(found["accuracy"]))
+        line(f"Trainer, from {n_trials} trials", theirs, base, statistics.fmean(found["accuracy"]))
+        own = _accuracies(project, n_trials)
+        print(f"  accuracy on those {n_trials} trials alone: Admix {own:.3f}")
     for layers in (3, 5):
         settings = {**(asked.student_settings or {}), "frozen_layers": layers}
         partly = train.StudyRequest(
             settings=asked.settings, student="finetune", student_settings=settings
         )
         seconds, right, n_own = admix(project, partly)
-        line(f"Admix, {layers} of 6 layers frozen", [seconds / n_own * n], base, right)
+        total = scaled(project, seconds, n_own, n)
+        line(f"Admix, {layers} of 6 layers frozen", [total], base, right)
 
 
-def _accuracies(project: str, asked: train.StudyRequest, n: int) -> float:
+def _accuracies(project: str, n: int) -> float:
     """Return the mean accuracy of the first trials of the newest study."""
-    del asked
     rows = results.table(project, train.all_studies(project)[0]["id"])
     return statistics.fmean(row["accuracy"] for row in rows[:n])
 

@@ -24,6 +24,7 @@ import pyarrow as pa
 
 from core.errors import Busy, Problem
 from core.store.migrations import migrate
+from core.store.mounts import refuse_network
 
 Cursor = duckdb.DuckDBPyConnection
 
@@ -122,11 +123,13 @@ def open_database(home: Path, what: str = "a command") -> Database:
 
     Raises:
         Busy: another process has it; the error names the owner.
+        Problem: the folder is on a network file system, or cannot be locked or opened.
     """
     home = home.resolve()
     with _opening:
         if home in _open_databases:
             return _open_databases[home]
+        refuse_network(home)
         for folder in ("", "backups", "cache", "jobs", "pools"):
             (home / folder).mkdir(parents=True, exist_ok=True, mode=0o700)
         lock_fd = _take_lock(home / "lock", what)
