@@ -492,7 +492,8 @@ def test_the_page_shows_what_was_checked_and_runs_checks(session: Session, llm: 
     assert not app.exception
     summary = app.dataframe[0].value
     row = summary[summary["check"] == "self_consistency"].iloc[0]
-    assert (row["checked"], row["flagged"]) == (15, 2)
+    assert (row["checked"], row["flagged"]) == ("15", 2)
+    assert summary[summary["check"] == "language"].iloc[0]["checked"] == "all"
     for name in (f"judge_{project}", f"check_{DISAGREEMENT}_{project}"):
         app.session_state[name] = True
     app.run()

@@ -17,6 +17,7 @@ import pytest
 from core import actions
 from core.actions import generate, home
 from core.actions.session import Session
+from core.jobs import executors
 from core.records import Completion
 from core.registry import content_hash, make
 from core.store import runs, samples
@@ -288,10 +289,12 @@ def made_in(project: str, session: Session) -> list[tuple[str, str | None]]:
 @pytest.mark.slow
 @pytest.mark.parametrize("way", ["tree", "similar"])
 def test_a_killed_run_resumed_makes_the_samples_of_one_never_killed(
-    session: Session, llm: FakeLLM, way: str
+    session: Session, llm: FakeLLM, way: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calm = project_of("calm", session)
-    assert generate.wait(generate.launch(calm, asked_of(llm, 60, way))).state == "done"
+    with monkeypatch.context() as patched:
+        patched.setattr(session.runner, "_start_part", executors.inline)
+        assert generate.wait(generate.launch(calm, asked_of(llm, 60, way))).state == "done"
     # Two calls of the second round are answered, and no other before the kill.
     allowed, goes_on = threading.Semaphore(14), threading.Event()
 
