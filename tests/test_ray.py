@@ -42,7 +42,7 @@ def ended(job: str) -> str:
 
 
 def until(what: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300
     while not what():
         assert time.monotonic() < deadline
         time.sleep(0.02)

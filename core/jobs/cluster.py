@@ -32,7 +32,7 @@ RETRIES = 5
 AHEAD = 2
 """Trials beyond those that have room: no node waits, and a cluster that can grow sees why."""
 REACH_SECONDS = 5.0
-CONNECT_SECONDS = 30.0
+CONNECT_SECONDS = 60.0
 LOOK_SECONDS = 1.0
 """How long to wait for a result before looking whether the job is to pause or nodes have come."""
 NUMBERS_COME_FROM = ("numpy", "scipy", "scikit-learn", "torch", "transformers")
