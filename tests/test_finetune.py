@@ -321,6 +321,7 @@ def test_human_rows_to_develop_on_are_beyond_the_training_rows_and_paid(
         drawn, held_out = draws.draw(mixture, 0), draws.development(mixture, 0)
         assert len(held_out) == 9 and not set(held_out) & set(drawn)
         assert {rows[i].source for i in held_out} == {"human"}
+    assert any("9 more human rows" in note for note in results.curve(project, study).notes)
     keys = [row["trial"] for row in results.table(project, study)]
     made = [results.made_by(project, study, key) for key in keys]
     assert all(len(one.trained_on) == 12 for one in made)

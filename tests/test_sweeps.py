@@ -33,6 +33,7 @@ from core.students.base import Student
 from core.students.tfidf import Tfidf
 from core.studies.base import Study
 from core.tasks.base import Task
+from core.ui import plots
 from tests.conftest import bring, planted
 
 pytestmark = pytest.mark.executor("inline")
@@ -496,8 +497,12 @@ def test_a_study_compares_students_on_the_same_rows(project: str) -> None:
     assert len(set.union(*keys)) == 4 * 9
     weak, able = curves[0].points[0].estimate.mean, curves[3].points[0].estimate.mean
     assert weak < able, "each line has the scores of its own student"
+    told = [plots.subtitle(curve) for curve in curves]
+    assert all(f"tfidf student ({name})" in said for name, said in zip(known.values(), told,
+                                                                       strict=True))  # fmt: skip
     plain, job = train.launch(project, replace(SWEEP, name="plain"))
     train.wait(job)
+    assert plots.subtitle(results.curve(project, plain)).startswith("tfidf student;")
     same = results.curve(project, plain).points
     last = curves[3].points
     assert [point.by_seed for point in last] == [point.by_seed for point in same]

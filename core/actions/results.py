@@ -537,6 +537,10 @@ def _point(
 def _of_trials(rows: Sequence[Mapping[str, Any]], points: Sequence[Point]) -> list[str]:
     """Return what is to be known of single trials: how they ended, and which are to come."""
     notes = []
+    if more := max((row["mixture"].get("n_development", 0) for row in rows), default=0):
+        notes.append(
+            f"{more:,} more human rows decide when each training stops; they are in its price."
+        )
     if n_collapsed := sum(len(point.collapsed) for point in points):
         notes.append(
             f"{n_collapsed} trials have collapsed (crosses): one answer to every test item."

@@ -16,9 +16,9 @@ from pydantic import Field
 
 from core import encoders, local_models
 from core.errors import Problem
-from core.students import _encoder as settings
+from core.students._encoder import ReadsWithEncoder
 from core.students._tokens import Tokens, tokens_of
-from core.students.base import Features, FitRequest, Fitted, Packed, Preset, Student
+from core.students.base import Features, FitRequest, Fitted, Packed, Preset
 from core.tasks.base import Example, Head
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class FinetunedModel:
     spread: float = 1.0
 
 
-class Finetune(Student):
+class Finetune(ReadsWithEncoder):
     """A transformer with a new head, trained on the rows of the trial."""
 
     title: ClassVar[str] = "Fine-tuned transformer"
@@ -77,8 +77,6 @@ class Finetune(Student):
         ),
     }  # fmt: skip
 
-    encoder: settings.Source = encoders.EMBEDDED
-    revision: settings.Revision = ""
     max_length: int = Field(128, ge=8, le=512, description="tokens of a text that are read")
     learning_rate: float = Field(
         1e-4, gt=0, le=0.1, description="size of a step after the warm-up; then it falls to 0"
@@ -129,14 +127,6 @@ class Finetune(Student):
     def n_development(self) -> int:
         """Return how many human rows beyond a trial's own decide when to stop."""
         return self.development_rows
-
-    def fingerprint(self) -> str:
-        """Return the hash of the encoder's files.
-
-        Raises:
-            Problem: the encoder is not there or not the file it should be.
-        """
-        return encoders.fingerprint(self._encoder)
 
     def read(
         self,
@@ -248,10 +238,6 @@ class Finetune(Student):
             return []
         return [f"{n:,} of {len(texts):,} texts have more than {self.max_length} tokens; what comes"
                 " after is not read."]  # fmt: skip
-
-    @property
-    def _encoder(self) -> encoders.Encoder:
-        return encoders.Encoder(self.encoder, self.revision, self.max_length)
 
     def _fitter(self, features: Features, model: FinetunedModel) -> Fitter:
         from core.students._fitting import Fitter

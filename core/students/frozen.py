@@ -11,24 +11,22 @@ import numpy as np
 from pydantic import Field
 
 from core import encoders
-from core.students import _encoder as settings
 from core.students import _words
+from core.students._encoder import ReadsWithEncoder
 from core.students._heads import fit_head, head_probabilities, unpack_head
-from core.students.base import Features, FitRequest, Fitted, Packed, Student
+from core.students.base import Features, FitRequest, Fitted, Packed
 from core.tasks.base import Example, Head
 from core.text import tokens
 
 MAX_ITER = 1000
 
 
-class Frozen(Student):
+class Frozen(ReadsWithEncoder):
     """A sentence encoder that is not trained, and a logistic regression on its vectors."""
 
     title: ClassVar[str] = "Frozen sentence encoder + logistic regression"
     heads: ClassVar[tuple[Head, ...]] = ("class", "choice", "number", "tags")
 
-    encoder: settings.Source = encoders.EMBEDDED
-    revision: settings.Revision = ""
     max_length: int = Field(
         default=256,
         ge=8,
@@ -43,14 +41,6 @@ class Frozen(Student):
         le=10_000,
         description="inverse strength of the penalty on weights; smaller is simpler",
     )
-
-    def fingerprint(self) -> str:
-        """Return the hash of the encoder's files.
-
-        Raises:
-            Problem: the encoder is not there or not the file it should be.
-        """
-        return encoders.fingerprint(self._encoder)
 
     def read(
         self,
@@ -137,10 +127,6 @@ class Frozen(Student):
             near = np.eye(2 * _words.FURTHEST + 1, dtype=np.float32)[steps + _words.FURTHEST]
             parts += [seen_from, own * seen_from, near]
         return np.hstack(parts).astype(np.float32, copy=False)
-
-    @property
-    def _encoder(self) -> encoders.Encoder:
-        return encoders.Encoder(self.encoder, self.revision, self.max_length)
 
 
 def _seconds(examples: Sequence[Example]) -> list[str]:

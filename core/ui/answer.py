@@ -74,7 +74,7 @@ def plot(curve: Curve, solved: Sequence[Solved] = ()) -> str | None:
     """Show the curve and return the trial whose dot was clicked, once."""
     event = st.plotly_chart(
         plots.curve_figure(curve, solved),
-        key=f"curve_{curve.study['id']}_{curve.axis}_{curve.metric}",
+        key=f"curve_{curve.study['id']}_{curve.axis}_{curve.metric}_{curve.line}",
         on_select="rerun", selection_mode="points", config=canvas.CONFIG,
         alt=f"{curve.metric} over {curve.axis}",
     )  # fmt: skip

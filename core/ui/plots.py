@@ -109,13 +109,15 @@ def caption(curve: Curve) -> str:
 
 def subtitle(curve: Curve) -> str:
     """Return what a curve rests on: student, rows, seeds and test items."""
-    student = curve.study["spec"]["student"]["kind"]
+    student = f"{curve.study['spec']['student']['kind']} student"
+    if which := curve.lines.get(curve.line):
+        student += f" ({which})"
     if not curve.points:
-        return f"{student} student; no trial is done yet"
+        return f"{student}; no trial is done yet"
     sizes = sorted({point.n_rows for point in curve.points})
     seeds = sorted({point.estimate.n_seeds for point in curve.points})
     return (
-        f"{student} student; n = {_span(sizes)} train rows a cell; "
+        f"{student}; n = {_span(sizes)} train rows a cell; "
         f"{_span(seeds)} seed{'s' if seeds[-1] != 1 else ''}; {curve.n_test:,} test items"
     )
 
