@@ -228,7 +228,7 @@ class Trial:
     """One cell of a study under one seed: everything that its numbers depend on.
 
     `synthetic_share` is by count; `money_share` is what of the cost goes to rows that an LLM wrote
-    or labelled.
+    or labelled. Of an adaptive study `is_wanted` says which trials were chosen so far.
     """
 
     key: str
@@ -243,6 +243,7 @@ class Trial:
     money_share: float | None
     cost_usd: float | None
     n_llm_labelled: int = 0
+    is_wanted: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import json
 import os
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
@@ -78,10 +78,12 @@ class PoolReport:
 class Outline:
     """What a study would run: trials, cells left out, a rough time, and the pool behind it.
 
-    `start_seconds` are paid once whatever the number of workers, `train_seconds` are shared.
+    `start_seconds` are paid once whatever the number of workers, `train_seconds` are shared. Of an
+    adaptive study `n_first` trials come first, and at most `n_trials` in all.
     """
 
     n_trials: int
+    n_first: int
     left_out: tuple[LeftOut, ...]
     start_seconds: float
     train_seconds: float
@@ -223,8 +225,8 @@ def outline(project: str, request: StudyRequest) -> Outline:
     plan = _planned(here().home, project, newest, study, compared, task, prices(project))
     start, trained, is_measured = _time(project, request.student, plan.trials, len(rows))
     return Outline(
-        len(plan.trials), plan.left_out, start, trained, is_measured, report, plan.trials,
-        mixed_in(study.to_json()),
+        len(plan.trials), len(study.chosen(plan.trials, {})), plan.left_out, start, trained,
+        is_measured, report, plan.trials, mixed_in(study.to_json()),
     )  # fmt: skip
 
 
@@ -267,6 +269,7 @@ def create_study(project: str, request: StudyRequest) -> str:
     pool = pools.freeze(database, project, rows, asdict(report), event_seq)
     task = _learned_as(project, request)
     plan = study.plan(pool, rows, task, compared, prices(project))
+    first = {trial.key for trial in study.chosen(plan.trials, {})}
     made = new_id()
     names = {each["name"] for each in studies.of_project(database, project)}
     studies.create(
@@ -285,7 +288,7 @@ def create_study(project: str, request: StudyRequest) -> str:
             },
             "pool": pool,
         },
-        plan.trials,
+        [replace(trial, is_wanted=trial.key in first) for trial in plan.trials],
         [asdict(cell) for cell in plan.left_out],
     )
     return made

@@ -23,11 +23,8 @@ from core.jobs import answers, batching, checking, encoding, generation, outbox,
 from core.jobs.cluster import Cluster
 from core.jobs.executors import EXECUTORS, Part
 from core.records import Job
-from core.registry import from_json
 from core.store import batches, jobs, ledger, runs, studies
 from core.store.db import Database, new_id
-from core.studies.base import Study
-from core.tasks.base import Task
 
 ASKING = {"generate": generation, "solve": answers, "label": answers, "judge": answers}
 """Kinds of job that ask a provider, under a cap, with what prepares, keeps and counts them."""
@@ -48,6 +45,8 @@ class _Running:
 
     job: Job
     folders: list[Path]
+    n_workers: int = 1
+    on: Cluster | None = None
     parts: list[Part] = field(default_factory=list)
     offsets: list[int] = field(default_factory=list)
     progress: dict[str, Any] = field(default_factory=dict)
@@ -99,19 +98,12 @@ class Runner:
             if not folders:
                 jobs.append(self._database, job_id, "done", self._progress(_Running(job, [])))
                 return
-            running = _Running(job, folders)
-            running.offsets = [_size(folder / "outbox.jsonl") for folder in folders]
-            is_threaded = job.kind in THREADED
-            n_threads = max(1, (os.cpu_count() or 1) // len(folders)) if is_threaded else 1
+            running = _Running(job, folders, n_workers, on)
             try:
-                for part in folders:
-                    running.parts.append(self._start_part(part, n_threads))
-            except OSError as error:
-                for started in running.parts:
-                    started.stop()
-                message = f"A worker could not be started: {error.strerror}."
-                jobs.append(self._database, job_id, "failed", message=message)
-                raise Problem(message, "Free memory or processes, then resume.") from error
+                self._start_parts(running)
+            except Problem as problem:
+                jobs.append(self._database, job_id, "failed", message=problem.message)
+                raise
             jobs.append(self._database, job_id, "running")
             self._running[job_id] = running
 
@@ -238,6 +230,28 @@ class Runner:
         self._closing.set()
         self._thread.join(timeout=10)
 
+    def _start_parts(self, running: _Running) -> None:
+        """Start a worker per folder of a job.
+
+        Raises:
+            Problem: one could not be started; none is left at work.
+        """
+        folders = running.folders
+        running.offsets = [_size(folder / "outbox.jsonl") for folder in folders]
+        is_threaded = running.job.kind in THREADED
+        n_threads = max(1, (os.cpu_count() or 1) // len(folders)) if is_threaded else 1
+        running.parts = []
+        try:
+            for folder in folders:
+                running.parts.append(self._start_part(folder, n_threads))
+        except OSError as error:
+            for started in running.parts:
+                started.stop()
+            raise Problem(
+                f"A worker could not be started: {error.strerror}.",
+                "Free memory or processes, then resume.",
+            ) from error
+
     def _folder(self, job_id: str) -> Path:
         return self._database.home / "jobs" / job_id
 
@@ -249,14 +263,10 @@ class Runner:
         if job.kind == "encode":
             return encoding.prepare(self._database, folder, job.project)
         study = studies.get(self._database, job.project, job.subject)
-        task = from_json(Task, study["spec"]["task"])
-        wanted = Study.wanted(
-            studies.trials(self._database, job.subject),
-            studies.done_keys(self._database, job.project),
-        )
+        wanted = training.wanted(self._database, study, are_failed_ones_tried=True)
         if not wanted:
             return []
-        return training.prepare(self._database, folder, study, task, wanted, n_workers, on)
+        return training.prepare(self._database, folder, study, wanted, n_workers, on)
 
     def _take_in_left_overs(self, job: Job, folder: Path) -> None:
         """Read every outbox of a job to its end, once its workers are gone."""
@@ -309,12 +319,30 @@ class Runner:
             self._keep(running, lines)
         if None in codes or running.job.id not in self._running:
             return
+        if not running.stopping and set(codes) == {worker.DONE} and self._goes_on(running):
+            return
         del self._running[running.job.id]
         if running.job.kind in ASKING:
             with self._database.write() as cursor:
                 ledger.lose_open(cursor, running.job.subject)
         state, message = self._verdict(running, [code for code in codes if code is not None])
         jobs.append(self._database, running.job.id, state, self._progress(running), message)
+
+    def _goes_on(self, running: _Running) -> bool:
+        """Start what a study chooses by what its trials came to; say whether there is more."""
+        job = running.job
+        if job.kind != "train":
+            return False
+        study = studies.get(self._database, job.project, job.subject)
+        more = training.wanted(self._database, study, are_failed_ones_tried=False)
+        # A trial that its worker was to train and left is none that was chosen only now.
+        if not more or any(trial.is_wanted for trial in more):
+            return False
+        running.folders = training.prepare(
+            self._database, self._folder(job.id), study, more, running.n_workers, running.on
+        )
+        self._start_parts(running)
+        return True
 
     def _verdict(self, running: _Running, codes: list[int]) -> tuple[str, str]:
         if running.stopping and not running.errors:
@@ -368,6 +396,9 @@ class Runner:
     def _n_missing(self, job: Job) -> int:
         if job.kind in ("generate", "encode"):
             return 1  # only its worker knows when it is at its end
+        if job.kind == "train":
+            study = studies.get(self._database, job.project, job.subject)
+            return len(training.wanted(self._database, study, are_failed_ones_tried=True))
         n_done, n_wanted = self._counts(job)
         return n_wanted - n_done
 

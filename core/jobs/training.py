@@ -23,11 +23,36 @@ from core.registry import from_json
 from core.store import pools, studies
 from core.store.db import Cursor, Database
 from core.students.base import Student
+from core.studies.base import Study
 from core.tasks.base import Task
 
 
+def wanted(
+    database: Database, study: Mapping[str, Any], *, are_failed_ones_tried: bool
+) -> list[Trial]:
+    """Let a study choose its trials by what is known, and return those to be trained now.
+
+    A trial that failed is to be tried again, or else counts as one that says nothing.
+    """
+    task = from_json(Task, study["spec"]["task"])
+    metric = next(iter(task.metrics))
+    sign = -1.0 if task.metrics[metric].is_lower_better else 1.0
+    came = studies.figures(database, study["project"], study["id"], metric)
+    known = {
+        key: None if figure is None else sign * figure
+        for key, (status, figure) in came.items()
+        if status == "done" or not are_failed_ones_tried
+    }
+    trials = studies.trials(database, study["id"])
+    chosen = from_json(Study, study["spec"]["study"]).chosen(trials, known)
+    # One that was chosen before a failed one told otherwise stays, once it has a result.
+    kept = {trial.key for trial in trials if trial.is_wanted and trial.key in known}
+    studies.choose(database, study["id"], kept | {trial.key for trial in chosen})
+    return [trial for trial in chosen if trial.key not in known]
+
+
 def prepare(
-    database: Database, folder: Path, study: Mapping[str, Any], task: Task, trials: Sequence[Trial],
+    database: Database, folder: Path, study: Mapping[str, Any], trials: Sequence[Trial],
     n_workers: int, on: Cluster | None = None,
 ) -> list[Path]:  # fmt: skip
     """Write one plan per worker, trials dealt out in turn, and return the parts' folders.
@@ -51,7 +76,7 @@ def prepare(
             "kind": "train",
             "pool": str(pools.path(database.home, study["pool"])),
             "cache": str(database.home / "cache"),
-            "task": task.to_json(),
+            "task": study["spec"]["task"],
             "cluster": asdict(on) if on else None,
             "trials": [
                 {

@@ -123,9 +123,14 @@ ALTER TABLE result ADD COLUMN about JSON;
 """
 """What a student says of its training, such as the losses of its epochs."""
 
+M008_CHOSEN_TRIALS = """
+ALTER TABLE trial ADD COLUMN is_wanted BOOLEAN DEFAULT true;
+"""
+"""Adaptive studies choose some of their trials by the results of others."""
+
 STEPS: tuple[str, ...] = (
     M001_FIRST, M002_STRATA, M003_LLM_LABELLED, M004_ANSWERS, M005_BATCHES, M006_AUDITS,
-    M007_TRAININGS,
+    M007_TRAININGS, M008_CHOSEN_TRIALS,
 )  # fmt: skip
 
 

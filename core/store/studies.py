@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -16,6 +16,7 @@ _TRIALS = schema_of(
     study=pa.string(), key=pa.string(), student=pa.string(), mixture=pa.string(), seed=pa.int64(),
     n_human=pa.int64(), n_synthetic=pa.int64(), n_behind=pa.int64(), synthetic_share=pa.float64(),
     money_share=pa.float64(), cost_usd=pa.float64(), n_llm_labelled=pa.int64(),
+    is_wanted=pa.bool_(),
 )  # fmt: skip
 
 
@@ -51,18 +52,25 @@ def create(
                 "money_share": [trial.money_share for trial in trials],
                 "cost_usd": [trial.cost_usd for trial in trials],
                 "n_llm_labelled": [trial.n_llm_labelled for trial in trials],
+                "is_wanted": [trial.is_wanted for trial in trials],
             },
             _TRIALS,
         )
 
 
 def of_project(database: Database, project: str) -> list[dict[str, Any]]:
-    """Return the studies of a project, the newest first, with trials wanted and done."""
+    """Return the studies of a project, the newest first, with trials wanted and done.
+
+    `n_at_most` counts those too that an adaptive study has not chosen so far.
+    """
     with database.read() as cursor:
         cursor.execute(
-            "SELECT study.*, coalesce(t.n_trials, 0) AS n_trials, coalesce(t.n_done, 0) AS n_done"
-            " FROM study LEFT JOIN (SELECT trial.study, count(*) AS n_trials,"
-            "  count(result.key) AS n_done FROM trial JOIN study s ON s.id = trial.study"
+            "SELECT study.*, coalesce(t.n_trials, 0) AS n_trials, coalesce(t.n_done, 0) AS n_done,"
+            " coalesce(t.n_at_most, 0) AS n_at_most"
+            " FROM study LEFT JOIN (SELECT trial.study, count(*) AS n_at_most,"
+            "  count(*) FILTER (trial.is_wanted) AS n_trials,"
+            "  count(result.key) FILTER (trial.is_wanted) AS n_done"
+            "  FROM trial JOIN study s ON s.id = trial.study"
             "  LEFT JOIN result ON result.project = s.project AND result.key = trial.key"
             "  AND result.status = 'done' GROUP BY trial.study) t ON t.study = study.id"
             " WHERE study.project = ? ORDER BY study.created_at DESC",
@@ -84,7 +92,7 @@ def get(database: Database, project: str, study: str) -> dict[str, Any]:
 
 
 def trials(database: Database, study: str) -> list[Trial]:
-    """Return the trials that a study wants."""
+    """Return the trials of a study, those too that an adaptive one has not chosen so far."""
     with database.read() as cursor:
         cursor.execute(
             "SELECT trial.*, study.pool FROM trial JOIN study ON study.id = trial.study"
@@ -105,6 +113,7 @@ def trials(database: Database, study: str) -> list[Trial]:
                 money_share=row["money_share"],
                 cost_usd=row["cost_usd"],
                 n_llm_labelled=row["n_llm_labelled"],
+                is_wanted=row["is_wanted"],
             )
             for row in dicts(cursor)
         ]
@@ -115,17 +124,33 @@ def progress(database: Database, project: str, study: str) -> tuple[int, int]:
     with database.read() as cursor:
         row = cursor.execute(
             "SELECT count(*) FILTER (key IN (SELECT key FROM result WHERE project = ?"
-            " AND status = 'done')), count(*) FROM trial WHERE study = ?",
+            " AND status = 'done')), count(*) FROM trial WHERE study = ? AND is_wanted",
             [project, study],
         ).fetchone()
     return (row[0], row[1]) if row else (0, 0)
 
 
-def done_keys(database: Database, project: str) -> set[str]:
-    """Return the keys of all trials that came to a result."""
+def figures(
+    database: Database, project: str, study: str, metric: str
+) -> dict[str, tuple[str, float | None]]:
+    """Return, by trial key, what every trial of a study came to: its status and one figure."""
     with database.read() as cursor:
-        cursor.execute("SELECT key FROM result WHERE project = ? AND status = 'done'", [project])
-        return {row[0] for row in cursor.fetchall()}
+        cursor.execute(
+            "SELECT key, status, (scores ->> ?)::DOUBLE FROM result WHERE project = ?"
+            " AND key IN (SELECT key FROM trial WHERE study = ?)",
+            [metric, project, study],
+        )
+        return {key: (status, figure) for key, status, figure in cursor.fetchall()}
+
+
+def choose(database: Database, study: str, keys: Collection[str]) -> None:
+    """Mark the trials that a study wants so far."""
+    with database.write() as cursor:
+        cursor.execute(
+            "UPDATE trial SET is_wanted = key IN (SELECT unnest(?)) WHERE study = ?"
+            " AND is_wanted <> (key IN (SELECT unnest(?)))",
+            [list(keys), study, list(keys)],
+        )
 
 
 def keep_result(cursor: Cursor, project: str, result: Result) -> None:
@@ -155,7 +180,7 @@ def table(database: Database, project: str, study: str) -> list[dict[str, Any]]:
             " result.scores, result.seconds, result.device, result.n_steps,"
             " coalesce(result.status, 'waiting') AS status, result.error, result.about"
             " FROM trial LEFT JOIN result ON result.project = ? AND result.key = trial.key"
-            " WHERE trial.study = ? ORDER BY trial.rowid",
+            " WHERE trial.study = ? AND trial.is_wanted ORDER BY trial.rowid",
             [project, study],
         )
         return [
@@ -192,7 +217,7 @@ def seconds_left(database: Database, project: str, study: str) -> float | None:
         row = cursor.execute(
             "WITH had AS (SELECT student, n_human + n_synthetic + n_llm_labelled AS n,"
             " result.seconds, result.status FROM trial LEFT JOIN result"
-            " ON result.key = trial.key AND result.project = ? WHERE study = ?),"
+            " ON result.key = trial.key AND result.project = ? WHERE study = ? AND is_wanted),"
             " own AS (SELECT student, median(seconds / n) AS each FROM had"
             " WHERE status = 'done' AND n > 0 GROUP BY student)"
             " SELECT sum(had.n * coalesce(own.each, (SELECT median(each) FROM own)))"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, Literal
 
 from pydantic import Field, field_validator
@@ -12,7 +12,9 @@ from core.budget import ONE, Prices
 from core.errors import Problem
 from core.mixture import Classes, Draws, Mixture, Short
 from core.records import SOURCE_WORDS, PoolRow, Trial
+from core.registry import canonical
 from core.students.base import Student
+from core.studies import _adaptive
 from core.studies.base import Cell, LeftOut, Study, StudyPlan, ends_and_middles, make_trial
 from core.tasks.base import Task
 
@@ -51,6 +53,19 @@ class RatioSweep(Study):
         default="synthetic",
         description="LLM data mixed in with human rows: synthetic (an LLM wrote text and label) or "
         "llm-labelled (human text with an LLM's label)",
+    )
+
+    adaptive: bool = Field(
+        default=False,
+        description="choose trials by the results so far: a coarse line with 3 seeds first, then "
+        "shares around the apparent best, and seeds where it is in doubt",
+    )
+    narrow_enough: float = Field(
+        default=0.01,
+        gt=0,
+        le=1,
+        description="adaptive: no more seeds for a share whose mean is known to this much more or "
+        "less, in the main metric",
     )
 
     @field_validator("ratios")
@@ -96,6 +111,24 @@ class RatioSweep(Study):
         trials = tuple(trial for seed in seeds for cell in in_turn for trial in cell[seed])
         return StudyPlan(trials, tuple(left_out))
 
+    def chosen(self, trials: Sequence[Trial], figures: Mapping[str, float | None]) -> list[Trial]:
+        """Return all trials; of an adaptive sweep those of each line that its rounds come to."""
+        if not self.adaptive:
+            return list(trials)
+        lines: dict[str, list[Trial]] = {}
+        for trial in trials:
+            lines.setdefault(canonical(trial.student), []).append(trial)
+        wanted: set[str] = set()
+        for line in lines.values():
+            cells = sorted({(_mixed_in_share(trial), canonical(trial.mixture)) for trial in line})
+            number = {mixture: i for i, (_, mixture) in enumerate(cells)}
+            keys = {(number[canonical(trial.mixture)], trial.seed): trial.key for trial in line}
+            known = {place: figures[key] for place, key in keys.items() if key in figures}
+            seeds = sorted({trial.seed for trial in line})
+            places = _adaptive.chosen(len(cells), seeds, known, self.narrow_enough)
+            wanted |= {keys[place] for place in places}
+        return [trial for trial in trials if trial.key in wanted]
+
     def _cell(self, ratio: float, prices: Prices) -> Cell | LeftOut:
         if self.hold == "total":
             n_mixed_in = round(ratio * self.n_total)
@@ -122,6 +155,11 @@ class RatioSweep(Study):
         is_synthetic = self.mixes_in == "synthetic"
         sizes = (n_mixed_in, 0) if is_synthetic else (0, n_mixed_in)
         return Cell(Mixture(n_human, sizes[0], self.classes, sizes[1]), ratio)
+
+
+def _mixed_in_share(trial: Trial) -> float:
+    n_mixed_in = trial.n_synthetic + trial.n_llm_labelled
+    return n_mixed_in / (trial.n_human + n_mixed_in)
 
 
 def _left_out(cell: Cell, reason: str) -> LeftOut:

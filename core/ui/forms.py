@@ -46,6 +46,7 @@ TITLES = {
     "n_values": "Values of an attribute",
     "n_mistakes": "Mistakes in a prompt",
     "next_example": "Next example",
+    "narrow_enough": "Known well enough (±)",
     "ngram_max": "Longest phrase (words)",
     "ratios": "Shares of LLM data",
     "seed": "Sampling seed",

@@ -52,12 +52,18 @@ def cluster() -> Cluster | None:
 def outline(found: Outline, n_workers: int | None) -> None:
     """Show how many trials a study has and how long they take with so many workers, if known."""
     with st.container(horizontal=True):
-        st.metric("Trials", f"{found.n_trials:,}", width=120)
+        is_open = found.n_first < found.n_trials
+        first = f"{found.n_first:,} to " if is_open else ""
+        st.metric(
+            "Trials", f"{first}{found.n_trials:,}", width=150 if is_open else 120,
+            help="Adaptive: how many are trained depends on what comes out." if is_open else None,
+        )  # fmt: skip
         if n_workers is not None:
+            how = "measured" if found.is_measured else "rough"
             st.metric(
-                "Time, measured" if found.is_measured else "Time, rough",
+                f"Time at most, {how}" if is_open else f"Time, {how}",
                 look.duration(found.seconds_with(n_workers)),
-                width=150,
+                width=200 if is_open else 150,
                 help="Measured: from trials of this student in this project, the training time"
                 " divided among the workers; features are computed once.",
             )
