@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from core import local_models
 from core.students.base import Features, FitRequest, Fitted, Packed, Student, offsets_of
 from core.tasks._stages import Read, Stage
 from core.tasks.base import Example, Task
@@ -81,6 +82,7 @@ class Course:
     """Samples as a student sees them in every stage; features are made once for all trainings.
 
     `can_learn` says of which samples the labels may be looked at: those that are trained on.
+    `device` is the kind that models are trained on; without one, a GPU where there is one.
     """
 
     def __init__(
@@ -92,9 +94,10 @@ class Course:
         can_learn: Sequence[bool],
         cache: Path | None = None,
         progress: Callable[[int, int], None] | None = None,
+        device: local_models.Device | None = None,
     ) -> None:
         self._stages = task.stages
-        self._student, self._cache = student, cache
+        self._student, self._cache, self._device = student, cache, device
         self._inputs = inputs
         self._features: list[Features | None] = []
         self._targets: list[list[list[float]]] = []
@@ -137,8 +140,9 @@ class Course:
         """Train every stage for each lesson and yield each lesson as it is done.
 
         Raises:
-            Problem: a lesson without rows.
+            Problem: a lesson without rows, or there is no such device.
         """
+        local_models.insist_on(self._device)
         requests = [[self._request(place, lesson) for lesson in lessons]
                     for place in range(len(self._stages))]  # fmt: skip
         models = [

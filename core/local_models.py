@@ -1,4 +1,4 @@
-"""Where do a model's files lie, may they be opened, and how many threads does it run on?
+"""Where do a model's files lie, may they be opened, and on what threads and device does it run?
 
 Models of the Hugging Face Hub and of local folders: no pickle, no code, and no commit that moves.
 """
@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
+from typing import Literal
 
 from core.errors import Problem
 
@@ -146,3 +147,32 @@ def threads_of_torch(n: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+Device = Literal["cpu", "cuda"]
+_insisted: list[Device] = []
+
+
+def insist_on(device: Device | None) -> None:
+    """Have this process train on one kind of device; with None, on a GPU where there is one."""
+    _insisted[:] = [] if device is None else [device]
+
+
+def device() -> Device:
+    """Return the kind of device that this process trains on.
+
+    Raises:
+        Problem: it is to be a GPU, and there is none.
+    """
+    import torch
+
+    has_gpu = torch.cuda.is_available()
+    if _insisted == ["cuda"] and not has_gpu:
+        raise Problem(
+            "This study is to be trained on a GPU, as it began, and there is none here.",
+            "Resume it where there is one, or on the processor (--device cpu), which comes to"
+            " somewhat other numbers.",
+        )
+    if _insisted:
+        return _insisted[0]
+    return "cuda" if has_gpu else "cpu"

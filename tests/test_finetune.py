@@ -134,7 +134,7 @@ def test_a_rate_that_is_too_high_fails_in_words(tiny: str) -> None:
     features = features_of(student, texts)
     from core.students._network import network_for
 
-    network = network_for(encoders.Encoder(tiny, "", 128), "class", 3, 0, "auto")
+    network = network_for(encoders.Encoder(tiny, "", 128), "class", 3, 0, "auto", "cpu")
     name = next(iter(network._before))
     was = network._before[name].clone()
     network._before[name].fill_(float("nan"))
@@ -220,7 +220,9 @@ def test_what_frozen_layers_made_is_what_they_would_make_again(
         (fitted,) = student.fit(
             features, [FitRequest("k", np.arange(40), classes[:40], 3, seed=0)]
         )  # fmt: skip
-        network = _network.network_for(encoders.Encoder(folder, "", 128), "class", 3, 2, "auto")
+        network = _network.network_for(
+            encoders.Encoder(folder, "", 128), "class", 3, 2, "auto", "cpu"
+        )
         assert (network._kept is not None) == (most > 0 and model in _network.CACHED)
         before, after = network._before, fitted.model.weights
         changed = {name for name in after if not np.array_equal(after[name], before[name].numpy())}

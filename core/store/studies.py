@@ -143,6 +143,18 @@ def figures(
         return {key: (status, figure) for key, status, figure in cursor.fetchall()}
 
 
+def device(database: Database, project: str, study: str) -> str | None:
+    """Return the kind of device of most trials of a study that are done; None before any is."""
+    with database.read() as cursor:
+        row = cursor.execute(
+            # On a cluster the node's name stands behind it.
+            "SELECT mode(split_part(device, ' ', 1)) FROM result WHERE project = ?"
+            " AND status = 'done' AND key IN (SELECT key FROM trial WHERE study = ?)",
+            [project, study],
+        ).fetchone()
+    return row[0] if row else None
+
+
 def choose(database: Database, study: str, keys: Collection[str]) -> None:
     """Mark the trials that a study wants so far."""
     with database.write() as cursor:

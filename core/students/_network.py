@@ -277,14 +277,14 @@ class Network:
 
 @lru_cache(maxsize=2)
 def network_for(
-    encoder: encoders.Encoder, head: Head, n_outputs: int, frozen_layers: int, precision: str
-) -> Network:
-    """Return the network of an encoder, loaded once in a process, on a GPU where there is one.
+    encoder: encoders.Encoder, head: Head, n_outputs: int, frozen_layers: int, precision: str,
+    device: str,
+) -> Network:  # fmt: skip
+    """Return the network of an encoder on a kind of device, loaded once in a process.
 
     Raises:
         Problem: the encoder is not there, cannot be fine-tuned, or has fewer layers.
     """
-    device = "cuda" if torch.cuda.is_available() else "cpu"
     folder = encoders.folder_of(encoder)
     is_half = precision == "bfloat16" or (precision == "auto" and half_gains(folder, device))
     return Network(folder, head, n_outputs, frozen_layers, device, is_half)

@@ -246,8 +246,9 @@ class Finetune(ReadsWithEncoder):
         # A class that a trial lacks has an output all the same, so that one network serves all.
         n_outputs = model.n_classes if features.head in ("class", "tags") else 1
         network = network_for(
-            self._encoder, features.head, n_outputs, self.frozen_layers, self.precision
-        )
+            self._encoder, features.head, n_outputs, self.frozen_layers, self.precision,
+            local_models.device(),
+        )  # fmt: skip
         network.keep_lower(features.values)
         return Fitter(network, features, model.present)
 
