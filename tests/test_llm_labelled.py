@@ -21,7 +21,7 @@ from core.registry import content_hash, from_json, make
 from core.store import migrations, samples
 from core.store.samples import Filter
 from core.students.base import Student
-from core.studies.base import TRAINING_CODE, Study
+from core.studies.base import TRAINING_CODE, Ground, Study
 from core.tasks.base import Task
 from core.text import normalise
 from tests.conftest import bring, planted
@@ -160,7 +160,7 @@ def test_a_mixture_without_such_rows_is_written_as_it_always_was() -> None:
     rows = [row(f"h{i}", f"text {i}", "a", "human") for i in range(20)]
     student = make(Student, "tfidf", {})
     task = make(Task, "classify", {"labels": [{"name": "a"}]})
-    (trial,) = study.plan("p", rows, task, [student], Prices()).trials
+    (trial,) = study.plan(Ground("p", rows, task, [student], Prices())).trials
     seen = {"n_human": 20, "n_synthetic": 0, "classes": "natural"}
     assert trial.key == content_hash(
         "p", ["a"], seen, student.to_json(), student.fingerprint(), 0, TRAINING_CODE

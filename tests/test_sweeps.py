@@ -31,7 +31,7 @@ from core.store import pools, samples
 from core.store.samples import Filter
 from core.students.base import Student
 from core.students.tfidf import Tfidf
-from core.studies.base import Study
+from core.studies.base import Ground, Study
 from core.tasks.base import Task
 from core.ui import plots
 from tests.conftest import bring, planted
@@ -125,7 +125,9 @@ def test_a_cell_that_the_pool_cannot_fill_is_left_out_and_said() -> None:
         draws.draw(Mixture(10, 0, "uniform"), 0)
     study = make(Study, "ratio_sweep", {"n_total": 18, "ratios": [0, 0.5, 1], "classes": "uniform"})
     student = make(Student, "tfidf", {})
-    plan = study.plan("p", pool_of({"a": 20, "b": 3}, {"a": 9, "b": 9}), AB, [student], Prices())
+    plan = study.plan(
+        Ground("p", pool_of({"a": 20, "b": 3}, {"a": 9, "b": 9}), AB, [student], Prices())
+    )
     assert [cell.asked_share for cell in plan.left_out] == [0.0, 0.5]
     assert {trial.synthetic_share for trial in plan.trials} == {1.0}
 
@@ -140,7 +142,7 @@ def test_what_is_held_decides_the_sizes() -> None:
             "ratio_sweep",
             {"n_total": 40, "ratios": [0, 0.5], "seeds": 1, "hold": hold},
         )
-        plan = study.plan("p", rows, AB, [student], prices)
+        plan = study.plan(Ground("p", rows, AB, [student], prices))
         sizes[hold] = [(trial.n_human, trial.n_synthetic) for trial in plan.trials]
     assert sizes == {
         "total": [(40, 0), (20, 20)],
@@ -148,7 +150,7 @@ def test_what_is_held_decides_the_sizes() -> None:
         "money": [(40, 0), (20, 200)],
     }
     with pytest.raises(Problem, match="price"):
-        study.plan("p", rows, AB, [student], Prices())
+        study.plan(Ground("p", rows, AB, [student], Prices()))
 
 
 # Pools

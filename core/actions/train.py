@@ -24,7 +24,7 @@ from core.store import decisions, jobs, pools, samples, studies
 from core.store.db import new_id
 from core.store.pools import version_of
 from core.students.base import Preset, Student
-from core.studies.base import LeftOut, Study, StudyPlan
+from core.studies.base import Ground, LeftOut, Study, StudyPlan
 from core.tasks.base import Head, Task
 from core.text import NEAR, normalise
 
@@ -176,9 +176,7 @@ def pool_rows(project: str) -> tuple[list[PoolRow], PoolReport]:
     Raises:
         Problem: no train rows or no test split.
     """
-    database = here().database
-    newest = (decisions.last_event(database, project), _n_samples(project))
-    return _pool_rows(here().home, project, newest)
+    return _pool_rows(here().home, project, _newest(project))
 
 
 @lru_cache(maxsize=4)
@@ -218,9 +216,9 @@ def _behind(row: Mapping[str, Any]) -> tuple[str, ...] | None:
 
 def outline(project: str, request: StudyRequest) -> Outline:
     """Return what a study would run, without freezing or starting anything."""
-    rows, report = pool_rows(project)
+    newest = _newest(project)
+    rows, report = _pool_rows(here().home, project, newest)
     study, compared = _members(request)
-    newest = (decisions.last_event(here().database, project), _n_samples(project))
     task = _learned_as(project, request)
     plan = _planned(here().home, project, newest, study, compared, task, prices(project))
     start, trained, is_measured = _time(project, request.student, plan.trials, len(rows))
@@ -232,12 +230,13 @@ def outline(project: str, request: StudyRequest) -> Outline:
 
 @lru_cache(maxsize=8)
 def _planned(
-    _home: Any, project: str, _newest: tuple[int, int], study: Study,
+    home: Any, project: str, newest: tuple[int, int], study: Study,
     compared: tuple[Student, ...], task: Task, chosen: Prices,
 ) -> StudyPlan:  # fmt: skip
-    # A form asks again at every change elsewhere on its page; 20,000 rows take seconds to order.
-    rows, _ = pool_rows(project)
-    return study.plan("not frozen", rows, task, compared, chosen)
+    # A form asks again at every change elsewhere on its page, and a launch once more; 20,000 rows
+    # take seconds to order.
+    rows, _ = _pool_rows(home, project, newest)
+    return study.plan(Ground(pools.hash_of_rows(rows), rows, task, compared, chosen))
 
 
 def launch(
@@ -257,18 +256,16 @@ def launch(
 
 def create_study(project: str, request: StudyRequest) -> str:
     """Freeze the pool and keep the study with its trials; start nothing."""
-    database = here().database
-    event_seq = decisions.last_event(database, project)
-    rows, report = pool_rows(project)
+    database, newest = here().database, _newest(project)
+    rows, report = _pool_rows(here().home, project, newest)
     study, compared = _members(request)
-    # First whether anything can be run: a pool that no study draws from would lie there for ever.
-    asked = outline(project, request)
-    if not asked.n_trials:
-        why = asked.left_out[0].reason if asked.left_out else "there is no cell"
-        raise Problem(f"No trial can be run: {why}", "Choose a smaller size or another class mix.")
-    pool = pools.freeze(database, project, rows, asdict(report), event_seq)
     task = _learned_as(project, request)
-    plan = study.plan(pool, rows, task, compared, prices(project))
+    plan = _planned(here().home, project, newest, study, compared, task, prices(project))
+    # First whether anything can be run: a pool that no study draws from would lie there for ever.
+    if not plan.trials:
+        why = plan.left_out[0].reason if plan.left_out else "there is no cell"
+        raise Problem(f"No trial can be run: {why}", "Choose a smaller size or another class mix.")
+    pool = pools.freeze(database, project, rows, asdict(report), newest[0])
     first = {trial.key for trial in study.chosen(plan.trials, {})}
     made = new_id()
     names = {each["name"] for each in studies.of_project(database, project)}
@@ -496,6 +493,11 @@ def _per_class(rows: Sequence[PoolRow]) -> dict[str, dict[str, int]]:
     for row in rows:
         found.setdefault(row.stratum, Counter())[row.source] += 1
     return {label: dict(counts) for label, counts in found.items()}
+
+
+def _newest(project: str) -> tuple[int, int]:
+    """Return the last event of a project and its number of samples: a pool depends on both."""
+    return decisions.last_event(here().database, project), _n_samples(project)
 
 
 def _n_samples(project: str) -> int:

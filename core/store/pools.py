@@ -62,18 +62,7 @@ def freeze(
     event_seq: int,
 ) -> str:
     """Write rows as a pool, once per content, and return its hash."""
-    columns = {
-        "id": [row.id for row in rows],
-        "version": [row.version for row in rows],
-        "inputs": [json.dumps(dict(row.inputs), ensure_ascii=False) for row in rows],
-        "text": [row.text for row in rows],
-        "label": [row.label for row in rows],
-        "source": [row.source for row in rows],
-        "split": [row.split for row in rows],
-        "behind": [None if row.behind is None else list(row.behind) for row in rows],
-    }
-    if any(row.stratum != row.label for row in rows):
-        columns["stratum"] = [row.stratum for row in rows]
+    columns = _columns_of(rows)
     pool = content_hash(columns)
     target = path(database.home, pool)
     if not target.exists():
@@ -96,6 +85,27 @@ def freeze(
                 [pool, project, json.dumps(dict(report)), event_seq, now()],
             )
     return pool
+
+
+def hash_of_rows(rows: Sequence[PoolRow]) -> str:
+    """Return the hash that rows have as a pool, without writing one."""
+    return content_hash(_columns_of(rows))
+
+
+def _columns_of(rows: Sequence[PoolRow]) -> dict[str, list[Any]]:
+    columns: dict[str, list[Any]] = {
+        "id": [row.id for row in rows],
+        "version": [row.version for row in rows],
+        "inputs": [json.dumps(dict(row.inputs), ensure_ascii=False) for row in rows],
+        "text": [row.text for row in rows],
+        "label": [row.label for row in rows],
+        "source": [row.source for row in rows],
+        "split": [row.split for row in rows],
+        "behind": [None if row.behind is None else list(row.behind) for row in rows],
+    }
+    if any(row.stratum != row.label for row in rows):
+        columns["stratum"] = [row.stratum for row in rows]
+    return columns
 
 
 def read(file: Path) -> list[PoolRow]:

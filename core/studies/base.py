@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from core.budget import Prices
-from core.mixture import Draws, Mixture
+from core.mixture import Draws, Mixture, Short
 from core.records import PoolRow, Trial
 from core.registry import Member, content_hash
 from core.students.base import Student
@@ -16,14 +16,6 @@ from core.tasks.base import Task
 
 TRAINING_CODE = 2
 """Raised whenever a change makes the same trial come to other numbers."""
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """One place of a grid: the mixture it asks for, and the share it stands for."""
-
-    mixture: Mixture
-    asked_share: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +27,32 @@ class LeftOut:
     n_synthetic: int
     reason: str
     n_llm_labelled: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One place of a grid: the mixture it asks for, and the share it stands for."""
+
+    mixture: Mixture
+    asked_share: float
+
+    def left_out(self, reason: str) -> LeftOut:
+        """Return it as one that cannot be."""
+        mixed = self.mixture
+        return LeftOut(
+            self.asked_share, mixed.n_human, mixed.n_synthetic, reason, mixed.n_llm_labelled
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What a study is planned on: a pool by name with its rows, a task, students and prices."""
+
+    pool: str
+    rows: Sequence[PoolRow]
+    task: Task
+    students: Sequence[Student]
+    prices: Prices
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,17 +73,11 @@ class Study(Member):
         return ()
 
     @abstractmethod
-    def plan(
-        self,
-        pool: str,
-        rows: Sequence[PoolRow],
-        task: Task,
-        students: Sequence[Student],
-        prices: Prices,
-    ) -> StudyPlan:
-        """Return the trials of the study over a pool, in the order they should run.
+    def plan(self, on: Ground) -> StudyPlan:
+        """Return the trials of the study on a ground, in the order they should run.
 
-        Every student sees the same cells, the same rows and the same seeds.
+        Raises:
+            Problem: a price that it needs is unknown.
         """
 
     def chosen(self, trials: Sequence[Trial], figures: Mapping[str, float | None]) -> list[Trial]:
@@ -76,6 +88,37 @@ class Study(Member):
         """
         del figures
         return list(trials)
+
+
+def over_cells(cells: Iterable[Cell | LeftOut], n_seeds: int, on: Ground) -> StudyPlan:
+    """Return seed after seed of a grid, its ends and middle first, so that a plot soon shows.
+
+    Every student sees the same cells, the same rows and the same seeds. A cell that the pool cannot
+    fill under some seed is left out under all of them.
+    """
+    draws = Draws(on.rows, on.task.strata)
+    prints = [(student, student.fingerprint()) for student in on.students]
+    kept: list[dict[int, list[Trial]]] = []
+    left_out: list[LeftOut] = []
+    for cell in cells:
+        if isinstance(cell, LeftOut):
+            left_out.append(cell)
+            continue
+        try:
+            kept.append(
+                {
+                    seed: [
+                        make_trial(on, draws, cell, student, fingerprint, seed)
+                        for student, fingerprint in prints
+                    ]
+                    for seed in range(n_seeds)
+                }
+            )
+        except Short as short:
+            left_out.append(cell.left_out(short.message))
+    in_turn = [kept[i] for i in ends_and_middles(len(kept))]
+    trials = [trial for seed in range(n_seeds) for cell in in_turn for trial in cell[seed]]
+    return StudyPlan(tuple(trials), tuple(left_out))
 
 
 def ends_and_middles(n: int) -> list[int]:
@@ -114,14 +157,7 @@ def trial_key(
 
 
 def make_trial(
-    pool: str,
-    draws: Draws,
-    cell: Cell,
-    student: Student,
-    fingerprint: str,
-    seed: int,
-    prices: Prices,
-    task: Task,
+    on: Ground, draws: Draws, cell: Cell, student: Student, fingerprint: str, seed: int
 ) -> Trial:
     """Return the trial of one cell under one seed, priced with the human rows behind it.
 
@@ -132,11 +168,11 @@ def make_trial(
     mixed = replace(cell.mixture, n_development=student.n_development)
     mixture, settings = mixed.to_json(), student.to_json()
     n, from_llm = len(drawn), (cell.mixture.n_synthetic, cell.mixture.n_llm_labelled)
-    llm_usd = prices.cost(0, *from_llm)
-    cost_usd = prices.cost(draws.n_human_paid(draws.all_of(mixed, seed)), *from_llm)
+    llm_usd = on.prices.cost(0, *from_llm)
+    cost_usd = on.prices.cost(draws.n_human_paid(draws.all_of(mixed, seed)), *from_llm)
     return Trial(
-        key=trial_key(pool, task, mixture, settings, fingerprint, seed),
-        pool=pool,
+        key=trial_key(on.pool, on.task, mixture, settings, fingerprint, seed),
+        pool=on.pool,
         student=settings,
         mixture=mixture,
         seed=seed,

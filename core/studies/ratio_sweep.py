@@ -10,13 +10,11 @@ from pydantic import Field, field_validator
 
 from core.budget import ONE, Prices
 from core.errors import Problem
-from core.mixture import Classes, Draws, Mixture, Short
-from core.records import SOURCE_WORDS, PoolRow, Trial
+from core.mixture import Classes, Mixture
+from core.records import SOURCE_WORDS, Trial
 from core.registry import canonical
-from core.students.base import Student
 from core.studies import _adaptive
-from core.studies.base import Cell, LeftOut, Study, StudyPlan, ends_and_middles, make_trial
-from core.tasks.base import Task
+from core.studies.base import Cell, Ground, LeftOut, Study, StudyPlan, over_cells
 
 DEFAULT_RATIOS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0)
 
@@ -75,41 +73,10 @@ class RatioSweep(Study):
             raise ValueError("every share lies between 0 and 1")
         return tuple(sorted(set(ratios)))
 
-    def plan(
-        self,
-        pool: str,
-        rows: Sequence[PoolRow],
-        task: Task,
-        students: Sequence[Student],
-        prices: Prices,
-    ) -> StudyPlan:
-        """Return seed after seed of the line, its ends and middle first, so that a plot soon shows.
-
-        A share that the pool cannot fill under some seed is left out under all of them.
-        """
-        draws = Draws(rows, task.strata)
-        prints = [(student, student.fingerprint()) for student in students]
-        seeds = range(self.seeds)
-        kept: dict[float, dict[int, list[Trial]]] = {}
-        left_out: list[LeftOut] = []
-        for ratio in self.ratios:
-            cell = self._cell(ratio, prices)
-            if isinstance(cell, LeftOut):
-                left_out.append(cell)
-                continue
-            try:
-                kept[ratio] = {
-                    seed: [
-                        make_trial(pool, draws, cell, student, fingerprint, seed, prices, task)
-                        for student, fingerprint in prints
-                    ]
-                    for seed in seeds
-                }
-            except Short as short:
-                left_out.append(_left_out(cell, short.message))
-        in_turn = [list(kept.values())[i] for i in ends_and_middles(len(kept))]
-        trials = tuple(trial for seed in seeds for cell in in_turn for trial in cell[seed])
-        return StudyPlan(trials, tuple(left_out))
+    def plan(self, on: Ground) -> StudyPlan:
+        """Return the trials of a line with a cell per share."""
+        cells = [self._cell(ratio, on.prices) for ratio in self.ratios]
+        return over_cells(cells, self.seeds, on)
 
     def chosen(self, trials: Sequence[Trial], figures: Mapping[str, float | None]) -> list[Trial]:
         """Return all trials; of an adaptive sweep those of each line that its rounds come to."""
@@ -136,7 +103,7 @@ class RatioSweep(Study):
         elif self.hold == "human":
             if ratio == 1:
                 reason = f"adding to human rows never reaches 100% {SOURCE_WORDS[self.mixes_in]}"
-                return _left_out(self._mixed(self.n_total, 0, ratio), reason)
+                return self._mixed(self.n_total, 0, ratio).left_out(reason)
             n_human = self.n_total
             n_mixed_in = round(ratio / (1 - ratio) * n_human)
         else:
@@ -160,10 +127,3 @@ class RatioSweep(Study):
 def _mixed_in_share(trial: Trial) -> float:
     n_mixed_in = trial.n_synthetic + trial.n_llm_labelled
     return n_mixed_in / (trial.n_human + n_mixed_in)
-
-
-def _left_out(cell: Cell, reason: str) -> LeftOut:
-    mixture = cell.mixture
-    return LeftOut(
-        cell.asked_share, mixture.n_human, mixture.n_synthetic, reason, mixture.n_llm_labelled
-    )
