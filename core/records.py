@@ -228,7 +228,8 @@ class Trial:
     """One cell of a study under one seed: everything that its numbers depend on.
 
     `synthetic_share` is by count; `money_share` is what of the cost goes to rows that an LLM wrote
-    or labelled. Of an adaptive study `is_wanted` says which trials were chosen so far.
+    or labelled. `factors` name the line that it lies on, where a study has several. Of an adaptive
+    study `is_wanted` says which trials were chosen so far.
     """
 
     key: str
@@ -244,6 +245,7 @@ class Trial:
     cost_usd: float | None
     n_llm_labelled: int = 0
     is_wanted: bool = True
+    factors: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

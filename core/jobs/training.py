@@ -48,7 +48,8 @@ def wanted(
     # One that was chosen before a failed one told otherwise stays, once it has a result.
     kept = {trial.key for trial in trials if trial.is_wanted and trial.key in known}
     studies.choose(database, study["id"], kept | {trial.key for trial in chosen})
-    return [trial for trial in chosen if trial.key not in known]
+    # Two lines of a study may share a cell, such as that of human rows alone.
+    return list({trial.key: trial for trial in chosen if trial.key not in known}.values())
 
 
 def prepare(

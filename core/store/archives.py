@@ -81,7 +81,7 @@ _JSON: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "OBJECT": {
         "project": ("task", "settings"), "sample": ("inputs",), "run": ("plan",),
         "completion": ("prompt", "provider"), "pool": ("report",), "study": ("spec",),
-        "trial": ("student", "mixture"), "result": ("scores",), "allocation": ("plan",),
+        "trial": ("student", "mixture", "factors"), "result": ("scores",), "allocation": ("plan",),
     },
     "ARRAY": {"reading": ("problems",), "study": ("left_out",), "result": ("about",)},
 }  # fmt: skip

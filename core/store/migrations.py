@@ -123,14 +123,15 @@ ALTER TABLE result ADD COLUMN about JSON;
 """
 """What a student says of its training, such as the losses of its epochs."""
 
-M008_CHOSEN_TRIALS = """
+M008_LINES_AND_CHOICES = """
 ALTER TABLE trial ADD COLUMN is_wanted BOOLEAN DEFAULT true;
+ALTER TABLE trial ADD COLUMN factors JSON DEFAULT '{}';
 """
-"""Adaptive studies choose some of their trials by the results of others."""
+"""Adaptive studies choose some of their trials by the results of others; some have many lines."""
 
 STEPS: tuple[str, ...] = (
     M001_FIRST, M002_STRATA, M003_LLM_LABELLED, M004_ANSWERS, M005_BATCHES, M006_AUDITS,
-    M007_TRAININGS, M008_CHOSEN_TRIALS,
+    M007_TRAININGS, M008_LINES_AND_CHOICES,
 )  # fmt: skip
 
 

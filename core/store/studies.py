@@ -16,7 +16,7 @@ _TRIALS = schema_of(
     study=pa.string(), key=pa.string(), student=pa.string(), mixture=pa.string(), seed=pa.int64(),
     n_human=pa.int64(), n_synthetic=pa.int64(), n_behind=pa.int64(), synthetic_share=pa.float64(),
     money_share=pa.float64(), cost_usd=pa.float64(), n_llm_labelled=pa.int64(),
-    is_wanted=pa.bool_(),
+    is_wanted=pa.bool_(), factors=pa.string(),
 )  # fmt: skip
 
 
@@ -53,6 +53,7 @@ def create(
                 "cost_usd": [trial.cost_usd for trial in trials],
                 "n_llm_labelled": [trial.n_llm_labelled for trial in trials],
                 "is_wanted": [trial.is_wanted for trial in trials],
+                "factors": [json.dumps(dict(trial.factors)) for trial in trials],
             },
             _TRIALS,
         )
@@ -114,6 +115,7 @@ def trials(database: Database, study: str) -> list[Trial]:
                 cost_usd=row["cost_usd"],
                 n_llm_labelled=row["n_llm_labelled"],
                 is_wanted=row["is_wanted"],
+                factors=json.loads(row["factors"]),
             )
             for row in dicts(cursor)
         ]

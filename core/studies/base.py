@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 from core.budget import Prices
@@ -27,21 +27,27 @@ class LeftOut:
     n_synthetic: int
     reason: str
     n_llm_labelled: int = 0
+    factors: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One place of a grid: the mixture it asks for, and the share it stands for."""
+    """One place of a grid: the mixture it asks for, and the share it stands for.
+
+    `factors` name the line that it lies on, such as its budget, where a study has several.
+    """
 
     mixture: Mixture
     asked_share: float
+    factors: Mapping[str, Any] = field(default_factory=dict)
 
     def left_out(self, reason: str) -> LeftOut:
         """Return it as one that cannot be."""
         mixed = self.mixture
         return LeftOut(
-            self.asked_share, mixed.n_human, mixed.n_synthetic, reason, mixed.n_llm_labelled
-        )
+            self.asked_share, mixed.n_human, mixed.n_synthetic, reason, mixed.n_llm_labelled,
+            self.factors,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,4 +189,5 @@ def make_trial(
         money_share=llm_usd / cost_usd if cost_usd and llm_usd is not None else None,
         cost_usd=cost_usd,
         n_llm_labelled=cell.mixture.n_llm_labelled,
+        factors=cell.factors,
     )

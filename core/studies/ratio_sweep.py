@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, Literal
 
 from pydantic import Field, field_validator
 
-from core.budget import ONE, Prices
-from core.errors import Problem
-from core.mixture import Classes, Mixture
-from core.records import SOURCE_WORDS, Trial
+from core.budget import Prices
+from core.mixture import Classes
+from core.records import Trial
 from core.registry import canonical
-from core.studies import _adaptive
+from core.studies import _adaptive, _cells
 from core.studies.base import Cell, Ground, LeftOut, Study, StudyPlan, over_cells
 
 DEFAULT_RATIOS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0)
@@ -47,7 +45,7 @@ class RatioSweep(Study):
         "or uniform",
     )
 
-    mixes_in: Literal["synthetic", "llm-labelled"] = Field(
+    mixes_in: _cells.MixesIn = Field(
         default="synthetic",
         description="LLM data mixed in with human rows: synthetic (an LLM wrote text and label) or "
         "llm-labelled (human text with an LLM's label)",
@@ -69,9 +67,7 @@ class RatioSweep(Study):
     @field_validator("ratios")
     @classmethod
     def _shares(cls, ratios: tuple[float, ...]) -> tuple[float, ...]:
-        if any(not 0 <= ratio <= 1 for ratio in ratios):
-            raise ValueError("every share lies between 0 and 1")
-        return tuple(sorted(set(ratios)))
+        return _cells.shares_of(ratios)
 
     def plan(self, on: Ground) -> StudyPlan:
         """Return the trials of a line with a cell per share."""
@@ -96,32 +92,13 @@ class RatioSweep(Study):
             wanted |= {keys[place] for place in places}
         return [trial for trial in trials if trial.key in wanted]
 
-    def _cell(self, ratio: float, prices: Prices) -> Cell | LeftOut:
+    def _cell(self, share: float, prices: Prices) -> Cell | LeftOut:
+        if self.hold == "human":
+            return _cells.holding_human(share, self.n_total, self.mixes_in, self.classes)
         if self.hold == "total":
-            n_mixed_in = round(ratio * self.n_total)
-            n_human = self.n_total - n_mixed_in
-        elif self.hold == "human":
-            if ratio == 1:
-                reason = f"adding to human rows never reaches 100% {SOURCE_WORDS[self.mixes_in]}"
-                return self._mixed(self.n_total, 0, ratio).left_out(reason)
-            n_human = self.n_total
-            n_mixed_in = round(ratio / (1 - ratio) * n_human)
-        else:
-            price = prices.of(self.mixes_in)
-            if not prices.human_usd or not price:
-                raise Problem(
-                    f"Holding money needs the price of {ONE['human']} and of {ONE[self.mixes_in]}.",
-                    f"Set both on the Budget page, or with --human-usd and --{self.mixes_in}-usd.",
-                )
-            budget = self.n_total * prices.human_usd
-            n_human = math.floor((1 - ratio) * budget / prices.human_usd + 1e-9)
-            n_mixed_in = math.floor(ratio * budget / price + 1e-9)
-        return self._mixed(n_human, n_mixed_in, ratio)
-
-    def _mixed(self, n_human: int, n_mixed_in: int, ratio: float) -> Cell:
-        is_synthetic = self.mixes_in == "synthetic"
-        sizes = (n_mixed_in, 0) if is_synthetic else (0, n_mixed_in)
-        return Cell(Mixture(n_human, sizes[0], self.classes, sizes[1]), ratio)
+            return _cells.holding_total(share, self.n_total, self.mixes_in, self.classes)
+        budget_usd = _cells.worth_of(self.n_total, prices)
+        return _cells.holding_money(share, budget_usd, self.mixes_in, self.classes, prices)
 
 
 def _mixed_in_share(trial: Trial) -> float:
