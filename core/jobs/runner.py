@@ -7,6 +7,7 @@ keeps every line by key, so that reading a line twice changes nothing.
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import shutil
 import threading
@@ -14,7 +15,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,11 @@ BATCH = 200
 """Reported lines that are kept in one transaction."""
 ORPHAN_SECONDS = 10.0
 """How long recovery waits for a worker of a dead owner to notice and end."""
+PLACE = "place.json"
+"""File of a job that says with how many workers and where it was last started."""
+LEFT = "interrupted"
+"""State of a job that ended because its owner went away, and not because somebody wanted it to."""
+CLOSED = "Admix was closed while this was at work."
 
 
 @dataclass
@@ -99,6 +105,8 @@ class Runner:
             if not folders:
                 jobs.append(self._database, job_id, "done", self._progress(_Running(job, [])))
                 return
+            place = {"n_workers": n_workers, "cluster": asdict(on) if on else None}
+            training.write_json(folder / PLACE, place)
             running = _Running(job, folders)
             running.offsets = [_size(folder / "outbox.jsonl") for folder in folders]
             is_threaded = job.kind in THREADED
@@ -114,6 +122,17 @@ class Runner:
                 raise Problem(message, "Free memory or processes, then resume.") from error
             jobs.append(self._database, job_id, "running")
             self._running[job_id] = running
+
+    def start_again(self, job_id: str) -> None:
+        """Start a job as it was last started: with as many workers, and on the same cluster.
+
+        Raises:
+            Problem: it cannot be started.
+        """
+        place = self._folder(job_id) / PLACE
+        before = json.loads(place.read_text("utf-8")) if place.exists() else {}
+        on = before.get("cluster")
+        self.start(job_id, before.get("n_workers", 1), Cluster(**on) if on else None)
 
     def pause(self, job_id: str) -> None:
         """Let the piece of work in hand finish, then end; `start` goes on."""
@@ -134,9 +153,7 @@ class Runner:
                     jobs.append(self._database, job_id, "stopped")
                 return
             running.stopping = "stopped"
-            for part in running.parts:
-                part.stop()
-            self._tend(running)
+            self._end(running)
 
     def cancel(self, job_id: str) -> None:
         """Have a job's batches cancelled, take in what they brought, and end the job for good."""
@@ -223,20 +240,30 @@ class Runner:
             self.stop(job_id)
             shutil.rmtree(self._folder(job_id), ignore_errors=True)
 
-    def close(self, patience: float = 10.0) -> None:
-        """Stop every job and the thread; replies in flight, being paid for, may still arrive."""
-        for job_id, running in list(self._running.items()):
-            if running.job.kind in ASKING:
-                self.pause(job_id)
-        deadline = time.monotonic() + patience
-        while time.monotonic() < deadline and any(
-            running.job.kind in ASKING for running in list(self._running.values())
+    def close(self, patience: float = 10.0, in_hand: float = 0.0) -> list[str]:
+        """Stop every job and the thread; return the jobs that nobody had asked to end.
+
+        Replies in flight, being paid for, may still arrive for some seconds of patience; other work
+        may finish the piece in hand, for fewer.
+        """
+        with self._lock:
+            left = [running for running in self._running.values() if running.stopping is None]
+            for running in left:
+                if running.job.kind in ASKING or in_hand:
+                    self.pause(running.job.id)
+                running.stopping = LEFT
+        begun = time.monotonic()
+        while any(
+            time.monotonic() - begun < (patience if running.job.kind in ASKING else in_hand)
+            for running in list(self._running.values())
         ):
             time.sleep(0.05)
-        for job_id in list(self._running):
-            self.stop(job_id)
+        with self._lock:
+            for running in list(self._running.values()):
+                self._end(running)
         self._closing.set()
         self._thread.join(timeout=10)
+        return [running.job.id for running in left]
 
     def _folder(self, job_id: str) -> Path:
         return self._database.home / "jobs" / job_id
@@ -301,6 +328,12 @@ class Runner:
             log = self._folder(job_id) / "runner.txt"
             log.write_text(traceback.format_exc(), encoding="utf-8")
 
+    def _end(self, running: _Running) -> None:
+        """End a job's parts at once, and take in what they left."""
+        for part in running.parts:
+            part.stop()
+        self._tend(running)
+
     def _tend(self, running: _Running) -> None:
         """Take in what is new; when every part has ended, say how the job did."""
         codes = [part.poll() for part in running.parts]
@@ -318,8 +351,10 @@ class Runner:
 
     def _verdict(self, running: _Running, codes: list[int]) -> tuple[str, str]:
         if running.stopping and not running.errors:
-            finished = running.stopping == "paused" and self._n_missing(running.job) == 0
-            return ("done", "") if finished else (running.stopping, " ".join(running.notes))
+            if running.stopping != "stopped" and self._n_missing(running.job) == 0:
+                return "done", ""
+            notes = [CLOSED, *running.notes] if running.stopping == LEFT else running.notes
+            return running.stopping, " ".join(notes)
         if running.errors:
             return "failed", " ".join(dict.fromkeys(running.errors))
         bad = [code for code in codes if code != worker.DONE]
