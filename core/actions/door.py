@@ -7,6 +7,7 @@ and its output comes back line by line.
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import socket
@@ -76,6 +77,8 @@ def serve(home: Path, run: Run, give: Give | None = None) -> bool:
     _doors[home] = door = Door(server, run, give)
     door.thread = threading.Thread(target=_serve, args=(door,), name="admix-door", daemon=True)
     door.thread.start()
+    # Before the home folder is closed, which was opened first: nobody is let in to a closed one.
+    atexit.register(shut, home)
     return True
 
 

@@ -51,8 +51,8 @@ def open_home(told: Callable[[str], None]) -> None:
     Raises:
         Busy: another app has it, or whoever has it keeps it.
     """
-    deadline = time.monotonic() + SHORT_SECONDS
     with _opening:
+        deadline = time.monotonic() + SHORT_SECONDS
         while not session.is_open():
             try:
                 session.start(what=APP)
@@ -160,7 +160,9 @@ def follow(job_id: str, tell: Callable[[Job], None], follows: Follows, is_new: b
         Leaving: this process gives up the home folder; the job can be followed elsewhere.
     """
     here = session.here()
-    if not is_new and not here.leaving.is_set():
+    if here.leaving.is_set():
+        raise Leaving
+    if not is_new:
         _go_on(job_id)
     follows(job_id)
     while True:

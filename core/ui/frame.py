@@ -92,8 +92,10 @@ def open_home() -> None:
         def tell(words: str) -> None:
             place.info(look.plain(words), icon=":material/sync:")
 
-        handover.open_home(tell)
-        place.empty()
+        try:
+            handover.open_home(tell)
+        finally:
+            place.empty()
 
 
 def navigation() -> StreamlitPage:
