@@ -28,13 +28,23 @@ from core.ui import frame  # noqa: F401  read before a study is at work, that it
 
 ROOT = Path(__file__).parents[1]
 WORDS = ["study", "run", "planted", "ratio_sweep", "--student", "tfidf", "--n-total", "6",
-         "--ratios", "0,0.5,1", "--seeds", "40"]  # fmt: skip
+         "--ratios", "0,0.5,1", "--seeds", "50"]  # fmt: skip
 
+# What is told comes soon, so that little of the study passes between one event and the next.
+STUDY = """
+import sys
+from core.__main__ import main
+from core.jobs import runner
+runner.TICK_SECONDS = 0.05
+sys.exit(main(sys.argv[1:]))
+"""
 APP = """
 import sys
 from core import actions
 from core.__main__ import run
 from core.actions import door, handover
+from core.jobs import runner
+runner.TICK_SECONDS = 0.05
 handover.open_home(print)
 door.serve(actions.here().home, run)
 print("open", flush=True)
@@ -98,7 +108,7 @@ def test_a_study_outlives_the_app_it_was_sent_to_and_is_given_to_the_next(
     actions.stop()
     app = Beside("-c", APP)
     app.until(lambda: app.out == ["open"])
-    study = Beside("-m", "core", *WORDS)
+    study = Beside("-c", STUDY, *WORDS)
     study.goes_on()
     app.kill()
     study.goes_on()
@@ -111,7 +121,7 @@ def test_a_study_outlives_the_app_it_was_sent_to_and_is_given_to_the_next(
     assert not page.exception and not page.error
     assert study.end() == 0
     told = [line for line in study.err if line != "running"]
-    assert told == list(dict.fromkeys(told)) and told[-1] == "done: 120 of 120 trials"
+    assert told == list(dict.fromkeys(told)) and told[-1] == "done: 150 of 150 trials"
     assert all(line.startswith("running: ") for line in told[:-1])
 
     database = actions.here().database
