@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 
 try:
     from core import commands
-    from core.actions import archives, checking, door, handover
+    from core.actions import archives, checking, door, following
     from core.actions.answers import CONSISTENCY
     from core.actions.asking import MODES
     from core.actions.curate import SOURCE_ORDER
@@ -35,7 +35,7 @@ except ModuleNotFoundError as missing:
     raise SystemExit(2) from None
 
 Say = door.Say
-STOPPED, PIPE_CLOSED = handover.STOPPED, 141
+STOPPED, PIPE_CLOSED = following.STOPPED, 141
 """Exit codes that shells give to what was interrupted, and to what nobody reads any more."""
 
 
@@ -66,7 +66,7 @@ def run(
         if arguments.then is None:
             return int(arguments.run(arguments, say))
         followed = arguments.run(arguments, say) if job is None else job
-        ended = handover.follow(followed, commands.teller(say), follows, is_new=job is None)
+        ended = following.follow(followed, commands.teller(say), follows, is_new=job is None)
         return int(arguments.then(arguments, ended, say))
 
     return _mended(act, say)
@@ -508,8 +508,8 @@ def _main(words: list[str]) -> int:
     home = home_folder(arguments.home)
     if home.exists() and not home.is_dir():
         raise Problem(f"{home} is not a folder.", "Name one with --home or in ADMIX_HOME.")
-    command = handover.Command(arguments.command, words, folder, has_job=bool(arguments.then))
-    return handover.carry_out(home, command, run, _print)
+    command = following.Command(arguments.command, words, folder, has_job=bool(arguments.then))
+    return following.carry_out(home, command, run, _print)
 
 
 def _mended(act: Callable[[], int], say: Say) -> int:

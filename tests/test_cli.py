@@ -22,7 +22,7 @@ import pytest
 
 from core import actions
 from core.__main__ import main, parser_for, run
-from core.actions import budget, data, door, exports, handover, home, train
+from core.actions import budget, data, door, exports, following, home, train
 from core.actions.session import Session
 from core.formats import write_csv
 from core.registry import member, member_ids
@@ -112,7 +112,7 @@ def test_help_and_parse_errors_open_nothing_and_reach_nobody(
     def never(*_: object, **__: object) -> None:
         raise AssertionError("a home folder was asked for")
 
-    monkeypatch.setattr(handover.session, "start", never)
+    monkeypatch.setattr(following.session, "start", never)
     monkeypatch.setattr(door, "send", never)
     assert main(["study", "run", "--help"]) == 0
     assert "--n-total" in capsys.readouterr().out

@@ -16,7 +16,7 @@ from streamlit.testing.v1 import AppTest
 
 from core import actions
 from core.__main__ import run
-from core.actions import door, handover, results, train
+from core.actions import door, following, handover, results, train
 from core.actions.session import Leaving, Session
 from core.errors import Busy
 from core.jobs import outbox, runner, training, worker
@@ -206,7 +206,7 @@ class Following:
 
     def _follow(self, job: str, is_new: bool, began: threading.Event) -> None:
         try:
-            self._found = handover.follow(job, lambda job: None, lambda job: began.set(), is_new)
+            self._found = following.follow(job, lambda job: None, lambda job: began.set(), is_new)
         except Leaving as leaving:
             self._found = leaving
 
@@ -251,7 +251,7 @@ def test_an_app_without_the_key_that_a_job_needs_is_not_given_it(
     runs.create(session.database, "run", project, {"provider": provider}, is_preview=False)
     jobs.create(session.database, "job", project, "solve", "run")
     jobs.append(session.database, "job", "running")
-    asked = handover._Asked(session.leaving)
+    asked = handover.Asked(session.leaving)
     here, app = pair()
     asked.park(here, ["ANTHROPIC_API_KEY"])
     told = app.recv(4096)
@@ -263,7 +263,7 @@ def test_an_app_without_the_key_that_a_job_needs_is_not_given_it(
 
 
 def test_an_app_that_stops_waiting_costs_a_command_nothing(session: Session) -> None:
-    asked = handover._Asked(session.leaving)
+    asked = handover.Asked(session.leaving)
     (here, app), (beside, other) = pair(), pair()
     asked.park(here, [])
     asked.park(beside, [])

@@ -8,39 +8,28 @@ follows its own through the app's door. Where its owner goes away, it takes the 
 from __future__ import annotations
 
 import json
-import math
 import os
 import socket
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from core.actions import answers, checking, door, generate, session
-from core.actions.door import Follows, Run, Say
-from core.actions.session import Leaving, home_folder
+from core.actions.session import home_folder
 from core.errors import Busy, Problem
 from core.jobs import runner
 from core.providers.base import Provider
-from core.records import Job
 from core.registry import from_json, member, member_ids
 from core.store import jobs, runs
 
 APP = "the app"
-STOPPED = 130
-"""Exit code that shells give to what was interrupted."""
 SHORT_SECONDS = 8.0
 """How long the app waits for a command that follows no job, which is usually short."""
 PATIENCE_SECONDS = 60.0
 """How long the app waits for a home folder that it asked for."""
 LOOK_SECONDS = 0.2
-QUIET_SECONDS = 5.0
-"""How long a command waits for the home folder without a word."""
-
-
-# The app's side
 
 
 def open_home(told: Callable[[str], None]) -> None:
@@ -66,11 +55,11 @@ def open_home(told: Callable[[str], None]) -> None:
                     for job in left:
                         # One that cannot go on says so on its page, and the app opens all the same.
                         with suppress(Problem):
-                            _go_on(job)
+                            go_on(job)
                 elif time.monotonic() > deadline:
                     raise
                 else:
-                    told(f"Waiting for the end of {_owner(busy)}.")
+                    told(f"Waiting for the end of {owner_of(busy)}.")
                     time.sleep(LOOK_SECONDS)
 
 
@@ -89,7 +78,7 @@ def _asked_for(busy: Busy, told: Callable[[str], None]) -> tuple[list[str], int]
             door.put(client, {"has_keys": sorted(filter(os.environ.get, _all_keys()))})
         line, fds = b"", []
         while not line.endswith(b"\n"):
-            told(f"Waiting for {_owner(busy)}, which hands this home folder over with its work.")
+            told(f"Waiting for {owner_of(busy)}, which hands this home folder over with its work.")
             try:
                 data, more, _, _ = socket.recv_fds(client, 65536, 1)
             except TimeoutError:
@@ -108,7 +97,8 @@ def _asked_for(busy: Busy, told: Callable[[str], None]) -> tuple[list[str], int]
     return answer["left"], fds[0]
 
 
-def _owner(busy: Busy) -> str:
+def owner_of(busy: Busy) -> str:
+    """Return who has the home folder, in a few words."""
     return str(busy.owner.get("what", "another process"))
 
 
@@ -118,142 +108,7 @@ def _all_keys() -> set[str]:
     return {key for cls in found if issubclass(cls, Provider) for key in cls.keys}
 
 
-# The command's side
-
-
-@dataclass(frozen=True)
-class Command:
-    """A command as it was typed in a folder, and whether it follows a job to its end."""
-
-    name: str
-    words: Sequence[str]
-    folder: Path
-    has_job: bool
-
-
-def carry_out(home: Path, command: Command, run: Run, say: Say) -> int:
-    """Run a command and return its exit code, here or in the process that has the home folder.
-
-    Its job is followed to its end, wherever that goes on.
-
-    Raises:
-        Busy: another process has the home folder, and takes no commands.
-    """
-    life = _Life(home, command, run, say)
-    while True:
-        try:
-            session.start(home, f"the command `{command.name}`")
-        except Busy as busy:
-            code = life.beside(busy)
-        else:
-            code = life.as_owner()
-        if code is not None:
-            return code
-
-
-def follow(job_id: str, tell: Callable[[Job], None], follows: Follows, is_new: bool) -> Job:
-    """Return when a job has ended, telling its state now and then.
-
-    One that is not new was at work in another process; it goes on here unless somebody ended it.
-
-    Raises:
-        Leaving: this process gives up the home folder; the job can be followed elsewhere.
-    """
-    here = session.here()
-    if here.leaving.is_set():
-        raise Leaving
-    if not is_new:
-        _go_on(job_id)
-    follows(job_id)
-    while True:
-        job = jobs.get(here.database, job_id)
-        # Looked at last: what ends a job on leaving comes after it.
-        if here.leaving.is_set():
-            raise Leaving
-        tell(job)
-        if job.state not in jobs.LIVE:
-            return job
-        here.leaving.wait(runner.TICK_SECONDS)
-
-
-class _Life:
-    """One command from its first line to its last, whichever process its job is in."""
-
-    def __init__(self, home: Path, command: Command, run: Run, say: Say) -> None:
-        self._home, self._command, self._run, self._say = home, command, run, say
-        self._job: str | None = None
-        self._last: tuple[str, bool] | None = None
-        self._has_moved = False
-        self._alone_since: float | None = None
-
-    def beside(self, busy: Busy) -> int | None:
-        """Have the owner of the home folder run it; None where it is to be tried again.
-
-        Raises:
-            Busy: nobody answers, and it follows no job yet.
-        """
-        try:
-            code = door.send(self._home, self._command.words, self._command.folder, self._tell,
-                             self._job, self._follows)  # fmt: skip
-        except KeyboardInterrupt:
-            until = "" if _owner(busy) == APP else " until its own end"
-            self._say(f"Left; {_owner(busy)} goes on with what it has begun{until}.", True)
-            return STOPPED
-        if code is None:
-            if self._job is None:
-                raise busy
-            self._wait(busy)
-        return code
-
-    def as_owner(self) -> int | None:
-        """Run it here; None where the app has taken the home folder meanwhile."""
-        command, leaving = self._command, session.here().leaving
-        asked = _Asked(leaving)
-        self._alone_since = None
-        try:
-            while True:
-                if command.has_job:
-                    door.serve(self._home, self._run, asked.park)
-                try:
-                    code = self._run(
-                        command.words, command.folder, self._tell, self._job, self._follows
-                    )
-                except Leaving:
-                    self._has_moved = True
-                    if asked.answer(self._home):
-                        return None
-                else:
-                    # Others whose commands are run here: who follows a job does so elsewhere.
-                    leaving.set()
-                    _wait_for_others(door.shut(self._home))
-                    return code
-        finally:
-            door.shut(self._home)
-            session.stop()
-            asked.forget()
-
-    def _follows(self, job: str) -> None:
-        self._job, self._alone_since = job, None
-
-    def _tell(self, line: str, is_error: bool) -> None:
-        # Where a job goes on in another process, its state would be told once more.
-        if not self._has_moved or (line, is_error) != self._last:
-            self._say(line, is_error)
-        self._last, self._has_moved = (line, is_error), False
-
-    def _wait(self, busy: Busy) -> None:
-        """Wait a little for a home folder that changes hands; say so once if it takes long."""
-        now = time.monotonic()
-        if self._alone_since is None:
-            self._alone_since = now
-        elif now - self._alone_since > QUIET_SECONDS:
-            self._say(f"Waiting for the home folder. {busy.message}", True)
-            self._alone_since = math.inf
-        self._has_moved = True
-        time.sleep(LOOK_SECONDS)
-
-
-class _Asked:
+class Asked:
     """What the app asks a command for, kept until the command's own thread comes to it."""
 
     def __init__(self, leaving: threading.Event) -> None:
@@ -277,7 +132,7 @@ class _Asked:
 
     def answer(self, home: Path) -> bool:
         """Hand the home folder over, unless the app that asked for it has gone meanwhile."""
-        _wait_for_others(door.shut(home), self._is_there)
+        wait_for_others(door.shut(home), self._is_there)
         with self._lock:
             if self._app is None or not self._is_there():
                 self._leaving.clear()
@@ -306,13 +161,13 @@ class _Asked:
             return False
 
 
-def _wait_for_others(behind: door.Door | None, while_: Callable[[], bool] = lambda: True) -> None:
+def wait_for_others(behind: door.Door | None, while_: Callable[[], bool] = lambda: True) -> None:
     """Wait until the commands of others have ended that are run here."""
     while behind is not None and behind.inside and while_():
         time.sleep(0.05)
 
 
-def _go_on(job_id: str) -> None:
+def go_on(job_id: str) -> None:
     """Go on with a job that ended because its owner went away.
 
     Raises:
