@@ -10,7 +10,7 @@ from core.ui import frame, look
 
 @st.cache_resource(show_spinner="Opening the home folder ...")
 def start() -> bool:
-    """Open the home folder once per process, take commands for it, and start what waits."""
+    """Take commands for the home folder, once per process, and start what waits."""
     session = actions.start(what="the app")
     door.serve(session.home, run)
     demo.start_queued()
@@ -23,5 +23,6 @@ st.set_page_config(
 )  # fmt: skip
 frame.stay_here()
 with frame.problems(is_fatal=True):
+    frame.open_home()
     start()
 frame.navigation().run()

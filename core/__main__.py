@@ -15,16 +15,17 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 try:
-    from core import actions, commands
-    from core.actions import archives, checking, door
+    from core import commands
+    from core.actions import archives, checking, door, following
     from core.actions.answers import CONSISTENCY
     from core.actions.asking import MODES
     from core.actions.curate import SOURCE_ORDER
     from core.actions.session import home_folder
-    from core.errors import Busy, Problem
+    from core.errors import Problem
     from core.formats import ANNOTATED, EXTENSIONS, WRITABLE, broken
     from core.formats.dataset import HUB
     from core.options import add_fields, amount, whole
+    from core.records import Job
     from core.registry import member, member_ids
 except ModuleNotFoundError as missing:
     sys.stderr.write(
@@ -34,7 +35,7 @@ except ModuleNotFoundError as missing:
     raise SystemExit(2) from None
 
 Say = door.Say
-STOPPED, PIPE_CLOSED = 130, 141
+STOPPED, PIPE_CLOSED = following.STOPPED, 141
 """Exit codes that shells give to what was interrupted, and to what nobody reads any more."""
 
 
@@ -51,12 +52,22 @@ def main(words: list[str]) -> int:
         return PIPE_CLOSED
 
 
-def run(words: Sequence[str], folder: Path, say: Say) -> int:
-    """Run a command in this process, which owns the home folder; return the exit code."""
+def run(
+    words: Sequence[str], folder: Path, say: Say,
+    job: str | None = None, follows: door.Follows = lambda job: None,
+) -> int:  # fmt: skip
+    """Run a command in this process, which owns the home folder; return the exit code.
+
+    One that follows a job already, which went on in another process till now, is not begun anew.
+    """
 
     def act() -> int:
         arguments = parser_for(folder, say).parse_args(list(words))
-        return int(arguments.run(arguments, say))
+        if arguments.then is None:
+            return int(arguments.run(arguments, say))
+        followed = arguments.run(arguments, say) if job is None else job
+        ended = following.follow(followed, commands.teller(say), follows, is_new=job is None)
+        return int(arguments.then(arguments, ended, say))
 
     return _mended(act, say)
 
@@ -138,10 +149,12 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _command(
-    parent: Any, name: str, act: Callable[[argparse.Namespace, Say], int], about: str
-) -> argparse.ArgumentParser:
+    parent: Any, name: str, act: Callable[[argparse.Namespace, Say], Any], about: str,
+    then: Callable[[argparse.Namespace, Job, Say], int] | None = None,
+) -> argparse.ArgumentParser:  # fmt: skip
+    """Add a command: what it does gives the exit code, or the job whose end `then` waits for."""
     made: argparse.ArgumentParser = parent.add_parser(name, help=about, description=about)
-    made.set_defaults(run=act, needs_home=True)
+    made.set_defaults(run=act, then=then, needs_home=True)
     return made
 
 
@@ -208,7 +221,8 @@ def _add_import(parent: Any, path: Callable[[str], Path]) -> None:
 
 
 def _add_generate(parent: Any) -> None:
-    make = _command(parent, "generate", commands.make, "generate pseudo-samples under a cap")
+    about = "generate pseudo-samples under a cap"
+    make = _command(parent, "generate", commands.make, about, commands.made)
     make.add_argument("name", metavar="NAME")
     make.add_argument("--provider", required=True, choices=member_ids("providers"))
     make.add_argument("--strategy", default="few_shot", choices=member_ids("strategies"))
@@ -237,22 +251,27 @@ def _add_run_commands(parent: Any) -> None:
     about = "go on with a run of `generate`, `solve` or `label`, or see how it is"
     whole_runs = parent.add_parser("run", help=about, description=about)
     of_run = whole_runs.add_subparsers(dest="what", required=True, metavar="WHAT")
-    for name, act, told in (
-        ("resume", commands.run_resume, "go on with a run that ended early, and wait for its end"),
-        ("cancel", commands.run_cancel, "cancel a run's batches, keep what they brought, end it"),
-        ("status", commands.run_status, "show where a run stands, and its batches"),
-    ):
-        one = _command(of_run, name, act, told)
+    ended = commands.run_ended
+    for name, act, told, then in (
+        ("resume", commands.run_resume, "go on with a run that ended early, and wait for its end",
+         ended),
+        ("cancel", commands.run_cancel, "cancel a run's batches, keep what they brought, end it",
+         ended),
+        ("status", commands.run_status, "show where a run stands, and its batches", None),
+    ):  # fmt: skip
+        one = _command(of_run, name, act, told, then)
         one.add_argument("name", metavar="NAME")
         one.add_argument("run_id", metavar="RUN", nargs="?", help="default: the newest")
 
 
 def _add_answers(parent: Any) -> None:
-    for name, act, about in (
-        ("solve", commands.solve, "let a language model answer the test set, as a solver"),
-        ("label", commands.label, "let a language model label human train rows without a label"),
-    ):
-        ask = _command(parent, name, act, about)
+    for name, act, about, then in (
+        ("solve", commands.solve, "let a language model answer the test set, as a solver",
+         commands.solved),
+        ("label", commands.label, "let a language model label human train rows without a label",
+         commands.labelled),
+    ):  # fmt: skip
+        ask = _command(parent, name, act, about, then)
         _add_asking(ask)
         ask.add_argument(
             "--steps", action="store_true",
@@ -281,7 +300,10 @@ def _add_check(parent: Any) -> None:
     show = _command(of_check, "show", commands.check_show, "what each check looked at and flags")
     show.add_argument("name", metavar="NAME")
     _add_format(show)
-    run = _command(of_check, "run", commands.check_run, "run a check that needs more than texts")
+    run = _command(
+        of_check, "run", commands.check_run, "run a check that needs more than texts",
+        commands.checked,
+    )  # fmt: skip
     run.add_argument("name", metavar="NAME")
     run.add_argument("check", metavar="CHECK", choices=checking.kinds())
     _add_wanted(run)
@@ -290,6 +312,7 @@ def _add_check(parent: Any) -> None:
     ask = _command(
         of_check, "ask", commands.check_ask,
         "let a language model answer samples blind; flag those whose label is another",
+        commands.asked_blind,
     )  # fmt: skip
     _add_asking(ask)
     _add_wanted(ask)
@@ -317,7 +340,7 @@ def _add_wanted(parser: argparse.ArgumentParser) -> None:
 def _add_texts(parent: Any) -> None:
     encode = _command(
         parent, "encode", commands.encode,
-        "compute the texts' vectors and run the checks that need them",
+        "compute the texts' vectors and run the checks that need them", commands.encoded,
     )  # fmt: skip
     encode.add_argument("name", metavar="NAME")
     profile = _command(
@@ -393,7 +416,8 @@ def _add_study(parent: Any, path: Callable[[str], Path]) -> None:
     about = "run and show studies, and keep a model of one"
     study = parent.add_parser("study", help=about, description=about)
     of_study = study.add_subparsers(dest="what", required=True, metavar="WHAT")
-    launch = _command(of_study, "run", commands.study_run, "run a study to its end, or resume it")
+    about = "run a study to its end, or resume it"
+    launch = _command(of_study, "run", commands.study_run, about, commands.study_ended)
     launch.add_argument("name", metavar="NAME")
     launch.add_argument("kind", metavar="KIND", choices=member_ids("studies"))
     launch.add_argument("--student", default="frozen", choices=member_ids("students"))
@@ -403,6 +427,11 @@ def _add_study(parent: Any, path: Callable[[str], Path]) -> None:
         metavar="W",
         help="processes (default: 1, or with --student finetune one per core)",
     )
+    launch.add_argument(
+        "--device", choices=("cpu", "cuda"),
+        help="of trials with --student finetune (default: that of the same study's trials so far,"
+        " else a GPU where there is one)",
+    )  # fmt: skip
     launch.add_argument(
         "--ray", metavar="ADDRESS", help="HOST:PORT of the head of a Ray cluster that this machine"
         " is a node of, to train there (default: RAY_ADDRESS of the environment, if there is one)",
@@ -484,25 +513,8 @@ def _main(words: list[str]) -> int:
     home = home_folder(arguments.home)
     if home.exists() and not home.is_dir():
         raise Problem(f"{home} is not a folder.", "Name one with --home or in ADMIX_HOME.")
-    try:
-        actions.start(home, what=f"the command `{arguments.command}`")
-    except Busy as busy:
-        return _run_by_owner(busy, home, words, folder)
-    try:
-        return run(words, folder, _print)
-    finally:
-        actions.stop()
-
-
-def _run_by_owner(busy: Busy, home: Path, words: list[str], folder: Path) -> int:
-    try:
-        code = door.send(home, words, folder, _print)
-    except KeyboardInterrupt:
-        _print("Left; the app goes on with what it has begun.", True)
-        return STOPPED
-    if code is None:
-        raise busy
-    return code
+    command = following.Command(arguments.command, words, folder, has_job=bool(arguments.then))
+    return following.carry_out(home, command, run, _print)
 
 
 def _mended(act: Callable[[], int], say: Say) -> int:

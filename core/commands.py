@@ -53,6 +53,11 @@ from core.registry import member, member_ids
 Say = door.Say
 ASKING = ("generate", "solve", "label")
 """Kinds of job that ask a language model."""
+COUNTED = {
+    "train": "trials", "encode": "texts", "generate": "usable pseudo-samples",
+    "solve": "test items", "label": "rows", "judge": "samples", "check": "samples",
+}  # fmt: skip
+"""Kind of job -> what it counts."""
 LIVE = ("queued", "running", "pausing")
 """States in which a job is at work."""
 WHO = os.environ.get("USER") or "command line"
@@ -153,8 +158,8 @@ def bring(arguments: Namespace, say: Say) -> int:
     return 0
 
 
-def make(arguments: Namespace, say: Say) -> int:
-    """Generate pseudo-samples and wait for the end."""
+def make(arguments: Namespace, say: Say) -> str:
+    """Start to generate pseudo-samples; return the job."""
     project = home.find_project(arguments.name)
     provider = member("providers", arguments.provider)
     strategy = member("strategies", arguments.strategy)
@@ -184,60 +189,13 @@ def make(arguments: Namespace, say: Say) -> int:
     )
     if arguments.mode == "batch":
         say(f"It may be left (Ctrl-C) and taken up again: `run resume NAME {run}`.", True)
-    return _made(project, run, say)
+    return generate.job_of(run).id
 
 
-def run_resume(arguments: Namespace, say: Say) -> int:
-    """Go on with a run that ended early, and wait for its end."""
-    project, run, job = _run(arguments)
-    if job.state == "done":
-        raise Problem("This run has come to its end.", "Start a new one.")
-    if job.state not in LIVE:
-        (generate if job.kind == "generate" else answers).resume(job.id)
-    return _to_the_end(project, run, job, say)
-
-
-def run_cancel(arguments: Namespace, say: Say) -> int:
-    """Cancel a run's batches, take in what they brought, and end it."""
-    project, run, job = _run(arguments)
-    batches.cancel(job.id)
-    return _to_the_end(project, run, job, say)
-
-
-def run_status(arguments: Namespace, say: Say) -> int:
-    """Show where a run stands, and its batches."""
-    _, run, job = _run(arguments)
-    n_done, n_wanted = job.progress.get("n_done"), job.progress.get("n_wanted")
-    say(f"Run {run}: {job.state}, {n_done or 0} of {n_wanted or '?'}. {job.message}".strip(), False)
-    if found := batches.of_run(run):
-        _show_table([asdict(one) for one in found], say)
-    return 0
-
-
-def _run(arguments: Namespace) -> tuple[Project, str, Job]:
-    """Return a project's run by its id, or its newest, with its job."""
-    project = home.find_project(arguments.name)
-    runs = {*generate.run_ids(project.id), *answers.run_ids(project.id, "solve"),
-            *answers.run_ids(project.id, "label")}  # fmt: skip
-    found = [job for job in home.recent_jobs(project.id, 10_000) if job.subject in runs]
-    named = [job for job in found if arguments.run_id in (None, job.subject)]
-    if not named:
-        raise Problem(f"{project.name!r} has no such run.", "`generate` starts one.")
-    return project, named[0].subject, named[0]
-
-
-def _to_the_end(project: Project, run: str, job: Job, say: Say) -> int:
-    if job.kind == "generate":
-        return _made(project, run, say)
-    ended = generate.wait(run, _teller(say, "items"))
-    _show(answers.table(project.id, [run]), "table", say)
-    return _ended(ended, say)
-
-
-def _made(project: Project, run: str, say: Say) -> int:
-    """Wait for the end of a run and say what it made."""
-    job = generate.wait(run, _teller(say, "usable pseudo-samples"))
-    told = generate.status(project.id, run)
+def made(arguments: Namespace, job: Job, say: Say) -> int:
+    """Say what a run made, which has ended."""
+    del arguments
+    told = generate.status(job.project, job.subject)
     n_made = told.n_pending + told.n_accepted + told.n_rejected
     spent = "unknown" if not told.account.is_price_known else f"${told.account.spent_usd:,.4f}"
     say(
@@ -249,14 +207,68 @@ def _made(project: Project, run: str, say: Say) -> int:
     return _ended(job, say) or (0 if n_made else 1)
 
 
-def encode(arguments: Namespace, say: Say) -> int:
-    """Compute the vectors that are missing, run the checks that need them, and wait."""
+def run_resume(arguments: Namespace, say: Say) -> str:
+    """Go on with a run that ended early; return its job."""
+    del say
+    _, job = _run(arguments)
+    if job.state == "done":
+        raise Problem("This run has come to its end.", "Start a new one.")
+    if job.state not in LIVE:
+        (generate if job.kind == "generate" else answers).resume(job.id)
+    return job.id
+
+
+def run_cancel(arguments: Namespace, say: Say) -> str:
+    """Cancel a run's batches, take in what they brought, and end it; return its job."""
+    del say
+    _, job = _run(arguments)
+    batches.cancel(job.id)
+    return job.id
+
+
+def run_ended(arguments: Namespace, job: Job, say: Say) -> int:
+    """Say what a run came to that has ended again."""
+    if job.kind == "generate":
+        return made(arguments, job, say)
+    _show(answers.table(job.project, [job.subject]), "table", say)
+    return _ended(job, say)
+
+
+def run_status(arguments: Namespace, say: Say) -> int:
+    """Show where a run stands, and its batches."""
+    run, job = _run(arguments)
+    n_done, n_wanted = job.progress.get("n_done"), job.progress.get("n_wanted")
+    say(f"Run {run}: {job.state}, {n_done or 0} of {n_wanted or '?'}. {job.message}".strip(), False)
+    if found := batches.of_run(run):
+        _show_table([asdict(one) for one in found], say)
+    return 0
+
+
+def _run(arguments: Namespace) -> tuple[str, Job]:
+    """Return a project's run by its id, or its newest, with its job."""
+    project = home.find_project(arguments.name)
+    runs = {*generate.run_ids(project.id), *answers.run_ids(project.id, "solve"),
+            *answers.run_ids(project.id, "label")}  # fmt: skip
+    found = [job for job in home.recent_jobs(project.id, 10_000) if job.subject in runs]
+    named = [job for job in found if arguments.run_id in (None, job.subject)]
+    if not named:
+        raise Problem(f"{project.name!r} has no such run.", "`generate` starts one.")
+    return named[0].subject, named[0]
+
+
+def encode(arguments: Namespace, say: Say) -> str:
+    """Have missing vectors computed and the checks run that need them; return the job."""
     project = home.find_project(arguments.name)
     before = vectors.state(project.id)
     about = f", about {before.seconds:,.0f} s" if before.n_missing else ""
     say(f"{before.n_missing:,} of {before.n_texts:,} texts have no vector yet{about}.", True)
-    job = vectors.wait(vectors.start(project.id), _teller(say, "texts"))
-    now = vectors.state(project.id)
+    return vectors.start(project.id)
+
+
+def encoded(arguments: Namespace, job: Job, say: Say) -> int:
+    """Say how many texts have a vector."""
+    del arguments
+    now = vectors.state(job.project)
     say(f"{now.n_there:,} of {now.n_texts:,} texts have a vector.", False)
     return _ended(job, say)
 
@@ -271,21 +283,29 @@ def profile(arguments: Namespace, say: Say) -> int:
     return 0
 
 
-def solve(arguments: Namespace, say: Say) -> int:
-    """Let a language model answer the test set, and say how well it did."""
-    project, run, job = _answered(arguments, "solve", "test items", say)
-    rows = answers.table(project.id, [run])
-    metric = next(iter(data.metrics(project.id)))
-    if found := solvers.of_run(project.id, run, metric):
+def solve(arguments: Namespace, say: Say) -> str:
+    """Let a language model answer the test set; return the job."""
+    return _asked(arguments, "solve", say)
+
+
+def solved(arguments: Namespace, job: Job, say: Say) -> int:
+    """Say how well a language model answered the test set."""
+    rows = answers.table(job.project, [job.subject])
+    metric = next(iter(data.metrics(job.project)))
+    if found := solvers.of_run(job.project, job.subject, metric):
         rows = [{**rows[0], **solvers.row(metric, found)}]
     _show(rows, arguments.format, say)
     return _ended(job, say)
 
 
-def label(arguments: Namespace, say: Say) -> int:
-    """Let a language model label the rows without a label; people curate what it says."""
-    project, run, job = _answered(arguments, "label", "rows", say)
-    rows = answers.table(project.id, [run])
+def label(arguments: Namespace, say: Say) -> str:
+    """Let a language model label the rows without a label; return the job."""
+    return _asked(arguments, "label", say)
+
+
+def labelled(arguments: Namespace, job: Job, say: Say) -> int:
+    """Say what became of the rows without a label; people curate what the model says."""
+    rows = answers.table(job.project, [job.subject])
     _show(rows, arguments.format, say)
     return _ended(job, say) or (0 if rows[0]["answered"] else 1)
 
@@ -297,8 +317,9 @@ def check_show(arguments: Namespace, say: Say) -> int:
     return 0
 
 
-def check_run(arguments: Namespace, say: Say) -> int:
-    """Run a check on samples that are there, to its end."""
+def check_run(arguments: Namespace, say: Say) -> str:
+    """Run a check on samples that are there; return the job."""
+    del say
     project = home.find_project(arguments.name)
     check = member("checks", arguments.check)
     refuse_unused(arguments, (check,))
@@ -306,19 +327,28 @@ def check_run(arguments: Namespace, say: Say) -> int:
         project.id,
         checking.Request(arguments.check, settings_of(arguments, check), _wanted(arguments)),
     )
-    job = generate.wait(run, _teller(say, "samples"))
-    now = checking.status(project.id, run)
+    return generate.job_of(run).id
+
+
+def checked(arguments: Namespace, job: Job, say: Say) -> int:
+    """Say how many samples a check flags."""
+    del arguments
+    now = checking.status(job.project, job.subject)
     say(f"{now.n_checked:,} of {now.n_items:,} samples checked: {now.n_flagged:,} flagged.", False)
     return _ended(job, say)
 
 
-def check_ask(arguments: Namespace, say: Say) -> int:
-    """Let a language model answer samples blind, and say how far it agrees with their labels."""
-    project, run, job = _answered(
-        arguments, "judge", "samples", say, wanted=_wanted(arguments),
+def check_ask(arguments: Namespace, say: Say) -> str:
+    """Let a language model answer samples blind; return the job."""
+    return _asked(
+        arguments, "judge", say, wanted=_wanted(arguments),
         check=settings_of(arguments, member("checks", answers.CONSISTENCY)),
     )  # fmt: skip
-    _show_agreement(project, run, arguments.format, say)
+
+
+def asked_blind(arguments: Namespace, job: Job, say: Say) -> int:
+    """Say how far a language model agrees with the labels of samples."""
+    _show_agreement(job.project, job.subject, arguments.format, say)
     return _ended(job, say)
 
 
@@ -328,7 +358,7 @@ def check_report(arguments: Namespace, say: Say) -> int:
     run = consistency.newest(project.id)
     if run is None:
         raise Problem("No language model has answered samples blind yet.", "See `check ask`.")
-    _show_agreement(project, run, arguments.format, say)
+    _show_agreement(project.id, run, arguments.format, say)
     return 0
 
 
@@ -410,8 +440,8 @@ def _decide_rest(arguments: Namespace, kind: str, say: Say) -> int:
     return 0
 
 
-def study_run(arguments: Namespace, say: Say) -> int:
-    """Run a study to its end and show each cell."""
+def study_run(arguments: Namespace, say: Say) -> str:
+    """Start a study, or go on with it; return the job."""
     project = home.find_project(arguments.name)
     kind, student = member("studies", arguments.kind), member("students", arguments.student)
     refuse_unused(arguments, (kind, student))
@@ -432,12 +462,18 @@ def study_run(arguments: Namespace, say: Say) -> int:
     for cell in found.study["left_out"]:
         words = SOURCE_WORDS[train.mixed_in(found.study["spec"]["study"])]
         say(f"Left out at {cell['asked_share']:.0%} {words}: {cell['reason']}", True)
-    job = train.wait(job_id, _teller(say, "trials"))
+    return job_id
+
+
+def study_ended(arguments: Namespace, job: Job, say: Say) -> int:
+    """Show each cell of a study."""
+    del arguments
+    found = train.status(job.project, job.subject)
     if removed := results.removed_in_words(found.report):
         say(f"Kept out, close to test texts: {removed}.", True)
-    say(f"Study {found.study['name']!r} ({study}):", False)
-    _show_table(results.summary(project.id, study), say)
-    _note_invalid(project, study, say)
+    say(f"Study {found.study['name']!r} ({job.subject}):", False)
+    _show_table(results.summary(job.project, job.subject), say)
+    _note_invalid(job.project, job.subject, say)
     return _ended(job, say)
 
 
@@ -451,7 +487,7 @@ def study_show(arguments: Namespace, say: Say) -> int:
         hidden = ("study", "trial")
         rows = [{k: v for k, v in row.items() if k not in hidden} for row in rows]
     _show(rows, arguments.format, say)
-    _note_invalid(project, study["id"], say)
+    _note_invalid(project.id, study["id"], say)
     return 0
 
 
@@ -464,7 +500,7 @@ def study_export(arguments: Namespace, say: Say) -> int:
     )
     if done.differs:
         say(f"Note: {done.differs}", True)
-    _note_invalid(project, study["id"], say)
+    _note_invalid(project.id, study["id"], say)
     say(f"{done.told} Its model is in {arguments.folder}.", False)
     return 0
 
@@ -532,8 +568,8 @@ def _wanted(arguments: Namespace) -> checking.Chosen:
     )  # fmt: skip
 
 
-def _show_agreement(project: Project, run: str, format_: str, say: Say) -> None:
-    found = consistency.report(project.id, run)
+def _show_agreement(project: str, run: str, format_: str, say: Say) -> None:
+    found = consistency.report(project, run)
     if found is None:
         say("Nothing was answered.", True)
         return
@@ -546,10 +582,8 @@ def _show_agreement(project: Project, run: str, format_: str, say: Say) -> None:
     _show(consistency.table(found), format_, say)
 
 
-def _answered(
-    arguments: Namespace, purpose: Purpose, what: str, say: Say, **more: Any
-) -> tuple[Project, str, Job]:
-    """Let a language model answer, wait for the end, and return project, run and job."""
+def _asked(arguments: Namespace, purpose: Purpose, say: Say, **more: Any) -> str:
+    """Let a language model answer; return the job."""
     project = home.find_project(arguments.name)
     provider = member("providers", arguments.provider)
     check = [member("checks", answers.CONSISTENCY)] if purpose == "judge" else []
@@ -575,11 +609,11 @@ def _answered(
         f" shown to {arguments.provider}.",
         True,
     )
-    return project, run, generate.wait(run, _teller(say, what))
+    return generate.job_of(run).id
 
 
-def _note_invalid(project: Project, study: str, say: Say) -> None:
-    if why := results.invalid_in_words(project.id, study):
+def _note_invalid(project: str, study: str, say: Say) -> None:
+    if why := results.invalid_in_words(project, study):
         say(f"Note: {why}", True)
 
 
@@ -670,12 +704,12 @@ def _launched(
     }
     workers = arguments.workers or train.usual_workers(request.student)
     if not typed:
-        return train.launch(project.id, request, workers, on)
+        return train.launch(project.id, request, workers, on, arguments.device)
     train.pool_rows(project.id)  # says what is missing before any price is set
     before = budget.prices(project.id)
     budget.set_prices(project.id, replace(before, **typed))
     try:
-        return train.launch(project.id, request, workers, on)
+        return train.launch(project.id, request, workers, on, arguments.device)
     except Problem:
         budget.set_prices(project.id, before)
         raise
@@ -693,12 +727,14 @@ def _study(project: Project, name: str | None) -> dict[str, Any]:
     raise Problem(f"{project.name!r} has no study {name!r}.", f"Studies: {names}.")
 
 
-def _teller(say: Say, what: str) -> Callable[[Job], None]:
+def teller(say: Say) -> Callable[[Job], None]:
+    """Return what says where a job stands, beside the output, whenever that is news."""
     line_of = _liner(say)
 
     def tell(job: Job) -> None:
         n_done, n_wanted = job.progress.get("n_done"), job.progress.get("n_wanted")
-        line = f"{job.state}: {n_done} of {n_wanted} {what}" if n_wanted else job.state
+        counted = f"{job.state}: {n_done} of {n_wanted} {COUNTED[job.kind]}"
+        line = counted if n_wanted else job.state
         doing = job.progress.get("doing", "") if job.kind in ASKING else ""
         line_of(f"{line}; {doing}" if doing else line)
 

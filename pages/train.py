@@ -11,7 +11,7 @@ project = frame.open_page(
     "train", "Train a small model at several shares of LLM data, several seeds each."
 )
 frame.heard()
-cluster = None
+cluster = device = None
 at_work = train.at_work(project.id)
 with frame.problems():
     st.subheader("What to train")
@@ -40,6 +40,7 @@ with frame.problems():
             "Workers", 1, train.max_workers(), train.usual_workers(student), width=150,
             key=f"workers_{student}", help="Processes that train side by side.",
         )  # fmt: skip
+        device = study.device(student)
         study.outline(found, None if cluster else int(workers))
     if found:
         study.left_out(found)
@@ -55,7 +56,7 @@ with frame.problems():
             )  # fmt: skip
         if launches and not train.at_work(project.id):
             named = replace(asked, name=name)
-            made, _ = train.launch(project.id, named, int(workers), cluster)
+            made, _ = train.launch(project.id, named, int(workers), cluster, device)
             st.session_state["followed"] = made
             st.rerun()
 
@@ -68,13 +69,13 @@ if past:
                           index=list(names).index(first) if first in names else 0)  # fmt: skip
     if at_work:
         progress.follow(
-            lambda: study.show(project.id, chosen, cluster),
+            lambda: study.show(project.id, chosen, cluster, device),
             2.0,
             lambda: bool(train.at_work(project.id)),
         )
     else:
         with frame.problems():
-            study.show(project.id, chosen, cluster)
+            study.show(project.id, chosen, cluster, device)
     st.page_link("pages/results.py", label="Look at the results", icon=":material/show_chart:")
     st.subheader("Studies")
     st.dataframe(train.history(project.id), hide_index=True, column_config=study.COLUMNS)

@@ -22,7 +22,7 @@ import pytest
 
 from core import actions
 from core.__main__ import main, parser_for, run
-from core.actions import budget, data, door, exports, home, train
+from core.actions import budget, data, door, exports, following, home, train
 from core.actions.session import Session
 from core.formats import write_csv
 from core.registry import member, member_ids
@@ -112,7 +112,7 @@ def test_help_and_parse_errors_open_nothing_and_reach_nobody(
     def never(*_: object, **__: object) -> None:
         raise AssertionError("a home folder was asked for")
 
-    monkeypatch.setattr(actions, "start", never)
+    monkeypatch.setattr(following.session, "start", never)
     monkeypatch.setattr(door, "send", never)
     assert main(["study", "run", "--help"]) == 0
     assert "--n-total" in capsys.readouterr().out
@@ -611,7 +611,7 @@ def test_what_is_no_socket_of_ours_is_not_spoken_to(tmp_path: Path) -> None:
     assert door.send(tmp_path, ["demo"], tmp_path, lambda line, err: None) is None
     (tmp_path / "commands.sock").unlink()
     (tmp_path / "commands.sock").mkdir()
-    assert door.serve(tmp_path, lambda words, folder, say: 0) is False
+    assert door.serve(tmp_path, lambda words, folder, say, job, follows: 0) is False
 
 
 def test_a_command_that_breaks_costs_the_door_nothing(
@@ -620,7 +620,7 @@ def test_a_command_that_breaks_costs_the_door_nothing(
     logged: list[object] = []
     monkeypatch.setattr(threading, "excepthook", lambda args: logged.append(args.exc_value))
 
-    def run_or_break(words: object, folder: Path, say: door.Say) -> int:
+    def run_or_break(words: object, folder: Path, say: door.Say, *_: object) -> int:
         if words == ["break"]:
             raise ValueError("a fault in Admix")
         say(f"in {folder}", False)

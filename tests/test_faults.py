@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from core.actions import handover
 from core.records import NewSample, Project
 from core.store import decisions, projects, samples
 from core.store.db import open_database
@@ -86,6 +87,7 @@ def test_the_app_says_who_has_the_home_folder(tmp_path: Path, monkeypatch) -> No
     )  # fmt: skip
     try:
         assert holder.stdout is not None and holder.stdout.readline() == "open\n"
+        monkeypatch.setattr(handover, "SHORT_SECONDS", 0.5)
         monkeypatch.setenv("ADMIX_HOME", str(home))
         app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120).run()
         assert not app.exception

@@ -7,8 +7,9 @@ import os
 from core.errors import Problem
 from core.jobs import cluster
 from core.jobs.cluster import INSTALL, Cluster
+from core.local_models import Device
 
-__all__ = ["INSTALL", "Cluster", "asked", "default_address", "is_installed"]
+__all__ = ["INSTALL", "Cluster", "Device", "asked", "default_address", "is_installed"]
 
 
 def is_installed() -> bool:

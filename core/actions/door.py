@@ -1,11 +1,13 @@
 """Commands that reach the owner of a home folder from another process of the same person.
 
-Only one process may hold the database. A command typed while the app holds it goes through a Unix
-socket in the home folder, which only its owner can open, and its output comes back line by line.
+Only one process may hold the database. A command typed while the app holds it, or another command
+that follows a job, goes through a Unix socket in the home folder, which only its owner can open,
+and its output comes back line by line.
 """
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import socket
@@ -13,15 +15,21 @@ import stat
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from core.actions.session import home_folder
+from core.actions.session import Leaving, home_folder
 
 Say = Callable[[str, bool], None]
 """Takes a line, and whether it goes to the error output."""
-Run = Callable[[Sequence[str], Path, Say], int]
-"""Runs a command's words in a folder and returns the exit code."""
+Follows = Callable[[str], None]
+"""Takes the id of the job that a command follows from then on."""
+Run = Callable[[Sequence[str], Path, Say, str | None, Follows], int]
+"""Runs a command's words in a folder, or the rest of one that follows a job, and returns the
+exit code."""
+Give = Callable[[socket.socket, Sequence[str]], None]
+"""Takes a connection through which the app asks for the home folder, and the names of its keys."""
 
 NAME = "commands.sock"
 MAX_PATH = 100
@@ -30,11 +38,30 @@ BROKEN_OFF = 1
 """Exit code of a command whose owner went away before its end."""
 
 
-def serve(home: Path, run: Run) -> bool:
-    """Take commands for a home folder in a thread of its own; return whether that can be done."""
+@dataclass
+class Door:
+    """A socket that takes commands, and how many are inside."""
+
+    server: socket.socket
+    run: Run
+    give: Give | None
+    is_shut: bool = False
+    inside: set[int] = field(default_factory=set)
+    thread: threading.Thread | None = None
+
+
+_doors: dict[Path, Door] = {}
+
+
+def serve(home: Path, run: Run, give: Give | None = None) -> bool:
+    """Take commands for a home folder in a thread of its own; return whether that can be done.
+
+    The app, which asks for the home folder, is refused it where nothing can `give` it.
+    """
     path = home / NAME
     if len(os.fsencode(path)) > MAX_PATH:
         return False
+    shut(home)
     server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     before = os.umask(0o177)
     try:
@@ -47,32 +74,81 @@ def serve(home: Path, run: Run) -> bool:
         return False
     finally:
         os.umask(before)
-    threading.Thread(target=_serve, args=(server, run), name="admix-door", daemon=True).start()
+    _doors[home] = door = Door(server, run, give)
+    door.thread = threading.Thread(target=_serve, args=(door,), name="admix-door", daemon=True)
+    door.thread.start()
+    # Before the home folder is closed, which was opened first: nobody is let in to a closed one.
+    atexit.register(shut, home)
     return True
 
 
-def send(home: Path | str | None, words: list[str], folder: Path, say: Say) -> int | None:
-    """Have the owner run a command; return its exit code, or None where nobody answers."""
-    path = home_folder(home) / NAME
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
-        try:
-            # A socket that somebody else put there could print anything in our name.
-            if not stat.S_ISSOCK(path.stat().st_mode) or path.stat().st_uid != os.getuid():
-                return None
+def shut(home: Path) -> Door | None:
+    """Take no more commands; return the door, behind which some may still be run."""
+    door = _doors.pop(home, None)
+    if door is not None:
+        door.is_shut = True
+        if knock := reach(home):  # which its thread waits for
+            knock.close()
+            if door.thread:
+                door.thread.join(timeout=1)
+        (home / NAME).unlink(missing_ok=True)
+    return door
+
+
+def reach(home: Path) -> socket.socket | None:
+    """Return a connection to the owner of a home folder, or None where nobody answers."""
+    path = home / NAME
+    client = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        # A socket that somebody else put there could print anything in our name.
+        if stat.S_ISSOCK(path.stat().st_mode) and path.stat().st_uid == os.getuid():
             client.connect(str(path))
-        except OSError:
-            return None
-        for answer in _answers(client, {"words": words, "folder": str(folder)}):
+            return client
+    except OSError:
+        pass
+    client.close()
+    return None
+
+
+def send(
+    home: Path | str | None, words: Sequence[str], folder: Path, say: Say,
+    job: str | None = None, follows: Follows | None = None,
+) -> int | None:  # fmt: skip
+    """Have the owner run a command, or the rest of one that follows a job; return its exit code.
+
+    None where nobody answers, or nobody any more of a command whose job can be followed elsewhere.
+    """
+    client = reach(home_folder(home))
+    if client is None:
+        return None
+    with client:
+        for answer in _answers(client, {"words": list(words), "folder": str(folder), "job": job}):
             if "code" in answer:
                 return int(answer["code"])
-            say(answer["line"], answer["is_error"])
+            if "job" in answer:
+                job = str(answer["job"])
+                if follows:
+                    follows(job)
+            else:
+                say(answer["line"], answer["is_error"])
+    if job and follows:
+        return None
     say("The app went away before the command ended.", True)
     return BROKEN_OFF
 
 
+def put(connection: socket.socket, data: Mapping[str, Any]) -> None:
+    """Send a line.
+
+    Raises:
+        OSError: the other side went away.
+    """
+    connection.sendall(json.dumps(data).encode() + b"\n")
+
+
 def _answers(client: socket.socket, asked: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     try:
-        client.sendall(_line(asked))
+        put(client, asked)
         with client.makefile("rb") as lines:
             for line in lines:
                 yield json.loads(line)
@@ -81,39 +157,60 @@ def _answers(client: socket.socket, asked: Mapping[str, Any]) -> Iterator[dict[s
         return
 
 
-def _serve(server: socket.socket, run: Run) -> None:
-    while True:
+def _serve(door: Door) -> None:
+    while not door.is_shut:
         try:
-            connection, _ = server.accept()
+            connection, _ = door.server.accept()
         except OSError:
             time.sleep(0.1)  # too many open files, say; the door stays
             continue
-        threading.Thread(target=_answer, args=(connection, run), daemon=True).start()
+        threading.Thread(target=_answer, args=(connection, door), daemon=True).start()
+    door.server.close()
 
 
-def _answer(connection: socket.socket, run: Run) -> None:
+def _answer(connection: socket.socket, door: Door) -> None:
     with connection:
         try:
             with connection.makefile("rb") as lines:
                 asked = json.loads(lines.readline())
+            if "has_keys" in asked:
+                _ask(connection, door, [str(name) for name in asked["has_keys"]])
+                return
             words, folder = [str(word) for word in asked["words"]], Path(asked["folder"])
+            job = asked.get("job")
         except (OSError, ValueError, KeyError, TypeError):
             return
-        lock = threading.Lock()
-
-        def put(answer: Mapping[str, Any]) -> None:
-            with lock:
-                connection.sendall(_line(answer))
-
-        def say(line: str, is_error: bool) -> None:
-            put({"line": line, "is_error": is_error})
-
+        me = threading.get_ident()
+        door.inside.add(me)
         try:
-            put({"code": run(words, folder, say)})
-        except OSError:
-            # The other side went away; work it started goes on.
-            return
+            # Whoever shut it before it counted us does not wait for us.
+            if not door.is_shut:
+                _run(connection, door.run, words, folder, None if job is None else str(job))
+        finally:
+            door.inside.discard(me)
 
 
-def _line(data: Mapping[str, Any]) -> bytes:
-    return json.dumps(data).encode() + b"\n"
+def _ask(connection: socket.socket, door: Door, keys: Sequence[str]) -> None:
+    if door.give is None or door.is_shut:
+        put(connection, {"refused": ""})
+    else:
+        door.give(connection.dup(), keys)
+
+
+def _run(
+    connection: socket.socket, run: Run, words: Sequence[str], folder: Path, job: str | None
+) -> None:
+    lock = threading.Lock()
+
+    def tell(answer: Mapping[str, Any]) -> None:
+        with lock:
+            put(connection, answer)
+
+    def say(line: str, is_error: bool) -> None:
+        tell({"line": line, "is_error": is_error})
+
+    try:
+        tell({"code": run(words, folder, say, job, lambda job: tell({"job": job}))})
+    except (OSError, Leaving):
+        # The other side went away, and work it started goes on; or we do, and it goes on elsewhere.
+        return

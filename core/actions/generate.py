@@ -369,11 +369,19 @@ def discard(job: str) -> None:
 
 def wait(run: str, told: Any = None) -> Job:
     """Return when a run has ended."""
-    session = here()
-    job = jobs.of_subject(session.database, run)
+    return here().runner.wait(job_of(run).id, told)
+
+
+def job_of(run: str) -> Job:
+    """Return the job that works on a run.
+
+    Raises:
+        Problem: there is none.
+    """
+    job = jobs.of_subject(here().database, run)
     if job is None:
         raise Problem("This run was never started.")
-    return session.runner.wait(job.id, told)
+    return job
 
 
 def _command_only(cls: type[Provider]) -> str | None:

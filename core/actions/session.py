@@ -5,7 +5,7 @@ from __future__ import annotations
 import atexit
 import os
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from core.errors import Problem
@@ -24,8 +24,16 @@ class Session:
     home: Path
     database: Database
     runner: Runner
+    leaving: threading.Event = field(default_factory=threading.Event)
+    """Set before its jobs are ended, for those who follow one."""
 
 
+class Leaving(Exception):  # noqa: N818  what happens, and no error
+    """This process gives up the home folder; whoever follows a job does so elsewhere."""
+
+
+IN_HAND_SECONDS = 3.0
+"""How long a trial in hand may take to its end when the home folder is handed over."""
 _session: Session | None = None
 _starting = threading.Lock()
 
@@ -37,9 +45,14 @@ def home_folder(given: str | Path | None = None) -> Path:
 
 
 def start(
-    home: str | Path | None = None, what: str = "a command", executor: str = "local"
+    home: str | Path | None = None,
+    what: str = "a command",
+    executor: str = "local",
+    lock_fd: int | None = None,
 ) -> Session:
     """Open the home folder, once per process, and recover what a dead owner left.
+
+    The lock may be one that another process has handed over.
 
     Raises:
         Busy: another process has it open.
@@ -48,7 +61,7 @@ def start(
     with _starting:
         if _session is None:
             folder = home_folder(home)
-            database = open_database(folder, what)
+            database = open_database(folder, what, lock_fd)
             pools.remove_former(database)
             runner = Runner(database, executor)
             runner.recover()
@@ -62,9 +75,25 @@ def stop() -> None:
     global _session  # noqa: PLW0603
     with _starting:
         if _session is not None:
+            _session.leaving.set()
             _session.runner.close()
             _session.database.close()
             _session = None
+
+
+def give_up() -> tuple[list[str], int]:
+    """End the jobs and close the database, but hold its lock; return both, the jobs as they were.
+
+    Those are the ids of the jobs that were at work and are to go on.
+    """
+    global _session  # noqa: PLW0603
+    with _starting:
+        session = here()
+        session.leaving.set()
+        left = session.runner.close(in_hand=IN_HAND_SECONDS)
+        lock_fd = session.database.let_go()
+        _session = None
+        return left, lock_fd
 
 
 def is_open() -> bool:

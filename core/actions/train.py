@@ -17,6 +17,8 @@ from core.actions.session import here, task_of
 from core.budget import Prices
 from core.errors import Missing, Problem
 from core.jobs.cluster import Cluster
+from core.jobs.machines import Machines
+from core.local_models import Device
 from core.mixture import behind
 from core.records import SOURCE_WORDS, SOURCES, Job, PoolRow, Source, Trial
 from core.registry import make, member, member_ids
@@ -240,17 +242,19 @@ def _planned(
 
 
 def launch(
-    project: str, request: StudyRequest, n_workers: int = 1, on: Cluster | None = None
-) -> tuple[str, str]:
+    project: str, request: StudyRequest, n_workers: int = 1, on: Cluster | None = None,
+    device: Device | None = None,
+) -> tuple[str, str]:  # fmt: skip
     """Freeze the pool, start the study in the background; return its id and its job's.
 
-    Its trials run in so many processes of this machine, or on a cluster as nodes have room.
+    Its trials run in so many processes of this machine, or on a cluster as nodes have room; on a
+    GPU where there is one, unless a device is said.
 
     Raises:
         Problem: no trial can be run; the message says what is missing.
     """
     study = create_study(project, request)
-    job = here().runner.submit(project, "train", study, n_workers, on)
+    job = here().runner.submit(project, "train", study, Machines(n_workers, on, device))
     return study, job
 
 
@@ -375,9 +379,15 @@ def stop(job: str) -> None:
     here().runner.stop(job)
 
 
-def resume(job: str, n_workers: int = 1, on: Cluster | None = None) -> None:
-    """Go on with the trials that have no result yet."""
-    here().runner.start(job, n_workers, on)
+def resume(
+    job: str, n_workers: int | None = None, on: Cluster | None = None, device: Device | None = None
+) -> None:
+    """Go on with the trials that have no result yet, in as many processes as before.
+
+    Without a device they are trained on the kind on which those that have one were.
+    """
+    before = here().runner.machines_of(job).n_workers
+    here().runner.start(job, Machines(n_workers or before, on, device))
 
 
 def wait(job: str, told: Any = None) -> Job:
@@ -390,11 +400,16 @@ def max_workers() -> int:
     return max(1, os.cpu_count() or 1)
 
 
-def usual_workers(student: str) -> int:
-    """Return how many workers suit a student: one that learns on one thread has one per core."""
+def is_slow(student: str) -> bool:
+    """Say whether a trial of a student takes long, on one thread or on a GPU."""
     cls = member("students", student)
     assert issubclass(cls, Student)  # noqa: S101  the folder decides the class
-    return max_workers() if cls.is_slow else 1
+    return cls.is_slow
+
+
+def usual_workers(student: str) -> int:
+    """Return how many workers suit a student: one that learns on one thread has one per core."""
+    return max_workers() if is_slow(student) else 1
 
 
 def _members(request: StudyRequest) -> tuple[Study, tuple[Student, ...]]:

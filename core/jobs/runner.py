@@ -20,8 +20,8 @@ from typing import Any
 
 from core.errors import Problem
 from core.jobs import answers, batching, checking, encoding, generation, outbox, training, worker
-from core.jobs.cluster import Cluster
 from core.jobs.executors import EXECUTORS, Part
+from core.jobs.machines import Machines, kept
 from core.records import Job
 from core.store import batches, jobs, ledger, runs, studies
 from core.store.db import Database, new_id
@@ -37,6 +37,11 @@ BATCH = 200
 """Reported lines that are kept in one transaction."""
 ORPHAN_SECONDS = 10.0
 """How long recovery waits for a worker of a dead owner to notice and end."""
+ONE = Machines()
+"""One process of this machine."""
+LEFT = "interrupted"
+"""State of a job that ended because its owner went away, and not because somebody wanted it to."""
+CLOSED = "Admix was closed while this was at work."
 
 
 @dataclass
@@ -45,8 +50,7 @@ class _Running:
 
     job: Job
     folders: list[Path]
-    n_workers: int = 1
-    on: Cluster | None = None
+    machines: Machines = ONE
     parts: list[Part] = field(default_factory=list)
     offsets: list[int] = field(default_factory=list)
     progress: dict[str, Any] = field(default_factory=dict)
@@ -68,17 +72,15 @@ class Runner:
         self._thread = threading.Thread(target=self._watch, name="admix-jobs", daemon=True)
         self._thread.start()
 
-    def submit(
-        self, project: str, kind: str, subject: str, n_workers: int = 1, on: Cluster | None = None
-    ) -> str:
+    def submit(self, project: str, kind: str, subject: str, machines: Machines = ONE) -> str:
         """Queue a job for a run or a study and start it; return its id."""
         job = new_id()
         jobs.create(self._database, job, project, kind, subject)
-        self.start(job, n_workers, on)
+        self.start(job, machines)
         return job
 
-    def start(self, job_id: str, n_workers: int = 1, on: Cluster | None = None) -> None:
-        """Start a queued job, or resume one that ended early; training, `on` a cluster if told so.
+    def start(self, job_id: str, machines: Machines = ONE) -> None:
+        """Start a queued job, or resume one that ended early; only training needs many machines.
 
         Raises:
             Problem: it is at work already, or in another process.
@@ -91,14 +93,15 @@ class Runner:
             # What an earlier worker left is taken in first; then a new one may write.
             self._take_in_left_overs(job, folder)
             try:
-                folders = self._prepare(job, folder, n_workers, on)
+                folders = self._prepare(job, folder, machines)
             except Problem as problem:
                 jobs.append(self._database, job_id, "failed", message=str(problem))
                 raise
             if not folders:
                 jobs.append(self._database, job_id, "done", self._progress(_Running(job, [])))
                 return
-            running = _Running(job, folders, n_workers, on)
+            machines.keep(folder)
+            running = _Running(job, folders, machines)
             try:
                 self._start_parts(running)
             except Problem as problem:
@@ -106,6 +109,18 @@ class Runner:
                 raise
             jobs.append(self._database, job_id, "running")
             self._running[job_id] = running
+
+    def start_again(self, job_id: str) -> None:
+        """Start a job as it was last started: with as many workers, and on the same cluster.
+
+        Raises:
+            Problem: it cannot be started.
+        """
+        self.start(job_id, self.machines_of(job_id))
+
+    def machines_of(self, job_id: str) -> Machines:
+        """Return what a job was last started on."""
+        return kept(self._folder(job_id))
 
     def pause(self, job_id: str) -> None:
         """Let the piece of work in hand finish, then end; `start` goes on."""
@@ -126,9 +141,7 @@ class Runner:
                     jobs.append(self._database, job_id, "stopped")
                 return
             running.stopping = "stopped"
-            for part in running.parts:
-                part.stop()
-            self._tend(running)
+            self._end(running)
 
     def cancel(self, job_id: str) -> None:
         """Have a job's batches cancelled, take in what they brought, and end the job for good."""
@@ -215,20 +228,30 @@ class Runner:
             self.stop(job_id)
             shutil.rmtree(self._folder(job_id), ignore_errors=True)
 
-    def close(self, patience: float = 10.0) -> None:
-        """Stop every job and the thread; replies in flight, being paid for, may still arrive."""
-        for job_id, running in list(self._running.items()):
-            if running.job.kind in ASKING:
-                self.pause(job_id)
-        deadline = time.monotonic() + patience
-        while time.monotonic() < deadline and any(
-            running.job.kind in ASKING for running in list(self._running.values())
+    def close(self, patience: float = 10.0, in_hand: float = 0.0) -> list[str]:
+        """Stop every job and the thread; return the jobs that nobody had asked to end.
+
+        Replies in flight, being paid for, may still arrive for some seconds of patience; other work
+        may finish the piece in hand, for fewer.
+        """
+        with self._lock:
+            left = [running for running in self._running.values() if running.stopping is None]
+            for running in left:
+                if running.job.kind in ASKING or in_hand:
+                    self.pause(running.job.id)
+                running.stopping = LEFT
+        begun = time.monotonic()
+        while any(
+            time.monotonic() - begun < (patience if running.job.kind in ASKING else in_hand)
+            for running in list(self._running.values())
         ):
             time.sleep(0.05)
-        for job_id in list(self._running):
-            self.stop(job_id)
+        with self._lock:
+            for running in list(self._running.values()):
+                self._end(running)
         self._closing.set()
         self._thread.join(timeout=10)
+        return [running.job.id for running in left]
 
     def _start_parts(self, running: _Running) -> None:
         """Start a worker per folder of a job.
@@ -255,7 +278,7 @@ class Runner:
     def _folder(self, job_id: str) -> Path:
         return self._database.home / "jobs" / job_id
 
-    def _prepare(self, job: Job, folder: Path, n_workers: int, on: Cluster | None) -> list[Path]:
+    def _prepare(self, job: Job, folder: Path, machines: Machines) -> list[Path]:
         if job.kind in OF_RUNS:
             run = runs.get(self._database, job.subject)
             prepared: list[Path] = OF_RUNS[job.kind].prepare(self._database, folder, run)
@@ -266,7 +289,7 @@ class Runner:
         wanted = training.wanted(self._database, study, are_failed_ones_tried=True)
         if not wanted:
             return []
-        return training.prepare(self._database, folder, study, wanted, n_workers, on)
+        return training.prepare(self._database, folder, study, wanted, machines)
 
     def _take_in_left_overs(self, job: Job, folder: Path) -> None:
         """Read every outbox of a job to its end, once its workers are gone."""
@@ -311,6 +334,12 @@ class Runner:
             log = self._folder(job_id) / "runner.txt"
             log.write_text(traceback.format_exc(), encoding="utf-8")
 
+    def _end(self, running: _Running) -> None:
+        """End a job's parts at once, and take in what they left."""
+        for part in running.parts:
+            part.stop()
+        self._tend(running)
+
     def _tend(self, running: _Running) -> None:
         """Take in what is new; when every part has ended, say how the job did."""
         codes = [part.poll() for part in running.parts]
@@ -339,15 +368,17 @@ class Runner:
         if not more or any(trial.is_wanted for trial in more):
             return False
         running.folders = training.prepare(
-            self._database, self._folder(job.id), study, more, running.n_workers, running.on
+            self._database, self._folder(job.id), study, more, running.machines
         )
         self._start_parts(running)
         return True
 
     def _verdict(self, running: _Running, codes: list[int]) -> tuple[str, str]:
         if running.stopping and not running.errors:
-            finished = running.stopping == "paused" and self._n_missing(running.job) == 0
-            return ("done", "") if finished else (running.stopping, " ".join(running.notes))
+            if running.stopping != "stopped" and self._n_missing(running.job) == 0:
+                return "done", ""
+            notes = [CLOSED, *running.notes] if running.stopping == LEFT else running.notes
+            return running.stopping, " ".join(notes)
         if running.errors:
             return "failed", " ".join(dict.fromkeys(running.errors))
         bad = [code for code in codes if code != worker.DONE]

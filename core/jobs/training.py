@@ -15,6 +15,7 @@ from typing import Any
 from core.errors import Problem
 from core.jobs import cluster
 from core.jobs.cluster import Cluster, Told, failure
+from core.jobs.machines import Machines
 from core.jobs.outbox import Outbox
 from core.learning import Answers, Course, Learned, Lesson
 from core.mixture import Draws, Mixture
@@ -54,7 +55,7 @@ def wanted(
 
 def prepare(
     database: Database, folder: Path, study: Mapping[str, Any], trials: Sequence[Trial],
-    n_workers: int, on: Cluster | None = None,
+    machines: Machines,
 ) -> list[Path]:  # fmt: skip
     """Write one plan per worker, trials dealt out in turn, and return the parts' folders.
 
@@ -69,7 +70,8 @@ def prepare(
             "Launch a new study; what this one came to stays.",
         )
     parts = []
-    n_parts = 1 if on else max(1, min(n_workers, len(trials)))
+    n_parts = 1 if machines.cluster else max(1, min(machines.n_workers, len(trials)))
+    device = machines.device or studies.device(database, study["project"], study["id"])
     for number in range(n_parts):
         part = folder / f"part{number}"
         part.mkdir(parents=True, exist_ok=True)
@@ -78,7 +80,8 @@ def prepare(
             "pool": str(pools.path(database.home, study["pool"])),
             "cache": str(database.home / "cache"),
             "task": study["spec"]["task"],
-            "cluster": asdict(on) if on else None,
+            "cluster": asdict(machines.cluster) if machines.cluster else None,
+            "device": device,
             "trials": [
                 {
                     "key": trial.key,
@@ -113,7 +116,7 @@ def work(folder: Path, plan: Mapping[str, Any], outbox: Outbox, paused: threadin
             outbox.put("progress", {"doing": f"encoding {len(rows):,} texts"})
             course = Course(
                 task, student, [row.inputs for row in rows], [row.label for row in rows],
-                [row.split == "train" for row in rows], Path(plan["cache"]),
+                [row.split == "train" for row in rows], Path(plan["cache"]), device=plan["device"],
             )  # fmt: skip
             for remark in course.remarks():
                 outbox.put("note", {"message": remark})

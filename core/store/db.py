@@ -11,6 +11,7 @@ import json
 import os
 import socket
 import threading
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -30,6 +31,7 @@ Cursor = duckdb.DuckDBPyConnection
 
 ERASED = "erased"
 """File in a home folder that says: the database holds freed blocks with erased texts."""
+DYING_SECONDS = 2.0
 
 
 def now() -> datetime:
@@ -105,21 +107,28 @@ class Database:
 
     def close(self) -> None:
         """Write everything down and let the file and the lock go."""
+        lock_fd = self.let_go()
+        os.ftruncate(lock_fd, 0)
+        os.close(lock_fd)
+
+    def let_go(self) -> int:
+        """Write everything down and let the file go; return the lock, for another to hold on."""
         with self.write_lock:
             self.connection.execute("CHECKPOINT")
             self.connection.close()
             _open_databases.pop(self.home, None)
             _rewrite_if_erased(self.home)
-            os.ftruncate(self.lock_fd, 0)
-            os.close(self.lock_fd)
+            return self.lock_fd
 
 
 _open_databases: dict[Path, Database] = {}
 _opening = threading.Lock()
 
 
-def open_database(home: Path, what: str = "a command") -> Database:
+def open_database(home: Path, what: str = "a command", lock_fd: int | None = None) -> Database:
     """Return the database of a home folder, opened at most once in this process.
+
+    Another process may have handed over the lock that it held, so that nobody came in between.
 
     Raises:
         Busy: another process has it; the error names the owner.
@@ -132,7 +141,7 @@ def open_database(home: Path, what: str = "a command") -> Database:
         refuse_network(home)
         for folder in ("", "backups", "cache", "jobs", "pools"):
             (home / folder).mkdir(parents=True, exist_ok=True, mode=0o700)
-        lock_fd = _take_lock(home / "lock", what)
+        lock_fd = _take_lock(home / "lock", what, lock_fd)
         try:
             database = Database(home, _connect(home), lock_fd)
         except BaseException:
@@ -205,7 +214,7 @@ def _connect(home: Path) -> Cursor:
     path = home / "admix.duckdb"
     try:
         _rewrite_if_erased(home)
-        connection = duckdb.connect(str(path), config=_config())
+        connection = _opened(path)
     except duckdb.Error as error:
         raise Problem(
             f"{path} cannot be opened: {str(error).splitlines()[0]}",
@@ -216,6 +225,18 @@ def _connect(home: Path) -> Cursor:
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
     return connection
+
+
+def _opened(path: Path) -> Cursor:
+    """Open the file; one who has just died may hold it a little longer than the lock."""
+    deadline = time.monotonic() + DYING_SECONDS
+    while True:
+        try:
+            return duckdb.connect(str(path), config=_config())
+        except duckdb.IOException as error:
+            if "lock" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
 
 
 def _config() -> dict[str, str | bool | int | float | list[str]]:
@@ -229,8 +250,8 @@ def _config() -> dict[str, str | bool | int | float | list[str]]:
     }
 
 
-def _take_lock(path: Path, what: str) -> int:
-    fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+def _take_lock(path: Path, what: str, given: int | None = None) -> int:
+    fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600) if given is None else given
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

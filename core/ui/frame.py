@@ -12,7 +12,7 @@ import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
 from core import actions
-from core.actions import home
+from core.actions import handover, home
 from core.errors import BadSetting, Problem
 from core.records import Project
 from core.ui import forms, look
@@ -80,6 +80,22 @@ def stay_here() -> None:
         f" through an SSH tunnel. If you know what you do, set `{ALLOW_OPEN}=1`."
     )
     st.stop()
+
+
+def open_home() -> None:
+    """Open the home folder, and say what that waits for where a command is at work in it."""
+    if actions.is_open():
+        return
+    with st.spinner("Opening the home folder ..."):
+        place = st.empty()
+
+        def tell(words: str) -> None:
+            place.info(look.plain(words), icon=":material/sync:")
+
+        try:
+            handover.open_home(tell)
+        finally:
+            place.empty()
 
 
 def navigation() -> StreamlitPage:

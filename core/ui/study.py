@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import streamlit as st
 
 from core.actions import clusters, gate, leaks, results, train
-from core.actions.clusters import Cluster
+from core.actions.clusters import Cluster, Device
 from core.actions.train import Outline, PoolReport, StudyRequest
 from core.formats import write_csv
 from core.records import SOURCE_WORDS, SOURCES
@@ -17,6 +19,10 @@ COLUMNS = {
 """How the table of studies shows its columns."""
 HEADS = {"class": "Classes", "number": "One number, rounded"}
 """Way to learn ordered labels -> words on screen."""
+DEVICES: Mapping[Device | None, str] = {
+    None: "As it began, else a GPU", "cpu": "Processor", "cuda": "NVIDIA GPU",
+}  # fmt: skip
+"""Kind of device -> words on screen."""
 
 
 def outline_or_help(project: str, asked: StudyRequest) -> Outline | None:
@@ -47,6 +53,17 @@ def cluster() -> Cluster | None:
         cpus = st.number_input("CPUs per trial", 0.01, value=1.0, step=0.5, width=130, key="cpus")
         gpus = st.number_input("GPUs per trial", 0.0, value=0.0, step=0.25, width=130, key="gpus")
     return clusters.asked(address, cpus, gpus)
+
+
+def device(student: str) -> Device | None:
+    """Ask for the device that a student is trained on, where that matters."""
+    if not train.is_slow(student):
+        return None
+    return st.selectbox(
+        "Device", list(DEVICES), format_func=DEVICES.__getitem__, width=230, key="device",
+        help="Numbers of a processor and a GPU differ somewhat, so that a study ends on the kind"
+        " it began on unless another is chosen here. It also counts for *Resume* below.",
+    )  # fmt: skip
 
 
 def outline(found: Outline, n_workers: int | None) -> None:
@@ -151,10 +168,10 @@ def selftest(project: str) -> None:
     )
 
 
-def show(project: str, study: str, on: Cluster | None) -> None:
+def show(project: str, study: str, on: Cluster | None, device: Device | None = None) -> None:
     """Show where a study stands: its job, its buttons, and the curve as it fills in.
 
-    Resumed, it goes on on the cluster that is named, or on this machine.
+    Resumed, it goes on on the cluster that is named, or on this machine, on a device if one is.
     """
     now = train.status(project, study)
     job = now.job
@@ -162,7 +179,7 @@ def show(project: str, study: str, on: Cluster | None) -> None:
         progress.bar(job, "trials")
         progress.buttons(
             job,
-            resume=lambda: train.resume(job.id, on=on),
+            resume=lambda: train.resume(job.id, on=on, device=device),
             pause=lambda: train.pause(job.id),
             stop=lambda: train.stop(job.id),
         )
