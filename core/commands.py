@@ -33,11 +33,13 @@ from core.actions import (
     leaks,
     lineage,
     models,
+    notes,
     predictions,
     profiles,
     results,
     rows,
     solvers,
+    tables,
     train,
     vectors,
 )
@@ -433,10 +435,10 @@ def study_run(arguments: Namespace, say: Say) -> int:
         words = SOURCE_WORDS[train.mixed_in(found.study["spec"]["study"])]
         say(f"Left out at {cell['asked_share']:.0%} {words}: {cell['reason']}", True)
     job = train.wait(job_id, _teller(say, "trials"))
-    if removed := results.removed_in_words(found.report):
+    if removed := notes.removed_in_words(found.report):
         say(f"Kept out, close to test texts: {removed}.", True)
     say(f"Study {found.study['name']!r} ({study}):", False)
-    _show_table(results.summary(project.id, study), say)
+    _show_table(tables.summary(project.id, study), say)
     _note_invalid(project, study, say)
     return _ended(job, say)
 
@@ -445,7 +447,7 @@ def study_show(arguments: Namespace, say: Say) -> int:
     """Show the trials of a study."""
     project = home.find_project(arguments.name)
     study = _study(project, arguments.study)
-    rows = results.table(project.id, study["id"])
+    rows = tables.table(project.id, study["id"])
     if arguments.format == "table":
         say(f"Study {study['name']!r} ({study['id']}):", False)
         hidden = ("study", "trial")

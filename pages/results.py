@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from core.actions import results, solvers, train
+from core.actions import curves, results, solvers, train
 from core.ui import answer, asking, frame
 
 project = frame.open_page(
@@ -21,7 +21,7 @@ study = asked.selectbox(
     "Study", list(studies), format_func=studies.__getitem__, key="study", bind="query-params",
     width=330,
 )  # fmt: skip
-titles, axes = results.metric_titles(project.id, study), results.axes_of(project.id, study)
+titles, axes = results.metric_titles(project.id, study), curves.axes_of(project.id, study)
 metric = asked.selectbox(
     "Metric", list(titles), format_func=titles.__getitem__, key="metric",
     bind="query-params", width=190,
@@ -43,7 +43,7 @@ if len(lines) > 1:
                            bind="query-params", width=300)  # fmt: skip
 
 with frame.problems():
-    curve = results.curve(project.id, study, metric, axis, label, line)
+    curve = curves.curve(project.id, study, metric, axis, label, line)
     if not curve.points:
         st.info(" ".join(curve.notes), icon=":material/info:")
         st.page_link("pages/train.py", label="See where it stands on Train",
@@ -77,6 +77,6 @@ with frame.problems():
     elif view == "difference":
         answer.difference(project.id, curve, metric, label)
     elif view == "table":
-        answer.tables(project.id, study, metric, label)
+        answer.in_tables(project.id, study, metric, label)
     else:
         answer.published()

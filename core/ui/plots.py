@@ -7,7 +7,8 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from core.actions.results import Curve, Point
+from core.actions.cells import Point
+from core.actions.curves import Curve
 from core.actions.solvers import Solved
 from core.records import SOURCE_WORDS
 from core.ui.canvas import GREY, HUMAN, SOLVER, dressed, safe

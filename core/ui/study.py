@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from core.actions import clusters, gate, leaks, results, train
+from core.actions import clusters, curves, gate, leaks, train
 from core.actions.clusters import Cluster
 from core.actions.train import Outline, PoolReport, StudyRequest
 from core.formats import write_csv
@@ -164,7 +164,7 @@ def show(project: str, study: str, on: Cluster | None) -> None:
             st.caption(f"About {look.duration(now.seconds_left)} of training left.")
     elif now.n_done < now.n_trials:
         st.caption(f"{now.n_done:,} of {now.n_trials:,} trials; it was made without being started.")
-    curve = results.curve(project, now.study["id"])
+    curve = curves.curve(project, now.study["id"])
     if curve.invalid:
         st.error(look.plain(curve.invalid), icon=":material/dangerous:")
     if curve.points:
