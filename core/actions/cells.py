@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from core import statistics
-from core.actions import lines
-from core.actions.results import figure
 from core.statistics import Estimate
 
 
@@ -55,59 +53,52 @@ class Point:
 
 
 def point(
-    cell: Sequence[Mapping[str, Any]], metric: str, axis: str, label: str,
-    baseline: Mapping[int, float], is_behind_unknown: bool, invalid: frozenset[str],
+    cell: Mapping[str, Any], axis: str, baseline: Mapping[int, float], is_behind_unknown: bool,
+    invalid: frozenset[str],
 ) -> Point:  # fmt: skip
-    """Return what the trials of a cell came to in a metric, over an axis."""
-    first = cell[0]
-    values = by_seed(cell, metric, label)
-    is_baseline = is_human_only(first)
-    n_mixed_in = first["n_synthetic"] + first["n_llm_labelled"]
+    """Return what the trials of a cell came to, over an axis."""
+    values = by_seed(cell)
+    n_mixed_in = cell["n_synthetic"] + cell["n_llm_labelled"]
     xs = {
-        "synthetic_share": n_mixed_in / (n_rows(first) or 1),
-        "money_share": first["money_share"],
+        "synthetic_share": n_mixed_in / (n_rows(cell) or 1),
+        "money_share": cell["money_share"],
         "n_synthetic": n_mixed_in,
     }
+    trials = list(zip(cell["seeds"], cell["keys"], strict=True))
     return Point(
         x=xs[axis],
         estimate=statistics.over_seeds(list(values.values())),
         by_seed=values,
-        keys={row["seed"]: row["trial"] for row in cell if row["seed"] in values},
-        n_human=first["n_human"],
-        n_synthetic=first["n_synthetic"],
-        n_behind=(
-            None if is_behind_unknown and n_mixed_in else max(row["n_behind"] for row in cell)
-        ),
-        synthetic_share=first["synthetic_share"],
-        money_share=first["money_share"],
-        cost_usd=first["cost_usd"],
+        keys={seed: key for seed, key in trials if seed in values},
+        n_human=cell["n_human"],
+        n_synthetic=cell["n_synthetic"],
+        n_behind=None if is_behind_unknown and n_mixed_in else cell["n_behind"],
+        synthetic_share=cell["synthetic_share"],
+        money_share=cell["money_share"],
+        cost_usd=cell["cost_usd"],
         difference=(
-            statistics.paired(values, baseline) if baseline and values and not is_baseline else None
+            statistics.paired(values, baseline)
+            if baseline and values and not is_human_only(cell)
+            else None
         ),
-        collapsed=frozenset(
-            row["seed"]
-            for row in cell
-            if row["status"] == "done" and row["scores"].get("n_answers") == 1
-        ),
-        unfinished=frozenset(row["seed"] for row in cell if lines.is_unfinished(row)),
-        invalid=frozenset(row["seed"] for row in cell if row["trial"] in invalid),
-        n_llm_labelled=first["n_llm_labelled"],
+        collapsed=frozenset(cell["collapsed"]),
+        unfinished=frozenset(cell["unfinished"]),
+        invalid=frozenset(seed for seed, key in trials if key in invalid),
+        n_llm_labelled=cell["n_llm_labelled"],
     )
 
 
-def by_seed(cell: Sequence[Mapping[str, Any]], metric: str, label: str) -> dict[int, float]:
+def by_seed(cell: Mapping[str, Any]) -> dict[int, float]:
     """Return the figure of every trial that is done and has one, by its seed."""
-    figures = {
-        row["seed"]: figure(row["scores"], metric, label) for row in cell if row["status"] == "done"
-    }
-    return {seed: value for seed, value in figures.items() if value is not None}
+    found = zip(cell["seeds"], cell["figures"], strict=True)
+    return {seed: value for seed, value in found if value is not None}
 
 
 def n_rows(row: Mapping[str, Any]) -> int:
-    """Return how many rows a trial learns from."""
+    """Return how many rows a trial or a cell learns from."""
     return int(row["n_human"] + row["n_synthetic"] + row["n_llm_labelled"])
 
 
 def is_human_only(row: Mapping[str, Any]) -> bool:
-    """Say whether a trial learns from rows by humans alone."""
+    """Say whether a trial or a cell learns from rows by humans alone."""
     return not row["n_synthetic"] and not row["n_llm_labelled"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -14,7 +13,6 @@ from core.actions.results import CLASS_F1, figure
 from core.actions.session import here
 from core.errors import Problem
 from core.records import SOURCE_TITLES, Source
-from core.registry import canonical
 from core.store import pools, studies
 
 AXES = {
@@ -98,33 +96,26 @@ def curve(
     metric = metric or next(iter(task.metrics))
     if metric not in (*task.metrics, CLASS_F1) or axis not in AXES:
         raise Problem(f"There is no {metric!r} over {axis!r}.")
-    every = studies.table(here().database, project, found["id"])
-    known = lines.titles(every)
+    database = here().database
+    students = studies.students(database, found["id"])
+    known = lines.titles(students.values())
     line = line or next(iter(known), "")
     if known and line not in known:
         raise Problem(f"The study has no line {line!r}.", f"Lines: {', '.join(known)}.")
-    rows = [row for row in every if lines.line_of(row["student"]) == line]
     names = task.classes
     if label is not None and label not in names:
         raise Problem(
             f"{label!r} is not one of the study's labels.", f"Labels: {', '.join(names)}."
         )
     label = label or next(iter(names), "")
-    cells: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for row in rows:
-        cells[canonical(row["mixture"])].append(row)
-    baseline: dict[int, float] = {}
-    for cell in cells.values():
-        if is_human_only(cell[0]):
-            baseline = by_seed(cell, metric, label)
-    report = pools.about(here().database, project, found["pool"])["report"]
+    student = next((text for text, one in students.items() if lines.line_of(one) == line), "")
+    cells = studies.cells(database, project, found["id"], student, results.pointer(metric, label))
+    baseline = next((by_seed(cell) for cell in cells if is_human_only(cell)), {})
+    report = pools.about(database, project, found["pool"])["report"]
     mixed_in = train.mixed_in(found["spec"]["study"])
     is_unknown = bool(behind_unknown(report, mixed_in))
     bad = leaks.invalid(project, found)
-    points = [
-        point(cell, metric, axis, label, baseline, is_unknown, bad.trials)
-        for cell in cells.values()
-    ]
+    points = [point(cell, axis, baseline, is_unknown, bad.trials) for cell in cells]
     points = [each for each in points if each.by_seed and each.x is not None]
     points.sort(key=lambda each: (each.x or 0.0, each.n_mixed_in))
     human_only = next((each for each in points if each.n_mixed_in == 0), None)
@@ -136,12 +127,12 @@ def curve(
         points=tuple(points),
         human_only=human_only,
         n_test=report["n_test"],
-        notes=tuple(notes(found, rows, points, report)),
+        notes=tuple(notes(found, cells, points, report)),
         constant=figure(constant, metric, label),
         is_lower_better=metric != CLASS_F1 and task.metrics[metric].is_lower_better,
         mixed_in=mixed_in,
         random=figure(at_random, metric, label),
-        invalid=bad.in_words(len(every)),
+        invalid=bad.in_words(found["n_trials"]),
         line=line,
         lines=known,
     )

@@ -17,7 +17,7 @@ MIX_DISTANCE = 0.1
 
 
 def notes(
-    study: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], points: Sequence[Point],
+    study: Mapping[str, Any], cells: Sequence[Mapping[str, Any]], points: Sequence[Point],
     report: Mapping[str, Any],
 ) -> list[str]:  # fmt: skip
     """Return the sentences that belong to a study's points and to the pool behind them."""
@@ -25,7 +25,7 @@ def notes(
     source = train.mixed_in(study["spec"]["study"])
     words = SOURCE_WORDS[source]
     if not points:
-        is_to_come = any(row["status"] == "waiting" for row in rows)
+        is_to_come = any(cell["n_waiting"] for cell in cells)
         found.append(
             "No trial is done yet." if is_to_come else "No cell has a figure on this axis."
         )
@@ -40,7 +40,7 @@ def notes(
             f"{drained} nearly every row of the pool is drawn under every seed: there the interval"
             " does not show what other rows would have come to."
         )
-    found += _of_trials(rows, points)
+    found += _of_trials(cells, points)
     for cell in study["left_out"]:
         found.append(f"Left out at {cell['asked_share']:.0%} {words}: {cell['reason']}")
     if study["spec"]["study"].get("classes") == "natural" and (
@@ -83,10 +83,10 @@ def removed_in_words(report: Mapping[str, Any]) -> str:
     return leaks.counts_in_words(dict(sorted(found.items()))) if found else listed
 
 
-def _of_trials(rows: Sequence[Mapping[str, Any]], points: Sequence[Point]) -> list[str]:
+def _of_trials(cells: Sequence[Mapping[str, Any]], points: Sequence[Point]) -> list[str]:
     """Return what is to be known of single trials: how they ended, and which are to come."""
     notes = []
-    if more := max((row["mixture"].get("n_development", 0) for row in rows), default=0):
+    if more := max((cell["mixture"].get("n_development", 0) for cell in cells), default=0):
         notes.append(
             f"{more:,} more human rows decide when each training stops; they are in its price."
         )
@@ -98,10 +98,11 @@ def _of_trials(rows: Sequence[Mapping[str, Any]], points: Sequence[Point]) -> li
         notes.append(
             f"{n_unfinished} trials were still learning when they ended: more epochs may help."
         )
-    if n_failed := sum(1 for row in rows if row["status"] == "failed"):
-        notes.append(f"{n_failed} of {len(rows)} trials failed; Resume on Train tries them again.")
-    if n_waiting := sum(1 for row in rows if row["status"] == "waiting"):
-        notes.append(f"{n_waiting} of {len(rows)} trials are still to come.")
+    n = sum(len(cell["seeds"]) for cell in cells)
+    if n_failed := sum(cell["n_failed"] for cell in cells):
+        notes.append(f"{n_failed} of {n} trials failed; Resume on Train tries them again.")
+    if n_waiting := sum(cell["n_waiting"] for cell in cells):
+        notes.append(f"{n_waiting} of {n} trials are still to come.")
     return notes
 
 

@@ -38,9 +38,7 @@ def made_by(project: str, study: str, key: str) -> Made:
     """
     database = here().database
     found = studies.get(database, project, study)
-    row = next(
-        (row for row in studies.table(database, project, found["id"]) if row["trial"] == key), None
-    )
+    row = next(iter(studies.table(database, project, found["id"], key)), None)
     done = studies.predictions(database, project, [key])
     if row is None or key not in done:
         raise Problem("This trial has no result yet.")

@@ -28,7 +28,7 @@ def metric_titles(project: str, study: str) -> dict[str, str]:
 def lines_of(project: str, study: str) -> dict[str, str]:
     """Return the students that a study compares, in words, the first one first."""
     found = train.find_study(project, study)
-    return lines.titles(studies.table(here().database, project, found["id"]))
+    return lines.titles(studies.students(here().database, found["id"]).values())
 
 
 def labels(project: str, study: str) -> tuple[str, ...]:
@@ -58,6 +58,16 @@ def figure(scores: Mapping[str, Any], metric: str, label: str | None) -> float |
     if metric == CLASS_F1:
         return (scores.get("per_class") or {}).get(label or "", {}).get("f1")
     return scores.get(metric)
+
+
+def pointer(metric: str, label: str | None) -> str:
+    """Return where one figure stands in a score, as a JSON pointer (RFC 6901).
+
+    >>> pointer("class_f1", "and/or")
+    '/per_class/and~1or/f1'
+    """
+    parts = ["per_class", label or "", "f1"] if metric == CLASS_F1 else [metric]
+    return "".join(f"/{part.replace('~', '~0').replace('/', '~1')}" for part in parts)
 
 
 def task_in(study: Mapping[str, Any]) -> Task:

@@ -22,10 +22,14 @@ def table(project: str, study: str) -> list[dict[str, Any]]:
     own = results.task_in(found).metrics
     # Scripts read these columns as they are; a kind that is measured otherwise adds its own.
     others = [] if set(SPOKEN_METRICS) <= set(own) else [m for m in own if m not in SPOKEN_METRICS]
-    rows = studies.table(here().database, project, found["id"])
+    measured = (*SPOKEN_METRICS, *others)
+    rows = studies.outcomes(
+        here().database, project, found["id"], [results.pointer(name, None) for name in measured]
+    )
     has_labelled = any(row["n_llm_labelled"] for row in rows)
     bad = leaks.invalid(project, found).trials
-    differing = [name for name in lines.varied(rows) if name != "kind"]
+    students = studies.students(here().database, found["id"]).values()
+    differing = [name for name in lines.varied(students) if name != "kind"]
 
     def labelled(row: Mapping[str, Any]) -> dict[str, Any]:
         # Only where a study has such rows: scripts read the columns by their place, too.
@@ -48,7 +52,7 @@ def table(project: str, study: str) -> list[dict[str, Any]]:
             "money_share": _rounded(row["money_share"]),
             "cost_usd": _rounded(row["cost_usd"]),
             "seed": row["seed"],
-            **{name: row["scores"].get(name) for name in (*SPOKEN_METRICS, *others)},
+            **dict(zip(measured, row["figures"], strict=True)),
             "seconds": row["seconds"],
             "status": "invalid"
             if row["trial"] in bad and row["status"] == "done"

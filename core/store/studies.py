@@ -18,6 +18,23 @@ _TRIALS = schema_of(
     money_share=pa.float64(), cost_usd=pa.float64(), n_llm_labelled=pa.int64(),
 )  # fmt: skip
 
+_FIRST_OF_CELL = ", ".join(
+    f"first({name} ORDER BY place) AS {name}"
+    for name in (
+        "n_human", "n_synthetic", "n_llm_labelled", "synthetic_share", "money_share", "cost_usd",
+    )
+)  # fmt: skip
+_IS_UNFINISHED = (
+    "coalesce(list_bool_or([CASE WHEN json_extract_string(stage, '$.is_converged') = 'false'"
+    " THEN true WHEN json_extract_string(stage, '$.best_epoch')"
+    " = json_extract_string(trial.student, '$.epochs')"
+    " THEN json_extract_string(stage, '$.is_converged') IS NOT NULL OR list_bool_or("
+    "[loss <> 'null' FOR loss IN json_extract(stage, '$.epochs[*][1]')]) END"
+    " FOR stage IN json_extract(result.about, '$[*]')]), false)"
+)
+"""Whether a student got better up to the end, so that more epochs would help: its solver had no
+step left, or it was best after its last epoch, as told by rows that it was developed on."""
+
 
 def create(
     database: Database,
@@ -146,8 +163,89 @@ def keep_result(cursor: Cursor, project: str, result: Result) -> None:
     )  # fmt: skip
 
 
-def table(database: Database, project: str, study: str) -> list[dict[str, Any]]:
-    """Return one row per trial of a study with its scores, in the study's order."""
+def students(database: Database, study: str) -> dict[str, dict[str, Any]]:
+    """Return the students that a study compares by their JSON, in the order of their trials."""
+    with database.read() as cursor:
+        cursor.execute(
+            "SELECT student FROM trial WHERE study = ? GROUP BY student ORDER BY min(rowid)",
+            [study],
+        )
+        return {text: json.loads(text) for (text,) in cursor.fetchall()}
+
+
+def cells(
+    database: Database, project: str, study: str, student: str, figure: str
+) -> list[dict[str, Any]]:
+    """Return one row per cell of a study for a student (its JSON), in the study's order.
+
+    Sizes, shares and cost are those of the cell's first trial, `n_behind` the most of any. `seeds`,
+    `keys` and `figures` have an entry per trial; a figure (a JSON pointer into scores) is None
+    where it is not a number or the trial not done. `collapsed` are the seeds of trials that give
+    one answer to everything, `unfinished` those whose student got better up to the end.
+    """
+    with database.read() as cursor:
+        cursor.execute(
+            f"WITH had AS (SELECT trial.*, trial.rowid AS place, result.status,"  # noqa: S608
+            " CASE WHEN result.status = 'done' THEN json_extract_string(scores, ?) END AS found,"
+            f" {_IS_UNFINISHED} AS is_unfinished"
+            " FROM trial LEFT JOIN result ON result.project = ? AND result.key = trial.key"
+            " WHERE trial.study = ? AND trial.student = ?)"
+            f" SELECT mixture, {_FIRST_OF_CELL},"
+            " max(n_behind) AS n_behind, list(seed ORDER BY place) AS seeds,"
+            " list(key ORDER BY place) AS keys,"
+            " list(TRY_CAST(found[1] AS DOUBLE) ORDER BY place) AS figures,"
+            " list(seed) FILTER (found[2] = '1') AS collapsed,"
+            " list(seed) FILTER (is_unfinished) AS unfinished,"
+            " count(*) FILTER (status = 'failed') AS n_failed,"
+            " count(*) FILTER (status IS NULL) AS n_waiting"
+            " FROM had GROUP BY mixture ORDER BY min(place)",
+            [[figure, "/n_answers"], project, study, student],
+        )
+        return [
+            {
+                **row,
+                "mixture": json.loads(row["mixture"]),
+                "collapsed": row["collapsed"] or [],
+                "unfinished": row["unfinished"] or [],
+            }
+            for row in dicts(cursor)
+        ]
+
+
+def outcomes(
+    database: Database, project: str, study: str, figures: Sequence[str]
+) -> list[dict[str, Any]]:
+    """Return one row per trial of a study, in its order, with single figures of its scores.
+
+    `figures` are JSON pointers into scores, and a row has a list of them: None where one is not a
+    number or there is no result yet.
+    """
+    with database.read() as cursor:
+        cursor.execute(
+            "SELECT trial.key AS trial, trial.student, n_human, n_synthetic, n_llm_labelled,"
+            " synthetic_share, money_share, cost_usd, seed, result.seconds,"
+            " coalesce(result.status, 'waiting') AS status,"
+            " coalesce(json_extract_string(scores, ?), []) AS figures"
+            " FROM trial LEFT JOIN result ON result.project = ? AND result.key = trial.key"
+            " WHERE trial.study = ? ORDER BY trial.rowid",
+            [list(figures), project, study],
+        )
+        rows = dicts(cursor)
+    # A study has a few students, which stand with every one of its trials.
+    known = {text: json.loads(text) for text in {row["student"] for row in rows}}
+    for row in rows:
+        row["student"] = known[row["student"]]
+        row["figures"] = [_number(text) for text in row["figures"]] or [None] * len(figures)
+    return rows
+
+
+def table(
+    database: Database, project: str, study: str, trial: str | None = None
+) -> list[dict[str, Any]]:
+    """Return one row per trial of a study with all that is known of it, or the row of one trial.
+
+    Of thousands of trials that is a lot: `cells` and `outcomes` have what pages show of all.
+    """
     with database.read() as cursor:
         cursor.execute(
             "SELECT trial.study, trial.key AS trial, trial.student, trial.mixture, n_human,"
@@ -155,8 +253,8 @@ def table(database: Database, project: str, study: str) -> list[dict[str, Any]]:
             " result.scores, result.seconds, result.device, result.n_steps,"
             " coalesce(result.status, 'waiting') AS status, result.error, result.about"
             " FROM trial LEFT JOIN result ON result.project = ? AND result.key = trial.key"
-            " WHERE trial.study = ? ORDER BY trial.rowid",
-            [project, study],
+            " WHERE trial.study = ? AND (? IS NULL OR trial.key = ?) ORDER BY trial.rowid",
+            [project, study, trial, trial],
         )
         return [
             {
@@ -224,3 +322,11 @@ def predictions(
 
 def _study(row: Mapping[str, Any]) -> dict[str, Any]:
     return {**row, "spec": json.loads(row["spec"]), "left_out": json.loads(row["left_out"])}
+
+
+def _number(text: str | None) -> float | None:
+    """Return the number in a text of JSON; None of anything else."""
+    try:
+        return None if text is None else float(text)
+    except ValueError:
+        return None
