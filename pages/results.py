@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core.actions import curves, results, solvers, train
-from core.ui import answer, asking, frame
+from core.ui import answer, asking, frame, plots
 
 project = frame.open_page(
     "results", "Does LLM data help here, and how sure is that? Every point opens."
@@ -52,8 +52,9 @@ with frame.problems():
         st.stop()
     answer.headline(curve)
     solved = solvers.of_study(project.id, study, metric, label)
-    clicked = answer.plot(curve, solved)
-    answer.downloads(project.id, curve, metric, label, solved)
+    figure = plots.curve_figure(curve, solved)
+    clicked = answer.plot(curve, figure)
+    answer.downloads(project.id, curve, figure, metric, label)
     asking.table(solved, curve.metric)
     asking.solver(project.id)
     if clicked:

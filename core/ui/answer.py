@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import plotly.graph_objects as go
 import streamlit as st
 
 from core.actions import points, results, tables, train
 from core.actions.cells import Point
 from core.actions.curves import Curve
-from core.actions.solvers import Solved
 from core.formats import write_csv
 from core.records import SOURCE_WORDS, Source
 from core.statistics import Estimate
@@ -71,10 +71,10 @@ def limits(estimate: Estimate) -> str:
     return f"95% interval {estimate.low:.3f} to {estimate.high:.3f}, {estimate.n_seeds} seeds"
 
 
-def plot(curve: Curve, solved: Sequence[Solved] = ()) -> str | None:
-    """Show the curve and return the trial whose dot was clicked, once."""
+def plot(curve: Curve, figure: go.Figure) -> str | None:
+    """Show the figure of a curve and return the trial whose dot was clicked, once."""
     event = st.plotly_chart(
-        plots.curve_figure(curve, solved),
+        figure,
         key=f"curve_{curve.study['id']}_{curve.axis}_{curve.metric}_{curve.line}",
         on_select="rerun", selection_mode="points", config=canvas.CONFIG,
         alt=f"{curve.metric} over {curve.axis}",
@@ -91,12 +91,12 @@ def plot(curve: Curve, solved: Sequence[Solved] = ()) -> str | None:
 
 
 def downloads(
-    project: str, curve: Curve, metric: str, label: str | None, solved: Sequence[Solved] = ()
+    project: str, curve: Curve, figure: go.Figure, metric: str, label: str | None
 ) -> None:
     """Show the plot's pictures and data as downloads."""
     study = curve.study["id"]
     pictures.downloads(
-        plots.curve_figure(curve, solved), curve.study["name"],
+        figure, curve.study["name"],
         [plots.subtitle(curve), plots.caption(curve)], "curve_picture",
         {
             "Trials (CSV)": lambda: tables.trials_csv(project, study),
