@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from core import metrics
 from core.actions import results
 from core.actions.session import here
 from core.errors import Problem
 from core.mixture import Draws, Mixture
-from core.store import studies
+from core.records import PoolRow
+from core.store import pools, studies
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,24 +48,24 @@ def made_by(project: str, study: str, key: str) -> Made:
     if row is None or key not in done:
         raise Problem("This trial has no result yet.")
     task = results.task_in(found)
-    rows = results.pool_rows(here().home, found["pool"])
+    rows = _pool(here().home, found["pool"])
     drawn = Draws(rows, task.strata).draw(Mixture(**row["mixture"]), row["seed"])
     predicted, chances = done[key]
-    tests = results.test_rows(project, study)
+    tests = [row for row in rows if row.split == "test"]
     answers = [
         (test, task.label_names[guess] if isinstance(guess, int) else guess, chance)
         for test, guess, chance in zip(tests, predicted, chances, strict=True)
     ]
     wrong = [
         {
-            "id": test["id"],
-            "text": test["text"],
-            "label": task.in_words(test["label"], test["inputs"]),
-            "predicted": task.in_words(str(answer), test["inputs"]),
+            "id": test.id,
+            "text": test.text,
+            "label": task.in_words(test.label, test.inputs),
+            "predicted": task.in_words(str(answer), test.inputs),
             "probability": chance,
         }
         for test, answer, chance in answers
-        if answer != test["label"]
+        if answer != test.label
     ]
     return Made(
         trial=row,
@@ -87,15 +92,20 @@ def confusion(
 
     Where labels are no classes both are empty.
     """
-    if not results.has_classes(project, study):
+    found = studies.get(here().database, project, study)
+    task = results.task_in(found)
+    if not task.has_classes:
         return (), []
-    names = results.labels(project, study)
+    names = task.classes
     number = {name: i for i, name in enumerate(names)}
-    gold = [number[row["label"]] for row in results.test_rows(project, study)]
-    total = [[0] * len(names) for _ in names]
+    gold = [number[row.label] for row in results.test_rows(here().home, found["pool"])]
+    total = np.zeros((len(names), len(names)), dtype=np.int64)
     for predicted, _ in studies.predictions(here().database, project, keys).values():
-        counts = metrics.confusion(gold, [int(one) for one in predicted], len(names))
-        total = [
-            [a + b for a, b in zip(x, y, strict=True)] for x, y in zip(total, counts, strict=True)
-        ]
-    return names, total
+        total += metrics.confusion(gold, [int(one) for one in predicted], len(names))
+    return names, total.tolist()
+
+
+@lru_cache(maxsize=2)
+def _pool(home: Path, pool: str) -> list[PoolRow]:
+    # Named by its content, so what was read once stays true.
+    return pools.read(pools.path(home, pool))

@@ -43,8 +43,9 @@ def has_classes(project: str, study: str) -> bool:
 
 def gold(project: str, study: str) -> tuple[Task, dict[str, str]]:
     """Return a study's task and the labels of its test rows by id, as they were at its launch."""
-    rows = test_rows(project, study)
-    return _task_of(project, study), {row["id"]: row["label"] for row in rows}
+    found = studies.get(here().database, project, study)
+    rows = test_rows(here().home, found["pool"])
+    return task_in(found), {row.id: row.label for row in rows}
 
 
 def invalid_in_words(project: str, study: str) -> str:
@@ -75,28 +76,17 @@ def task_in(study: Mapping[str, Any]) -> Task:
     return from_json(Task, study["spec"]["task"])
 
 
-def test_rows(project: str, study: str) -> list[dict[str, Any]]:
-    """Return the test rows of a study's pool, in the order of its predictions."""
-    found = studies.get(here().database, project, study)
-    rows = pool_rows(here().home, found["pool"])
-    return [
-        {"id": row.id, "text": row.text, "label": row.label, "inputs": row.inputs}
-        for row in rows
-        if row.split == "test"
-    ]
-
-
-@lru_cache(maxsize=2)
-def pool_rows(home: Path, pool: str) -> list[PoolRow]:
-    """Return the rows of a frozen pool."""
+@lru_cache(maxsize=4)
+def test_rows(home: Path, pool: str) -> tuple[PoolRow, ...]:
+    """Return the test rows of a frozen pool, in the order of predictions."""
     # Named by its content, so what was read once stays true.
-    return pools.read(pools.path(home, pool))
+    return tuple(pools.read(pools.path(home, pool), "test"))
 
 
 @lru_cache(maxsize=8)
 def baselines(home: Path, pool: str, task: Task) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
     """Return the scores of the best constant answer, and the expected ones of a random answer."""
-    test = [row for row in pool_rows(home, pool) if row.split == "test"]
+    test = test_rows(home, pool)
     gold = [row.label for row in test]
     if not gold or not task.label_names:
         return {}, {}

@@ -98,14 +98,17 @@ def freeze(
     return pool
 
 
-def read(file: Path) -> list[PoolRow]:
-    """Return the rows of a pool.
+def read(file: Path, split: str | None = None) -> list[PoolRow]:
+    """Return the rows of a pool, of all splits or of one.
 
     Raises:
         Missing: the file is not there.
     """
     if not file.exists():
         raise Missing(f"The pool {file.stem} is not in {file.parent}.", "Launch the study anew.")
+    rows = pq.ParquetFile(file).read()
+    if split is not None:
+        rows = rows.filter(pc.equal(rows["split"], split))
     return [
         PoolRow(
             id=row["id"],
@@ -118,7 +121,7 @@ def read(file: Path) -> list[PoolRow]:
             split=row["split"],
             behind=None if row["behind"] is None else tuple(row["behind"]),
         )
-        for row in pq.read_table(file).to_pylist()
+        for row in rows.to_pylist()
     ]
 
 
