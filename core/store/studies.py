@@ -35,6 +35,17 @@ _IS_UNFINISHED = (
 """Whether a student got better up to the end, so that more epochs would help: its solver had no
 step left, or it was best after its last epoch, as told by rows that it was developed on."""
 
+_STUDIES = (
+    "WITH own AS (SELECT * FROM study WHERE project = $1 AND ($2 IS NULL OR $3 IN (id, name)))"
+    " SELECT own.*, coalesce(t.n_trials, 0) AS n_trials, coalesce(t.n_done, 0) AS n_done"
+    " FROM own LEFT JOIN (SELECT trial.study, count(*) AS n_trials,"
+    "  count(result.key) AS n_done FROM trial JOIN own s ON s.id = trial.study"
+    "  LEFT JOIN result ON result.project = s.project AND result.key = trial.key"
+    "  AND result.status = 'done' GROUP BY trial.study) t ON t.study = own.id"
+    " ORDER BY own.created_at DESC"
+)
+"""The studies of a project, or the one of an id or name, with trials wanted and done."""
+
 
 def create(
     database: Database,
@@ -76,15 +87,7 @@ def create(
 def of_project(database: Database, project: str) -> list[dict[str, Any]]:
     """Return the studies of a project, the newest first, with trials wanted and done."""
     with database.read() as cursor:
-        cursor.execute(
-            "SELECT study.*, coalesce(t.n_trials, 0) AS n_trials, coalesce(t.n_done, 0) AS n_done"
-            " FROM study LEFT JOIN (SELECT trial.study, count(*) AS n_trials,"
-            "  count(result.key) AS n_done FROM trial JOIN study s ON s.id = trial.study"
-            "  LEFT JOIN result ON result.project = s.project AND result.key = trial.key"
-            "  AND result.status = 'done' GROUP BY trial.study) t ON t.study = study.id"
-            " WHERE study.project = ? ORDER BY study.created_at DESC",
-            [project],
-        )
+        cursor.execute(_STUDIES, [project, None, None])
         return [_study(row) for row in dicts(cursor)]
 
 
@@ -94,10 +97,12 @@ def get(database: Database, project: str, study: str) -> dict[str, Any]:
     Raises:
         Missing: there is none of that id or name.
     """
-    found = [row for row in of_project(database, project) if study in (row["id"], row["name"])]
+    with database.read() as cursor:
+        cursor.execute(_STUDIES, [project, study, study])
+        found = dicts(cursor)
     if not found:
         raise Missing(f"There is no study {study!r}.", "The Results page lists them.")
-    return found[0]
+    return _study(found[0])
 
 
 def trials(database: Database, study: str) -> list[Trial]:
@@ -149,9 +154,10 @@ def keep_result(cursor: Cursor, project: str, result: Result) -> None:
     """Keep a result, once per key; one that failed gives way to the next."""
     where = [project, result.key]
     there = cursor.execute("SELECT status FROM result WHERE project = ? AND key = ?", where)
-    if (row := there.fetchone()) and row[0] == "done":
-        return
-    cursor.execute("DELETE FROM result WHERE project = ? AND key = ?", where)
+    if row := there.fetchone():
+        if row[0] == "done":
+            return
+        cursor.execute("DELETE FROM result WHERE project = ? AND key = ?", where)
     cursor.execute(
         "INSERT INTO result VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
