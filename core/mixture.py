@@ -149,10 +149,11 @@ class Draws:
             self._read_texts()
         self._behind = behind([rows[i] for i in self._of["synthetic"] + self._of["llm-labelled"]])
         self._shown = _Shown(rows)
+        self._numbers = list(range(len(rows)))
         self._names: dict[str, list[bytes]] = {}
         self._ranks: dict[tuple[str, int], np.ndarray] = {}
         self._turns: dict[tuple[str, str], tuple[np.ndarray, np.ndarray]] = {}
-        self._orders: dict[tuple[str, int, str], np.ndarray] = {}
+        self._orders: dict[tuple[str, int, str], list[int]] = {}
 
     def available(self, source: Source, seed: int, classes: Classes) -> int:
         """Return how many rows of a source can be drawn in a class mix, if no others are."""
@@ -173,7 +174,7 @@ class Draws:
                 texts = {self._texts[i] for i in drawn}
                 there = self._not_among(texts, n, seed, mixture.classes)
             else:
-                there = self._order(source, seed, mixture.classes)[: n + 1].tolist()
+                there = self._order(source, seed, mixture.classes)
             if n > len(there):
                 raise Short(
                     f"{n:,} {SOURCE_WORDS[source]} rows wanted, {len(there):,} can be drawn"
@@ -197,8 +198,7 @@ class Draws:
                 f"{mixture.n_human:,} human rows and {mixture.n_development:,} more to develop on"
                 f" wanted, {len(there):,} can be drawn ({mixture.classes} class mix)."
             )
-        found: list[int] = there[mixture.n_human : wanted].tolist()
-        return found
+        return there[mixture.n_human : wanted]
 
     def all_of(self, mixture: Mixture, seed: int) -> list[int]:
         """Return the rows of a training set and those that it is developed on."""
@@ -239,12 +239,14 @@ class Draws:
             self._ranks[key] = np.array(self._of[source], dtype=np.int32)[places]
         return self._ranks[key]
 
-    def _order(self, source: Source, seed: int, classes: Classes) -> np.ndarray:
+    def _order(self, source: Source, seed: int, classes: Classes) -> list[int]:
         key = (source, seed, classes)
         if key not in self._orders:
             queue_of, takes = self._turns_of(source, classes)
             ranked = self._ranked(source, seed)
-            self._orders[key] = ranked[np.argsort(queue_of[ranked], kind="stable")][takes]
+            made = ranked[np.argsort(queue_of[ranked], kind="stable")][takes]
+            # The same number is the same object in every order and draw: a plan holds thousands.
+            self._orders[key] = [self._numbers[i] for i in made.tolist()]
         return self._orders[key]
 
     def _turns_of(self, source: Source, classes: Classes) -> tuple[np.ndarray, np.ndarray]:
