@@ -110,7 +110,7 @@ def curve(
     label = label or next(iter(names), "")
     student = next((text for text, one in students.items() if lines.line_of(one) == line), "")
     cells = studies.cells(database, project, found["id"], student, results.pointer(metric, label))
-    baseline = next((by_seed(cell) for cell in cells if is_human_only(cell)), {})
+    baseline = next((by_seed(cell) for cell in reversed(cells) if is_human_only(cell)), {})
     report = pools.about(database, project, found["pool"])["report"]
     mixed_in = train.mixed_in(found["spec"]["study"])
     is_unknown = bool(behind_unknown(report, mixed_in))
