@@ -6,8 +6,10 @@ and 1,000 test items; the study has 20 shares with as many seeds as it takes. **
 up**: answers and figures are random numbers, each with 1,000 predictions and ten epochs of losses,
 kept through the store in batches as the runner keeps them; nothing is trained.
 
-Pages are measured in fresh processes: what they call, one after the other, the first time and the
-next, and whole, after the home page has been open (Streamlit's AppTest, without a browser).
+The engine is measured in processor time, which other work on the machine changes little. Pages are
+measured in fresh processes: what they call, one after the other, the first time and the
+next, and whole, after the home page has been open (Streamlit's AppTest, without a browser); beside
+the time that went by stands the processor time.
 """
 
 from __future__ import annotations
@@ -41,6 +43,7 @@ ROOT = Path(__file__).parents[1]
 LABELS = tuple(f"class {letter}" for letter in "abcdefghij")
 N_SOURCE, N_TEST, N_EXAMPLES, N_WORDS = 4_000, 1_000, 50, 20
 SHARES = tuple(round(place / 19, 4) for place in range(20))
+Took = tuple[float, float]
 TO_COME = 20
 """Trials of a study that are left to come, for what happens while it is at work."""
 
@@ -114,13 +117,13 @@ def made_up(key: str, share: float, generator: random.Random) -> Result:
 
 
 def keep(project: str, found: Sequence[Result]) -> float:
-    """Keep results in batches as the runner does, and return the seconds that took."""
-    started = time.perf_counter()
+    """Keep results in batches as the runner does, and return the processor seconds it took."""
+    started = time.process_time()
     for start in range(0, len(found), BATCH):
         with here().database.write() as cursor:
             for result in found[start : start + BATCH]:
                 studies.keep_result(cursor, project, result)
-    return time.perf_counter() - started
+    return time.process_time() - started
 
 
 def grown(n_trials: int, size: int, folder: str) -> dict[str, Any]:
@@ -129,12 +132,12 @@ def grown(n_trials: int, size: int, folder: str) -> dict[str, Any]:
         project = project_of()
         train.pool_rows(project)
         asked = request(n_trials, size, f"{n_trials} of {size}")
-        started = time.perf_counter()
+        started = time.process_time()
         train.outline(project, asked)
-        planned = time.perf_counter() - started
-        started = time.perf_counter()
+        planned = time.process_time() - started
+        started = time.process_time()
         study = train.create_study(project, asked)
-        created = time.perf_counter() - started
+        created = time.process_time() - started
         generator = random.Random(1)
         wanted = studies.trials(here().database, study)[:-TO_COME]
         kept = 0.0
@@ -145,7 +148,7 @@ def grown(n_trials: int, size: int, folder: str) -> dict[str, Any]:
                 "plan": planned, "create": created, "keep": kept}  # fmt: skip
 
 
-def looked(folder: str, project: str, study: str) -> dict[str, list[float]]:
+def looked(folder: str, project: str, study: str) -> dict[str, list[Took]]:
     """Return milliseconds of everything that the pages call: the first time and the next."""
     from core.ui import answer, plots
 
@@ -183,12 +186,12 @@ def looked(folder: str, project: str, study: str) -> dict[str, list[float]]:
         return {**taken, "live view after another result": after}
 
 
-def opened_pages(folder: str, project: str, study: str) -> dict[str, list[float]]:
+def opened_pages(folder: str, project: str, study: str) -> dict[str, list[Took]]:
     """Return milliseconds of whole pages: the first time, the next, and in another metric."""
     from streamlit.testing.v1 import AppTest
 
     actions.start(Path(folder), "a benchmark")
-    made: dict[str, list[float]] = {}
+    made: dict[str, list[Took]] = {}
     for page in ("results", "train"):
         at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=600)
         at.run()
@@ -228,7 +231,7 @@ def refreshed(folder: str, project: str, study: str) -> dict[str, list[float]]:
         return {"memory": [peaks[0], peaks[1], peaks[len(peaks) // 2], peaks[-1]]}
 
 
-LOOKS: dict[str, Callable[[str, str, str], dict[str, list[float]]]] = {
+LOOKS: dict[str, Callable[[str, str, str], dict[str, Any]]] = {
     "calls": looked, "pages": opened_pages, "memory": refreshed,
 }  # fmt: skip
 
@@ -247,7 +250,7 @@ def fresh(what: str, *about: str) -> dict[str, Any]:
 
 def measure(n_trials: int, runs: int, growth: Sequence[int], sizes: Sequence[int]) -> None:
     """Print all tables."""
-    print("the engine around trainings: seconds, and milliseconds a trial, median of the runs")
+    print("the engine around trainings: processor seconds, and milliseconds a trial")
     print(f"  {'trials':>8} {'rows':>6} {'plan':>16} {'create':>16} {'keep results':>16}")
     for size in sizes:
         for n in growth:
@@ -264,24 +267,32 @@ def measure(n_trials: int, runs: int, growth: Sequence[int], sizes: Sequence[int
         with tempfile.TemporaryDirectory() as folder:
             made = fresh("grow", folder, str(n), str(max(sizes)))
             where = (folder, made["project"], made["study"])
-            found: dict[str, list[list[float]]] = defaultdict(list)
+            found: dict[str, list[list[Took]]] = defaultdict(list)
             for _ in range(runs):
                 for what in ("pages", "calls"):
                     for name, taken in fresh(what, *where).items():
                         found[name].append(taken)
             memory = fresh("memory", *where)["memory"]
-        print(f"\n{made['n']:,} trials: milliseconds, the first time and the next, {runs} runs")
+        print(
+            f"\n{made['n']:,} trials: milliseconds and those of the processor, first and next time"
+        )
         for name, every in found.items():
-            first, later = (statistics.median(column) for column in zip(*every, strict=True))
-            print(f"  {name:36} {first:9,.0f} {later:9,.0f}")
+            cells = [
+                f"{statistics.median(wall):9,.0f} {statistics.median(worked):9,.0f}"
+                for wall, worked in (
+                    zip(*column, strict=True) for column in zip(*every, strict=True)
+                )
+            ]
+            print(f"  {name:36} {'   '.join(cells)}")
         told = " ".join(f"{mb:,.0f}" for mb in memory)
         print(f"  peak memory in MB: start, after 1, 11 and 20 more results: {told}", flush=True)
 
 
-def _ms(what: Callable[[], object]) -> float:
-    started = time.perf_counter()
+def _ms(what: Callable[[], object]) -> Took:
+    """Return the milliseconds that went by, and those of the processor."""
+    started, worked = time.perf_counter(), time.process_time()
     what()
-    return (time.perf_counter() - started) * 1000
+    return (time.perf_counter() - started) * 1000, (time.process_time() - worked) * 1000
 
 
 def _peak_mb() -> float:
