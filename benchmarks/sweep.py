@@ -33,7 +33,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from core import actions, encoders
-from core.actions import curate, demo, home, imports, results, train
+from core.actions import curate, demo, home, imports, tables, train
 from core.formats import write_csv
 from core.mixture import Draws, Mixture
 
@@ -130,7 +130,7 @@ def admix(project: str, asked: train.StudyRequest) -> tuple[float, float, int]:
     ended = train.wait(job)
     seconds = time.perf_counter() - started
     assert ended.state == "done", ended.message
-    rows = results.table(project, study)
+    rows = tables.table(project, study)
     return seconds, statistics.fmean(row["accuracy"] for row in rows), len(rows)
 
 
@@ -140,7 +140,7 @@ def scaled(project: str, seconds: float, n_own: int, n: int) -> float:
     Each worker's first trial has the loading in it, which more trials do not repeat.
     """
     workers = os.cpu_count() or 1
-    rows = results.table(project, train.all_studies(project)[0]["id"])
+    rows = tables.table(project, train.all_studies(project)[0]["id"])
     later = [row["seconds"] for row in rows[workers:]]
     each = statistics.fmean(later) / workers
     return seconds + each * (n - n_own)
@@ -249,7 +249,7 @@ def finetune(project: str, size: int, runs: int, n_trials: int) -> None:
 
 def _accuracies(project: str, n: int) -> float:
     """Return the mean accuracy of the first trials of the newest study."""
-    rows = results.table(project, train.all_studies(project)[0]["id"])
+    rows = tables.table(project, train.all_studies(project)[0]["id"])
     return statistics.fmean(row["accuracy"] for row in rows[:n])
 
 

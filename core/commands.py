@@ -33,11 +33,13 @@ from core.actions import (
     leaks,
     lineage,
     models,
+    notes,
     predictions,
     profiles,
     results,
     rows,
     solvers,
+    tables,
     train,
     vectors,
 )
@@ -47,7 +49,7 @@ from core.errors import Problem
 from core.formats import Table
 from core.formats.dataset import HUB, is_dataset
 from core.options import refuse_unused, settings_of, varied
-from core.records import SOURCE_WORDS, Job, Price, Project
+from core.records import Job, Price, Project
 from core.registry import member, member_ids
 
 Say = door.Say
@@ -459,9 +461,8 @@ def study_run(arguments: Namespace, say: Say) -> str:
     )
     study, job_id = _launched(arguments, project, request)
     found = train.status(project.id, study)
-    for cell in found.study["left_out"]:
-        words = SOURCE_WORDS[train.mixed_in(found.study["spec"]["study"])]
-        say(f"Left out at {cell['asked_share']:.0%} {words}: {cell['reason']}", True)
+    for line in notes.left_out(found.study):
+        say(line, True)
     return job_id
 
 
@@ -469,10 +470,10 @@ def study_ended(arguments: Namespace, job: Job, say: Say) -> int:
     """Show each cell of a study."""
     del arguments
     found = train.status(job.project, job.subject)
-    if removed := results.removed_in_words(found.report):
+    if removed := notes.removed_in_words(found.report):
         say(f"Kept out, close to test texts: {removed}.", True)
     say(f"Study {found.study['name']!r} ({job.subject}):", False)
-    _show_table(results.summary(job.project, job.subject), say)
+    _show_table(tables.summary(job.project, job.subject), say)
     _note_invalid(job.project, job.subject, say)
     return _ended(job, say)
 
@@ -481,7 +482,7 @@ def study_show(arguments: Namespace, say: Say) -> int:
     """Show the trials of a study."""
     project = home.find_project(arguments.name)
     study = _study(project, arguments.study)
-    rows = results.table(project.id, study["id"])
+    rows = tables.table(project.id, study["id"])
     if arguments.format == "table":
         say(f"Study {study['name']!r} ({study['id']}):", False)
         hidden = ("study", "trial")

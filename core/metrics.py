@@ -1,4 +1,4 @@
-"""How good are predicted labels? Libraries of the field do the sums, imported when asked."""
+"""How good are predicted labels? Libraries of the field are imported where their sums are asked."""
 
 from __future__ import annotations
 
@@ -20,15 +20,16 @@ def classification(
     Macro-F1 is the mean over the labels that occur in `gold`, so that a label without test items
     does not count as zero. `per_class` maps a label to precision, recall, F1 and support.
     """
-    from sklearn.metrics import accuracy_score, precision_recall_fscore_support
-
-    precision, recall, f1, support = precision_recall_fscore_support(
-        gold, predicted, labels=list(labels), zero_division=0.0
-    )
+    # Counted here: a page shows a baseline, and scikit-learn takes over a second to import.
+    truth, said = _numbered(gold, labels), _numbered(predicted, labels)
+    right = _counts(truth[truth == said], len(labels))
+    support, n_said = _counts(truth, len(labels)), _counts(said, len(labels))
+    precision, recall = _divided(right, n_said), _divided(right, support)
+    f1 = _divided(2 * right, support + n_said)
     total = int(support.sum())
     present = support > 0
     return {
-        "accuracy": float(accuracy_score(gold, predicted)),
+        "accuracy": float(np.average([a == b for a, b in zip(gold, predicted, strict=True)])),
         "macro_f1": float(f1[present].mean()) if total else 0.0,
         "weighted_f1": float((f1 * support).sum() / total) if total else 0.0,
         "per_class": {
@@ -43,16 +44,31 @@ def classification(
     }
 
 
-def confusion(gold: Sequence[int], predicted: Sequence[int], n_labels: int) -> list[list[int]]:
+def _numbered(said: Sequence[str], labels: Sequence[str]) -> np.ndarray:
+    """Return the place of each among the labels, -1 for what is none of them."""
+    number = {label: place for place, label in enumerate(labels)}
+    return np.array([number.get(label, -1) for label in said], dtype=np.int64)
+
+
+def _counts(numbers: np.ndarray, n: int) -> np.ndarray:
+    return np.bincount(numbers[numbers >= 0], minlength=n)
+
+
+def _divided(over: np.ndarray, under: np.ndarray) -> np.ndarray:
+    """Return quotients, 0 where there is nothing to divide by."""
+    return np.divide(over, under, out=np.zeros(len(over)), where=under != 0)
+
+
+def confusion(
+    gold: Sequence[int] | np.ndarray, predicted: Sequence[int] | np.ndarray, n_labels: int
+) -> np.ndarray:
     """Return counts with gold labels as rows and predicted labels as columns.
 
-    >>> confusion([0, 0, 1], [0, 1, 1], 2)
+    >>> confusion([0, 0, 1], [0, 1, 1], 2).tolist()
     [[1, 1], [0, 1]]
     """
-    counts = [[0] * n_labels for _ in range(n_labels)]
-    for row, column in zip(gold, predicted, strict=True):
-        counts[row][column] += 1
-    return counts
+    pairs = n_labels * np.asarray(gold, dtype=np.int64) + np.asarray(predicted, dtype=np.int64)
+    return np.bincount(pairs, minlength=n_labels**2).reshape(n_labels, n_labels)
 
 
 def kappa(
@@ -62,13 +78,18 @@ def kappa(
 
     Without a second label chance alone agrees wholly, and kappa is 0/0 (Cohen 1960).
     """
-    from sklearn.metrics import cohen_kappa_score
-
     if len({*gold, *predicted}) < 2:
         return None
     # Answers that are no label count as one more category; left out, they would raise agreement.
     others = sorted(set(predicted) - set(labels))
-    return float(cohen_kappa_score(gold, predicted, labels=[*labels, *others], weights=weights))
+    names = [*labels, *others]
+    truth, said = _numbered(gold, names), _numbered(predicted, names)
+    counts = confusion(truth[truth >= 0], said[truth >= 0], len(names)).astype(float)
+    by_chance = np.outer(counts.sum(axis=0), counts.sum(axis=1)) / counts.sum()
+    places = np.arange(len(names))
+    apart = places[:, None] - places
+    weight = np.asarray(apart**2 if weights == "quadratic" else apart != 0, dtype=float)
+    return float(1 - (weight * counts).sum() / (weight * by_chance).sum())
 
 
 def roc_auc(gold: Sequence[str], chances: np.ndarray, labels: Sequence[str]) -> float | None:
@@ -77,15 +98,21 @@ def roc_auc(gold: Sequence[str], chances: np.ndarray, labels: Sequence[str]) -> 
     Labels without a gold item are left out; None where fewer than two occur. `chances` has shape
     (items, labels). In a binary task the second label is the positive one.
     """
-    from sklearn.metrics import roc_auc_score
-
     found = np.asarray(gold, dtype=object)
     areas = []
     for place, label in enumerate(labels):
         is_it = found == label
         if is_it.any() and not is_it.all():
-            areas.append(float(roc_auc_score(is_it, chances[:, place])))
+            # Of equal chances it is known without scikit-learn, which takes long to import.
+            is_even = np.ptp(chances[:, place]) == 0
+            areas.append(0.5 if is_even else _area(is_it, chances[:, place]))
     return float(np.mean(areas)) if areas else None
+
+
+def _area(is_it: np.ndarray, chances: np.ndarray) -> float:
+    from sklearn.metrics import roc_auc_score
+
+    return float(roc_auc_score(is_it, chances))
 
 
 def share(holds: Iterable[bool]) -> float:

@@ -21,6 +21,8 @@ from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import Any, Literal
 
+import numpy as np
+
 from core.errors import Problem
 from core.records import SOURCE_WORDS, SOURCES, PoolRow, Source
 from core.text import normalise
@@ -97,8 +99,38 @@ def order(
         row = rows[index]
         (leading if row.id in first else others)[row.stratum].append(index)
     taken = dict.fromkeys(shares, 0)
-    yield from _in_turn(leading, shares, taken, may_skip=True)
-    yield from _in_turn(others, shares, taken, may_skip=is_natural)
+    for queues, may_skip in ((leading, True), (others, is_natural)):
+        waiting = {label: iter(queues[label]) for label in shares}
+        sizes = {label: len(queues[label]) for label in shares}
+        for label in _in_turn(sizes, shares, taken, may_skip):
+            yield next(waiting[label])
+
+
+class _Shown:
+    """Which human rows the prompts of a pool's rows showed, as numbers."""
+
+    def __init__(self, rows: Sequence[PoolRow]) -> None:
+        number: dict[str, int] = {}
+        shown = [[number.setdefault(id_, len(number)) for id_ in row.behind or ()] for row in rows]
+        self._own = np.array(
+            [number.setdefault(row.id, len(number)) if row.source == "human" else -1
+             for row in rows], dtype=np.int64,
+        )  # fmt: skip
+        self._ends = np.cumsum([0, *map(len, shown)])
+        self._flat = np.array([id_ for ids in shown for id_ in ids], dtype=np.int64)
+        self._n = len(number)
+
+    def n_behind(self, drawn: Sequence[int], and_own: bool = False) -> int:
+        """Return how many human rows were shown for some rows, with those among them if asked."""
+        rows = np.asarray(drawn, dtype=np.int64)
+        is_there = np.zeros(self._n, dtype=bool)
+        starts, sizes = self._ends[rows], self._ends[rows + 1] - self._ends[rows]
+        before = np.cumsum(sizes) - sizes
+        is_there[self._flat[np.arange(sizes.sum()) + np.repeat(starts - before, sizes)]] = True
+        if and_own:
+            own = self._own[rows]
+            is_there[own[own >= 0]] = True
+        return int(np.count_nonzero(is_there))
 
 
 class Draws:
@@ -116,7 +148,11 @@ class Draws:
         if self._of["llm-labelled"]:
             self._read_texts()
         self._behind = behind([rows[i] for i in self._of["synthetic"] + self._of["llm-labelled"]])
-        self._ranks: dict[tuple[str, int], list[int]] = {}
+        self._shown = _Shown(rows)
+        self._numbers = list(range(len(rows)))
+        self._names: dict[str, list[bytes]] = {}
+        self._ranks: dict[tuple[str, int], np.ndarray] = {}
+        self._turns: dict[tuple[str, str], tuple[np.ndarray, np.ndarray]] = {}
         self._orders: dict[tuple[str, int, str], list[int]] = {}
 
     def available(self, source: Source, seed: int, classes: Classes) -> int:
@@ -170,12 +206,11 @@ class Draws:
 
     def n_behind(self, drawn: Sequence[int]) -> int:
         """Return how many human rows stood in prompts of the rows of a draw."""
-        return len(behind([self._rows[i] for i in drawn]))
+        return self._shown.n_behind(drawn)
 
     def n_human_paid(self, drawn: Sequence[int]) -> int:
         """Return how many human rows a draw must pay for: its own and those in prompts."""
-        own = {self._rows[i].id for i in drawn if self._rows[i].source == "human"}
-        return len(own | behind([self._rows[i] for i in drawn]))
+        return self._shown.n_behind(drawn, and_own=True)
 
     def _read_texts(self) -> None:
         """Note every text as it counts for equality, and its human row if it has one."""
@@ -190,32 +225,61 @@ class Draws:
         # Several LLMs may have labelled one text: its first row stands for it.
         self._of["llm-labelled"] = list(once.values())
 
-    def _ranked(self, source: Source, seed: int) -> list[int]:
+    def _ranked(self, source: Source, seed: int) -> np.ndarray:
         key = (source, seed)
         if key not in self._ranks:
-            ids = {i: self._rows[i].id for i in self._of[source]}
-            if source == "llm-labelled":
-                ids = {i: self._human_of.get(self._texts[i], id_) for i, id_ in ids.items()}
-            self._ranks[key] = sorted(ids, key=lambda i: _rank(seed, ids[i]))
+            if source not in self._names:
+                ids = ((i, self._rows[i].id) for i in self._of[source])
+                if source == "llm-labelled":
+                    ids = ((i, self._human_of.get(self._texts[i], id_)) for i, id_ in ids)
+                self._names[source] = [id_.encode() for _, id_ in ids]
+            start = f"{seed}/".encode()
+            ranks = [hashlib.sha256(start + name).digest() for name in self._names[source]]
+            places = sorted(range(len(ranks)), key=ranks.__getitem__)
+            self._ranks[key] = np.array(self._of[source], dtype=np.int32)[places]
         return self._ranks[key]
 
     def _order(self, source: Source, seed: int, classes: Classes) -> list[int]:
         key = (source, seed, classes)
         if key not in self._orders:
-            self._orders[key] = list(
-                order(
-                    self._rows,
-                    self._ranked(source, seed),
-                    self._shares(source, classes),
-                    self._behind if source == "human" else frozenset(),
-                    is_natural=classes == "natural",
-                )
-            )
+            queue_of, takes = self._turns_of(source, classes)
+            ranked = self._ranked(source, seed)
+            made = ranked[np.argsort(queue_of[ranked], kind="stable")][takes]
+            # The same number is the same object in every order and draw: a plan holds thousands.
+            self._orders[key] = [self._numbers[i] for i in made.tolist()]
         return self._orders[key]
+
+    def _turns_of(self, source: Source, classes: Classes) -> tuple[np.ndarray, np.ndarray]:
+        """Return each row's queue, and where the order finds its rows when queues stand in line.
+
+        Which class is due depends on how many rows each has, and so it is the same for all seeds.
+        """
+        key = (source, classes)
+        if key not in self._turns:
+            shares = self._shares(source, classes)
+            first = self._behind if source == "human" else frozenset()
+            # Those that lead have the first queues, rows of no class here the one behind all.
+            number = {label: place for place, label in enumerate(shares)}
+            queue_of = np.zeros(len(self._rows), dtype=np.int32)
+            queues: list[list[int]] = [[] for _ in range(2 * len(shares) + 1)]
+            for i in self._of[source]:
+                row = self._rows[i]
+                queue = number.get(row.stratum, 2 * len(shares))
+                if row.stratum in number and row.id not in first:
+                    queue += len(shares)
+                queue_of[i] = queue
+                queues[queue].append(i)
+            line = [row for queue in queues for row in queue]
+            place_of = {row: place for place, row in enumerate(line)}
+            turns = order(self._rows, line, shares, first, is_natural=classes == "natural")
+            takes = np.fromiter((place_of[row] for row in turns), dtype=np.int64)
+            self._turns[key] = (queue_of, takes)
+        return self._turns[key]
 
     def _not_among(self, texts: Collection[str], n: int, seed: int, classes: Classes) -> list[int]:
         """Return up to n LLM-labelled rows in their order, but for those of some texts."""
-        left = [i for i in self._ranked("llm-labelled", seed) if self._texts[i] not in texts]
+        ranked = self._ranked("llm-labelled", seed).tolist()
+        left = [i for i in ranked if self._texts[i] not in texts]
         shares = self._shares("llm-labelled", classes)
         return list(islice(order(self._rows, left, shares, is_natural=classes == "natural"), n))
 
@@ -251,23 +315,19 @@ class Draws:
 
 
 def _in_turn(
-    queues: dict[str, list[int]], shares: Mapping[str, float], taken: dict[str, int], may_skip: bool
-) -> Iterator[int]:
-    """Yield from the queue of the class that is most due, counting in `taken`."""
+    sizes: Mapping[str, int], shares: Mapping[str, float], taken: dict[str, int], may_skip: bool
+) -> Iterator[str]:
+    """Yield the class that is most due of those with so many rows, counting in `taken`."""
     place = sum(taken.values())
-    position = dict.fromkeys(shares, 0)
-    n_left = sum(len(queues[label]) for label in shares)
+    left = dict(sizes)
+    n_left = sum(left.values())
     while n_left:
         place += 1
-        open_ = [label for label in shares if not may_skip or position[label] < len(queues[label])]
+        open_ = [label for label in shares if not may_skip or left[label]]
         label = max(open_, key=lambda c: shares[c] * place - taken[c])
-        if position[label] >= len(queues[label]):
+        if not left[label]:
             return
-        yield queues[label][position[label]]
-        position[label] += 1
+        yield label
+        left[label] -= 1
         taken[label] += 1
         n_left -= 1
-
-
-def _rank(seed: int, sample: str) -> bytes:
-    return hashlib.sha256(f"{seed}/{sample}".encode()).digest()

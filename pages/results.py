@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from core.actions import results, solvers, train
-from core.ui import answer, asking, frame
+from core.actions import curves, results, solvers, train
+from core.ui import answer, asking, frame, plots
 
 project = frame.open_page(
     "results", "Does LLM data help here, and how sure is that? Every point opens."
@@ -21,7 +21,12 @@ study = asked.selectbox(
     "Study", list(studies), format_func=studies.__getitem__, key="study", bind="query-params",
     width=330,
 )  # fmt: skip
-titles, axes = results.metric_titles(project.id, study), results.axes_of(project.id, study)
+titles, lines = results.metric_titles(project.id, study), results.lines_of(project.id, study)
+line = next(iter(lines), None)
+if len(lines) > 1:
+    line = asked.selectbox("Line", list(lines), format_func=lines.__getitem__, key="line",
+                           bind="query-params", width=300)  # fmt: skip
+axes = curves.axes_of(project.id, study, line)
 metric = asked.selectbox(
     "Metric", list(titles), format_func=titles.__getitem__, key="metric",
     bind="query-params", width=190,
@@ -36,14 +41,8 @@ if metric == results.CLASS_F1:
         "Class", results.labels(project.id, study), key="label", bind="query-params", width=200
     )
 
-lines = results.lines_of(project.id, study)
-line = None
-if len(lines) > 1:
-    line = asked.selectbox("Student", list(lines), format_func=lines.__getitem__, key="line",
-                           bind="query-params", width=300)  # fmt: skip
-
 with frame.problems():
-    curve = results.curve(project.id, study, metric, axis, label, line)
+    curve = curves.curve(project.id, study, metric, axis, label, line)
     if not curve.points:
         st.info(" ".join(curve.notes), icon=":material/info:")
         st.page_link("pages/train.py", label="See where it stands on Train",
@@ -52,8 +51,9 @@ with frame.problems():
         st.stop()
     answer.headline(curve)
     solved = solvers.of_study(project.id, study, metric, label)
-    clicked = answer.plot(curve, solved)
-    answer.downloads(project.id, curve, metric, label, solved)
+    figure = plots.curve_figure(curve, solved)
+    clicked = answer.plot(curve, figure)
+    answer.downloads(project.id, curve, figure, metric, label)
     asking.table(solved, curve.metric)
     asking.solver(project.id)
     if clicked:
@@ -77,6 +77,6 @@ with frame.problems():
     elif view == "difference":
         answer.difference(project.id, curve, metric, label)
     elif view == "table":
-        answer.tables(project.id, study, metric, label)
+        answer.in_tables(project.id, study, metric, label)
     else:
         answer.published()

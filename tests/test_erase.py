@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from core import actions
-from core.actions import archives, data, generate, home, results, train
+from core.actions import archives, curves, data, generate, home, points, train
 from core.actions.session import Session
 from core.errors import Missing, Problem
 from core.records import NewSample
@@ -66,7 +66,7 @@ def holding(folder: Path, words: str, but: str = "admix.duckdb") -> list[str]:
     return found
 
 
-def without_text(made: results.Made) -> list[tuple[Any, ...]]:
+def without_text(made: points.Made) -> list[tuple[Any, ...]]:
     return [(row["id"], row["label"], row["source"]) for row in made.trained_on]
 
 
@@ -111,11 +111,11 @@ def test_what_stays_is_every_figure(session: Session, whole: str) -> None:
     sample, run = canary(whole), generate.run_ids(whole)[0]
 
     def figures() -> dict[str, Any]:
-        curve = results.curve(whole, study["id"])
+        curve = curves.curve(whole, study["id"])
         return {
             "curve": [(p.x, p.by_seed, p.keys, p.cost_usd, p.n_behind) for p in curve.points],
             "made": [
-                without_text(results.made_by(whole, study["id"], key))
+                without_text(points.made_by(whole, study["id"], key))
                 for point in curve.points for key in point.keys.values()
             ],
             "usage": runs.usage(database, whole),
@@ -131,13 +131,13 @@ def test_what_stays_is_every_figure(session: Session, whole: str) -> None:
     assert after == before
     shown = {
         row["id"]: row["text"]
-        for point in results.curve(whole, study["id"]).points
+        for point in curves.curve(whole, study["id"]).points
         for key in point.keys.values()
-        for row in results.made_by(whole, study["id"], key).trained_on
+        for row in points.made_by(whole, study["id"], key).trained_on
     }
     assert shown[sample] == pools.ERASED
     assert sum(text == pools.ERASED for text in shown.values()) == 1
-    notes = " ".join(results.curve(whole, study["id"]).notes)
+    notes = " ".join(curves.curve(whole, study["id"]).notes)
     assert "text of 1 rows of its pool was erased" in notes
     state = whole_project.state(database, whole)
     decisions.rebuild(database, whole)
@@ -208,7 +208,7 @@ def test_another_project_that_has_the_text_keeps_it(
     with (tmp_path / "b.zip").open("rb") as file:
         again = archives.open_project(file, "b.zip").id
     study = train.find_study(again)
-    assert any("was erased" in note for note in results.curve(again, study["id"]).notes)
+    assert any("was erased" in note for note in curves.curve(again, study["id"]).notes)
     assert MARK not in as_text(snapshot(session.database))
 
 

@@ -13,7 +13,7 @@ from test_encoders import save_tiny_encoder
 from test_tasks import KINDS, read, task_of
 
 from core import encoders
-from core.actions import budget, results, train
+from core.actions import budget, curves, points, tables, train
 from core.budget import Prices
 from core.errors import Problem
 from core.learning import Course, Lesson
@@ -323,9 +323,9 @@ def test_human_rows_to_develop_on_are_beyond_the_training_rows_and_paid(
         drawn, held_out = draws.draw(mixture, 0), draws.development(mixture, 0)
         assert len(held_out) == 9 and not set(held_out) & set(drawn)
         assert {rows[i].source for i in held_out} == {"human"}
-    assert any("9 more human rows" in note for note in results.curve(project, study).notes)
-    keys = [row["trial"] for row in results.table(project, study)]
-    made = [results.made_by(project, study, key) for key in keys]
+    assert any("9 more human rows" in note for note in curves.curve(project, study).notes)
+    keys = [row["trial"] for row in tables.table(project, study)]
+    made = [points.made_by(project, study, key) for key in keys]
     assert all(len(one.trained_on) == 12 for one in made)
     assert all(epoch[1] is not None for one in made for epoch in one.trainings[0]["epochs"])
     short = train.outline(project, replace(asked, vary={"development_rows": [10_000]}))

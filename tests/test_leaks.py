@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from core import actions
-from core.actions import curate, examples, home, leaks, results, train
+from core.actions import curate, curves, examples, home, leaks, points, tables, train
 from core.actions.gate import Gate, gate, leaking
 from core.actions.session import Session
 from core.checks.base import Item
@@ -81,13 +81,11 @@ def test_a_row_whose_prompt_showed_what_is_now_for_testing_never_trains(project,
 def test_a_test_set_that_comes_later_makes_trials_invalid(project, session):
     study, job = train.launch(project, SWEEP)
     assert train.wait(job).state == "done"
-    before = results.table(project, study)
+    before = tables.table(project, study)
     assert {one["status"] for one in before} == {"done"}
-    assert not results.curve(project, study).invalid
+    assert not curves.curve(project, study).invalid
     trained_on = {
-        one["trial"]: {
-            row["id"] for row in results.made_by(project, study, one["trial"]).trained_on
-        }
+        one["trial"]: {row["id"] for row in points.made_by(project, study, one["trial"]).trained_on}
         for one in before
     }
     leak = next(
@@ -98,25 +96,25 @@ def test_a_test_set_that_comes_later_makes_trials_invalid(project, session):
     bring(project, [{"text": leak.text.upper(), "label": str(leak.label)}], "ood:late", "human")
 
     used = {trial for trial, some in trained_on.items() if leak.id in some}
-    after = results.table(project, study)
+    after = tables.table(project, study)
     assert {one["trial"] for one in after if one["status"] == "invalid"} == used
     assert 0 < len(used) < len(after)
-    curve = results.curve(project, study)
+    curve = curves.curve(project, study)
     n = len(used)
     assert curve.invalid.startswith(f"{n} of 9 trials are invalid: they trained on rows that are")
     assert f"(1 human ({leak.label} 1))" in curve.invalid
     assert sum(len(point.invalid) for point in curve.points) == n
-    symbols = [s for trace in plots.curve_figure(curve).data if trace.name
-               and trace.name.startswith("Single seeds") for s in trace.marker.symbol]  # fmt: skip
-    assert symbols.count("circle-x-open") == n
+    crossed = [len(trace.x) for trace in plots.curve_figure(curve).data
+               if trace.marker.symbol == "circle-x-open"]  # fmt: skip
+    assert sum(crossed) == n
     assert "invalid trials" in plots.caption(curve)
-    assert sum(one["invalid"] for one in results.summary(project, study)) == n
+    assert sum(one["invalid"] for one in tables.summary(project, study)) == n
     said = told("study", "show", "planted")
     assert said.out.count("invalid") == n and f"Note: {curve.invalid}" in said.err
 
     again, job = train.launch(project, SWEEP)
     assert train.wait(job).state == "done"
-    assert {one["status"] for one in results.table(project, again)} == {"done"}
+    assert {one["status"] for one in tables.table(project, again)} == {"done"}
 
 
 def test_rows_made_from_a_leak_are_leaks(project, session):

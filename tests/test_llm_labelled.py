@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core import mixture
-from core.actions import budget, curate, home, results, train
+from core.actions import budget, curate, curves, home, points, tables, train
 from core.actions.session import Session
 from core.budget import Prices, purchase
 from core.errors import Problem
@@ -215,7 +215,7 @@ def done(project: str, request: train.StudyRequest) -> str:
 def test_a_sweep_over_labels_of_an_llm_finds_what_was_planted(mixed: str) -> None:
     budget.set_prices(mixed, Prices(0.1, 0.01, 0.02))
     study = done(mixed, SWEEP)
-    curve = results.curve(mixed, study, "accuracy")
+    curve = curves.curve(mixed, study, "accuracy")
     human_only, half, labelled = curve.points
     assert curve.mixed_in == "llm-labelled" and curve.human_only is human_only
     assert curve.axis == "LLM-labelled share of rows"
@@ -230,7 +230,7 @@ def test_a_sweep_over_labels_of_an_llm_finds_what_was_planted(mixed: str) -> Non
     assert any("behind imported LLM-labelled samples are unknown" in n for n in curve.notes)
     assert (half.cost_usd, half.money_share) == pytest.approx((2.4, 0.4 / 2.4))
     for key in (*half.keys.values(), *labelled.keys.values()):
-        made = results.made_by(mixed, study, key)
+        made = points.made_by(mixed, study, key)
         texts = Counter(normalise(each["text"]) for each in made.trained_on)
         assert set(texts.values()) == {1} and len(texts) == 40
     assert Counter(each["source"] for each in made.trained_on) == {"llm-labelled": 40}
@@ -242,16 +242,16 @@ def test_tables_name_such_rows_where_a_study_has_some_and_nowhere_else(mixed: st
     small = {"n_total": 20, "ratios": [0, 1], "seeds": 1}
     synthetic = done(mixed, train.StudyRequest(settings=small, student="tfidf"))
     extra = {"n_llm_labelled", "llm_labelled_share"}
-    rows, others = results.table(mixed, labelled), results.table(mixed, synthetic)
+    rows, others = tables.table(mixed, labelled), tables.table(mixed, synthetic)
     assert set(rows[0]) - set(others[0]) == extra
     assert {(row["n_human"], row["n_synthetic"], row["n_llm_labelled"], row["llm_labelled_share"],
              row["n_total"]) for row in rows} == {
         (40, 0, 0, 0.0, 40), (20, 0, 20, 0.5, 40), (0, 0, 40, 1.0, 40),
     }  # fmt: skip
     assert {row["synthetic_share"] for row in rows} == {0.0}
-    assert "LLM-labelled rows" in results.summary(mixed, labelled)[0]
-    assert not [name for name in results.summary(mixed, synthetic)[0] if "LLM" in name]
-    assert results.axes_of(mixed, synthetic) == results.AXES
+    assert "LLM-labelled rows" in tables.summary(mixed, labelled)[0]
+    assert not [name for name in tables.summary(mixed, synthetic)[0] if "LLM" in name]
+    assert curves.axes_of(mixed, synthetic) == curves.AXES
 
 
 def test_the_human_only_cells_of_both_sweeps_are_the_same_trials(mixed: str) -> None:
@@ -259,7 +259,7 @@ def test_the_human_only_cells_of_both_sweeps_are_the_same_trials(mixed: str) -> 
     keys = []
     for source in ("synthetic", "llm-labelled"):
         request = train.StudyRequest(settings={**common, "mixes_in": source}, student="tfidf")
-        table = results.table(mixed, train.create_study(mixed, request))
+        table = tables.table(mixed, train.create_study(mixed, request))
         keys.append({row["n_human"]: row["trial"] for row in table})
     assert keys[0][40] == keys[1][40] and keys[0][20] != keys[1][20]
 
@@ -376,7 +376,7 @@ def test_pages_speak_of_the_source_that_is_mixed_in(mixed: str) -> None:
     study = done(mixed, SWEEP)
     at = page_of("results", study=study)
     assert "All LLM-labelled" in metrics(at)
-    key = next(iter(results.curve(mixed, study).points[1].keys.values()))
+    key = next(iter(curves.curve(mixed, study).points[1].keys.values()))
     at.selectbox(key="trial").set_value(key).run()
     assert not at.exception
     assert [tab.label for tab in at.tabs][1:] == [

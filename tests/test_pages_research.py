@@ -8,7 +8,18 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.actions import budget, examples, generate, home, imports, results, train
+from core.actions import (
+    budget,
+    curves,
+    examples,
+    generate,
+    home,
+    imports,
+    points,
+    results,
+    tables,
+    train,
+)
 from core.actions.session import here
 from core.budget import Prices
 from core.records import Decision
@@ -373,11 +384,11 @@ def test_results_of_a_study_that_was_not_started_say_so(project):
 def test_a_point_shows_what_trained_it_and_what_it_got_wrong(project):
     study = sweep(project, (0.0, 0.5, 1.0), 3)
     at = page_of("results")
-    key = results.curve(project, study).points[1].keys[2]
+    key = curves.curve(project, study).points[1].keys[2]
     at.selectbox(key="trial").select(key).run()
     assert not at.exception
     tabs = [tab.label for tab in at.tabs]
-    made = results.made_by(project, study, key)
+    made = points.made_by(project, study, key)
     assert tabs == [
         f"Wrong: {len(made.wrong)} of 30 test items",
         "Trained on 6 human",
@@ -387,12 +398,12 @@ def test_a_point_shows_what_trained_it_and_what_it_got_wrong(project):
     assert "0 of 6" in said(at)
 
 
-@pytest.mark.parametrize("axis", list(results.AXES))
+@pytest.mark.parametrize("axis", list(curves.AXES))
 def test_every_metric_over_every_axis(priced, axis):
     for metric in TITLES.values():
-        at = page_of("results", metric=metric, axis=results.AXES[axis])
+        at = page_of("results", metric=metric, axis=curves.AXES[axis])
         assert at.selectbox(key="axis").value == axis, metric
-        assert results.AXES[axis] in charts(at)[0]["layout"]["xaxis"]["title"]["text"], metric
+        assert curves.AXES[axis] in charts(at)[0]["layout"]["xaxis"]["title"]["text"], metric
 
 
 @pytest.fixture
@@ -421,7 +432,7 @@ def test_published_figures_appear_only_on_request_and_apart(project):
 
 
 def test_downloads_hold_every_trial_and_every_cell(priced, project):
-    trials = results.trials_csv(project, priced).splitlines()
+    trials = tables.trials_csv(project, priced).splitlines()
     assert len(trials) == 1 + 3
     assert trials[0].startswith("study,trial,student,n_total")
-    assert len(results.summary_csv(project, priced, "macro_f1").splitlines()) == 1 + 3
+    assert len(tables.summary_csv(project, priced, "macro_f1").splitlines()) == 1 + 3

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from core.actions import results
-from core.actions.results import AXES, Curve, Point, axes
+from core.actions.cells import Point
+from core.actions.curves import AXES, Curve, axes
 from core.statistics import Estimate, over_seeds, paired
 from core.ui import bars, canvas, plots
 from core.ui.look import COLOURS

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from core.actions import clusters, results, train
+from core.actions import clusters, tables, train
 from core.actions.session import Session
 from core.errors import Problem
 from core.jobs import cluster, executors
@@ -33,7 +33,7 @@ needs_ray = pytest.mark.skipif(
 
 
 def scores(project: str, study: str) -> list[tuple[object, ...]]:
-    rows = results.table(project, study)
+    rows = tables.table(project, study)
     return [tuple(v for k, v in row.items() if k not in ("seconds", "study")) for row in rows]
 
 

@@ -20,7 +20,7 @@ from test_encoders import save_tiny_encoder
 from test_tasks import KINDS, read, task_of
 
 from core import actions, formats, saving
-from core.actions import models, predictions, results, train
+from core.actions import curves, models, predictions, tables, train
 from core.actions.session import Session
 from core.errors import Problem
 from core.formats import write_jsonl
@@ -384,7 +384,7 @@ def test_a_study_gives_its_best_cells_first_trial_with_a_card(
     study = study_of(project)
     found = told("study", "export", "planted", "model", folder=tmp_path)
     assert found.code == 0, found.err
-    best = results.curve(project, study).best(results.curve(project, study).points)
+    best = curves.curve(project, study).best(curves.curve(project, study).points)
     key = best.keys[min(best.keys)]
     assert found.out.startswith(f"Trial {key} of study ") and found.out.count("\n") == 0
     assert "training" in found.err.splitlines() and "Note" not in found.err
@@ -402,7 +402,7 @@ def test_a_study_gives_its_best_cells_first_trial_with_a_card(
     )  # fmt: skip
     assert all(one in card for one in named), card
     # A trial that is named, into a folder that is there and empty; one that is not is refused.
-    other = next(row for row in results.table(project, study) if row["n_synthetic"] == 15)
+    other = next(row for row in tables.table(project, study) if row["n_synthetic"] == 15)
     (tmp_path / "other").mkdir()
     done = models.export_model(project, study, tmp_path / "other", other["trial"])
     assert done.differs is None

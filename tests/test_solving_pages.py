@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.actions import answers, generate, results, solvers, train
+from core.actions import answers, curves, generate, solvers, train
 from core.actions.solvers import Solved
 from core.ui import canvas, plots
 from tests.conftest import bring, planted
@@ -78,7 +78,7 @@ def test_results_offers_a_solver_and_shows_its_line_and_row(project: str, llm: F
     assert list(row["Accuracy"]) == [1.0] and list(row["n"]) == [30]
     opened(at, f"solve_{project}")
     assert "Newest run: fake, 2 examples, 30 items" in said(at).replace("\\", "")
-    assert results.curve(project, study).n_test == solvers.of_study(project, study)[0].n
+    assert curves.curve(project, study).n_test == solvers.of_study(project, study)[0].n
 
 
 def test_generate_offers_to_label_rows_only_where_there_are_any(project: str, llm: FakeLLM) -> None:

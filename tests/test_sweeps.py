@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core import mixture
-from core.actions import curate, data, home, results, review, train
+from core.actions import curate, curves, data, home, points, results, review, tables, train
 from core.actions.session import Session
 from core.budget import Prices
 from core.errors import Problem
@@ -45,7 +45,7 @@ SWEEP = train.StudyRequest(
 
 
 def scores(project: str, study: str) -> list[tuple[object, ...]]:
-    rows = results.table(project, study)
+    rows = tables.table(project, study)
     return [tuple(v for k, v in row.items() if k not in ("seconds", "study")) for row in rows]
 
 
@@ -212,7 +212,7 @@ def undisturbed(
     assert ended(job) == "done"
     table = scores(project, study)
     assert {row[-1] for row in table} == {"done"}
-    assert results.summary(project, study)[0]["Accuracy"] > 0.8
+    assert tables.summary(project, study)[0]["Accuracy"] > 0.8
     with session.database.write() as cursor:
         cursor.execute("DELETE FROM result")
     return table
@@ -330,13 +330,13 @@ def test_a_line_that_a_kill_cut_short_is_skipped_once_the_next_writer_comes(tmp_
 def test_a_point_names_exactly_the_rows_that_trained_it(project: str, session: Session) -> None:
     study, job = train.launch(project, SWEEP)
     ended(job)
-    point = results.curve(project, study).points[1]
-    made = results.made_by(project, study, point.keys[0])
+    point = curves.curve(project, study).points[1]
+    made = points.made_by(project, study, point.keys[0])
     by_source = Counter(row["source"] for row in made.trained_on)
     assert by_source == {"human": 20, "synthetic": 20}
     accuracy = 1 - len(made.wrong) / made.n_test
     assert accuracy == pytest.approx(point.by_seed[0])
-    names, counts = results.confusion(project, study, [point.keys[0]])
+    names, counts = points.confusion(project, study, [point.keys[0]])
     right = sum(counts[i][i] for i in range(len(names)))
     assert right / made.n_test == pytest.approx(accuracy)
 
@@ -362,18 +362,18 @@ def test_a_report_that_cannot_be_kept_ends_its_job_and_no_other(
 def test_a_study_keeps_the_labels_that_it_was_launched_with(project: str, session: Session) -> None:
     study, job = train.launch(project, SWEEP)
     assert ended(job) == "done"
-    before = results.curve(project, study).points[1]
-    wrong = results.made_by(project, study, before.keys[0]).wrong
-    counts = results.confusion(project, study, [before.keys[0]])
+    before = curves.curve(project, study).points[1]
+    wrong = points.made_by(project, study, before.keys[0]).wrong
+    counts = points.confusion(project, study, [before.keys[0]])
     data.set_task(project, [("soil", ""), ("new", ""), ("sky", ""), ("sea", "")], "")
-    assert results.made_by(project, study, before.keys[0]).wrong == wrong
-    assert results.confusion(project, study, [before.keys[0]]) == counts
+    assert points.made_by(project, study, before.keys[0]).wrong == wrong
+    assert points.confusion(project, study, [before.keys[0]]) == counts
     other, job = train.launch(project, SWEEP)
     assert ended(job) == "done"
-    keys = [{row["trial"] for row in results.table(project, name)} for name in (study, other)]
+    keys = [{row["trial"] for row in tables.table(project, name)} for name in (study, other)]
     assert not keys[0] & keys[1]
     with pytest.raises(Problem, match="not one of the study's labels"):
-        results.curve(project, study, "class_f1", label="new")
+        curves.curve(project, study, "class_f1", label="new")
 
 
 def test_one_bad_job_keeps_neither_the_home_nor_the_others_shut(
@@ -427,7 +427,7 @@ def test_a_cell_that_takes_every_row_says_what_its_interval_lacks(
         request = train.StudyRequest(settings=settings, student="tfidf")
         study, job = train.launch(project, request)
         assert train.wait(job).state == "done"
-        notes = " ".join(results.curve(project, study).notes)
+        notes = " ".join(curves.curve(project, study).notes)
         assert ("At 0% synthetic nearly every row" in notes) == is_said
 
 
@@ -443,12 +443,12 @@ def test_no_two_studies_share_a_name(project: str, session: Session) -> None:
 def test_a_difference_in_class_mix_is_said(project: str, session: Session) -> None:
     study, job = train.launch(project, SWEEP)
     ended(job)
-    assert not any("class mix" in note for note in results.curve(project, study).notes)
+    assert not any("class mix" in note for note in curves.curve(project, study).notes)
     more = [row for row in planted(40, seed=9) if row["label"] == "sea"]
     bring(project, more, "train", "human")
     skewed, job = train.launch(project, SWEEP)
     ended(job)
-    assert any("class mix" in note for note in results.curve(project, skewed).notes)
+    assert any("class mix" in note for note in curves.curve(project, skewed).notes)
 
 
 def test_the_ends_and_the_middle_of_the_line_come_first(project: str) -> None:
@@ -476,9 +476,9 @@ def test_a_trial_that_fails_says_why_and_the_others_go_on(
     ended_so = train.wait(job)
     assert ended_so.state == "failed"
     assert "3 of 9 trials failed: MemoryError: no room" in ended_so.message
-    rows = results.table(project, study)
+    rows = tables.table(project, study)
     assert Counter(row["status"] for row in rows) == {"done": 6, "failed": 3}
-    assert len(results.curve(project, study).points) == 3
+    assert len(curves.curve(project, study).points) == 3
     monkeypatch.undo()
     train.resume(job)
     assert train.wait(job).state == "done"
@@ -493,30 +493,30 @@ def test_a_study_compares_students_on_the_same_rows(project: str) -> None:
     assert train.wait(job).state == "done"
     known = results.lines_of(project, study)
     assert list(known.values()) == [f"ngram_max {n}, C {c}" for c in (0.001, 10.0) for n in (1, 2)]
-    curves = [results.curve(project, study, line=line) for line in known]
-    assert all(len(curve.points) == 3 for curve in curves)
-    keys = [set(point.keys.values()) for curve in curves for point in curve.points]
+    every = [curves.curve(project, study, line=line) for line in known]
+    assert all(len(curve.points) == 3 for curve in every)
+    keys = [set(point.keys.values()) for curve in every for point in curve.points]
     assert len(set.union(*keys)) == 4 * 9
-    weak, able = curves[0].points[0].estimate.mean, curves[3].points[0].estimate.mean
+    weak, able = every[0].points[0].estimate.mean, every[3].points[0].estimate.mean
     assert weak < able, "each line has the scores of its own student"
-    told = [plots.subtitle(curve) for curve in curves]
+    told = [plots.subtitle(curve) for curve in every]
     assert all(f"tfidf student ({name})" in said for name, said in zip(known.values(), told,
                                                                        strict=True))  # fmt: skip
     plain, job = train.launch(project, replace(SWEEP, name="plain"))
     train.wait(job)
-    assert plots.subtitle(results.curve(project, plain)).startswith("tfidf student;")
-    same = results.curve(project, plain).points
-    last = curves[3].points
+    assert plots.subtitle(curves.curve(project, plain)).startswith("tfidf student;")
+    same = curves.curve(project, plain).points
+    last = every[3].points
     assert [point.by_seed for point in last] == [point.by_seed for point in same]
-    rows = results.table(project, study)
+    rows = tables.table(project, study)
     assert {(row["C"], row["ngram_max"]) for row in rows} == {
         (c, n) for c in (0.001, 10.0) for n in (1, 2)
     }
-    told = results.summary(project, study)
-    assert [row["student"] for row in told] == [name for name in known.values() for _ in range(3)]
-    assert "student" not in results.summary(project, plain)[0]
+    told = tables.summary(project, study)
+    assert [row["line"] for row in told] == [name for name in known.values() for _ in range(3)]
+    assert "student" not in tables.summary(project, plain)[0]
     with pytest.raises(Problem, match="no line"):
-        results.curve(project, study, line="none such")
+        curves.curve(project, study, line="none such")
 
 
 def test_what_cannot_be_compared_is_said(project: str) -> None:

@@ -14,7 +14,19 @@ import numpy as np
 import pytest
 
 from core import formats
-from core.actions import columns, curate, data, exports, home, imports, results, review, train
+from core.actions import (
+    columns,
+    curate,
+    curves,
+    data,
+    exports,
+    home,
+    imports,
+    points,
+    review,
+    tables,
+    train,
+)
 from core.actions.session import Session
 from core.errors import BadFile, Problem, Unreadable
 from core.formats import write_jsonl
@@ -332,7 +344,7 @@ def test_scores_of_grade_are_learned_as_a_number_where_that_is_asked_for(session
         asked = train.StudyRequest(settings=settings, student="tfidf", head=head)
         study, job = train.launch(project, asked)
         assert train.wait(job).state == "done"
-        (row,) = results.table(project, study)
+        (row,) = tables.table(project, study)
         assert row["quadratic_kappa"] > 0.5
         keys.append(row["trial"])
     assert train.heads(project) == ("class", "number") and len(set(keys)) == 2
@@ -384,13 +396,13 @@ def test_a_sweep_beats_chance_on_planted_rows(session: Session, kind: str, stude
     settings = {"n_total": 40, "ratios": [0, 0.5, 1], "seeds": 2}
     study, job = train.launch(project, train.StudyRequest(settings=settings, student=student))
     assert train.wait(job).state == "done"
-    curve = results.curve(project, study, metric)
+    curve = curves.curve(project, study, metric)
     assert len(curve.points) == 3
     assert all(point.estimate.mean > 1.3 * KINDS[kind].chance for point in curve.points)
     assert curve.constant is None or curve.constant < 0.8
-    assert results.summary(project, study, metric) and results.table(project, study)
+    assert tables.summary(project, study, metric) and tables.table(project, study)
     assert curve.random is not None and curve.random < 0.6
-    made = results.made_by(project, study, next(iter(curve.points[1].keys.values())))
+    made = points.made_by(project, study, next(iter(curve.points[1].keys.values())))
     assert len(made.trained_on) == 40
 
 

@@ -8,7 +8,18 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from core.actions import budget, curate, examples, exports, generate, home, results, review, train
+from core.actions import (
+    budget,
+    curate,
+    curves,
+    examples,
+    exports,
+    generate,
+    home,
+    points,
+    review,
+    train,
+)
 from core.budget import Prices
 from core.store import allocations, decisions, samples, verdicts
 from core.store.db import Database
@@ -80,9 +91,9 @@ def facts(project: str) -> dict[str, Any]:
     """Return everything of a project that does not depend on where it is."""
     database = home.here().database
     study = train.find_study(project)
-    curve = results.curve(project, study["id"])
+    curve = curves.curve(project, study["id"])
     key = next(iter(curve.points[1].keys.values()))
-    made = results.made_by(project, study["id"], key)
+    made = points.made_by(project, study["id"], key)
     ids = [row["id"] for row in samples.everything(database, project)]
     run = generate.run_ids(project)[0]
     return {

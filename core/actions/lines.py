@@ -1,57 +1,86 @@
-"""Which students does a study compare, and did they learn to the end? Each is a line."""
+"""Which lines has a study: which students does it compare, and over which budgets or sources?"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from core.records import SOURCE_WORDS, Source
 from core.registry import content_hash
+from core.store import studies
+from core.store.db import Database
 
 
-def line_of(student: Mapping[str, Any]) -> str:
-    """Return the id of the line that a student's trials lie on."""
-    return content_hash(dict(student))[:12]
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A student of a study with the factors of its trials; `stored` is both as they are kept."""
+
+    student: Mapping[str, Any]
+    factors: Mapping[str, Any]
+    stored: tuple[str, str]
+
+    @property
+    def id(self) -> str:
+        """Return what links name it by."""
+        return content_hash(dict(self.student), *([dict(self.factors)] if self.factors else []))[
+            :12
+        ]
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Return what may set it apart from others."""
+        return {**self.factors, **self.student}
 
 
-def varied(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return the settings in which the students of some trials differ, in order."""
-    students = [row["student"] for row in rows]
-    names = dict.fromkeys(name for student in students for name in student)
+def of_study(database: Database, study: str) -> list[Line]:
+    """Return the lines of a study, in the order of their trials."""
     return [
-        name
-        for name in names
-        if len({content_hash([student.get(name)]) for student in students}) > 1
+        Line(json.loads(student), json.loads(factors), (student, factors))
+        for student, factors in studies.lines(database, study)
     ]
 
 
-def titles(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    """Return the lines of some trials in words, in the order of their first trials."""
-    names = varied(rows)
+def varied(lines: Iterable[Line]) -> list[str]:
+    """Return the settings in which some lines differ, in order."""
+    found = [line.settings for line in lines]
+    names = dict.fromkeys(name for settings in found for name in settings)
+    return [name for name in names if len({content_hash([line.get(name)]) for line in found}) > 1]
+
+
+def titles(lines: Sequence[Line]) -> dict[str, str]:
+    """Return lines in words by their ids, in their order."""
+    names = varied(lines)
     return {
-        line_of(row["student"]): ", ".join(f"{name} {row['student'].get(name)}" for name in names)
-        for row in rows
+        line.id: ", ".join(_in_words(name, line.settings.get(name)) for name in names)
+        for line in lines
     }
 
 
-def settings_of(row: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
-    """Return what sets a trial's student apart, as columns of a table."""
-    return {name if name != "kind" else "student": row["student"].get(name) for name in names}
+def columns(settings: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    """Return what sets a line apart, as columns of a table."""
+    return {name if name != "kind" else "student": settings.get(name) for name in names}
 
 
-def is_unfinished(row: Mapping[str, Any]) -> bool:
-    """Say whether a trial's student got better up to the end, so that more epochs would help.
-
-    Known of students that keep a best epoch; of others that take steps, where none was left.
-    """
-    return any(
-        stage.get("is_converged") is False
-        or ("best_epoch" in stage and stage["best_epoch"] == row["student"].get("epochs"))
-        for stage in row["about"]
-        if _has_development(stage)
-    )
+def source_of(factors: Mapping[str, Any], study: Mapping[str, Any]) -> Source:
+    """Return the source that is mixed in on a line, from its factors and its study's settings."""
+    # Studies of before there was a choice do not say.
+    found: Source = factors.get("mixes_in") or study.get("mixes_in") or "synthetic"
+    return found
 
 
-def _has_development(stage: Mapping[str, Any]) -> bool:
-    """Say whether a training had rows to tell when it is at its best; others say it themselves."""
-    epochs = stage.get("epochs") or []
-    return "is_converged" in stage or any(epoch[1] is not None for epoch in epochs)
+def in_words(factors: Mapping[str, Any]) -> list[str]:
+    """Return what factors of trials are, but for the source, which is named with a share."""
+    return [_in_words(name, value) for name, value in factors.items() if name != "mixes_in"]
+
+
+def _in_words(name: str, value: Any) -> str:
+    """Return a setting and its value, short enough for a key of a plot."""
+    if name == "budget_usd":
+        return f"${value:,.2f}".removesuffix(".00")
+    if name == "rows":
+        return f"{value:,} rows"
+    if name == "mixes_in":
+        return SOURCE_WORDS[value]
+    return f"{name} {value}"

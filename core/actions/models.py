@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from core import statistics
-from core.actions import results, train
+from core.actions import curves, train
 from core.actions.session import here, project_of
 from core.errors import Missing, Problem
 from core.jobs.saving import train_again
@@ -106,7 +106,7 @@ def _chosen(
         if by_key[key]["status"] != "done":
             raise Problem("This trial has no result yet.", "Run the study to its end first.")
         return by_key[key], _sizes(by_key[key]), 0
-    curve = results.curve(project, study["id"])
+    curve = curves.curve(project, study["id"])
     if not curve.points:
         raise Problem("No trial of this study is done yet.", "Run it to its end first.")
     best = curve.best(curve.points)

@@ -13,6 +13,7 @@ from typing import Any
 
 from core.actions.budget import prices
 from core.actions.gate import leaking
+from core.actions.lines import source_of
 from core.actions.session import here, task_of
 from core.budget import Prices
 from core.errors import Missing, Problem
@@ -81,7 +82,8 @@ class Outline:
     """What a study would run: trials, cells left out, a rough time, and the pool behind it.
 
     `start_seconds` are paid once whatever the number of workers, `train_seconds` are shared. Of an
-    adaptive study `n_first` trials come first, and at most `n_trials` in all.
+    adaptive study `n_first` trials come first, and at most `n_trials` in all. `sources` are the
+    kinds of LLM data that are mixed in.
     """
 
     n_trials: int
@@ -92,7 +94,7 @@ class Outline:
     is_measured: bool
     report: PoolReport
     trials: tuple[Trial, ...]
-    mixed_in: Source
+    sources: tuple[Source, ...]
 
     def seconds_with(self, n_workers: int) -> float:
         """Return rough seconds with so many workers."""
@@ -226,7 +228,7 @@ def outline(project: str, request: StudyRequest) -> Outline:
     start, trained, is_measured = _time(project, request.student, plan.trials, len(rows))
     return Outline(
         len(plan.trials), len(study.chosen(plan.trials, {})), plan.left_out, start, trained,
-        is_measured, report, plan.trials, mixed_in(study.to_json()),
+        is_measured, report, plan.trials, _sources(study.to_json()),
     )  # fmt: skip
 
 
@@ -317,9 +319,10 @@ def history(project: str) -> list[dict[str, Any]]:
             "started": study["created_at"],
             "state": states.get(study["id"], "not started"),
             "student": study["spec"]["student"]["kind"],
+            "kind": study_kinds()[study["kind"]],
             "size": study["spec"]["study"].get("n_total"),
             "held": study["spec"]["study"].get("hold"),
-            "mixed in": SOURCE_WORDS[mixed_in(study["spec"]["study"])],
+            "mixed in": ", ".join(SOURCE_WORDS[one] for one in _sources(study["spec"]["study"])),
             "class mix": study["spec"]["study"].get("classes"),
             "trials": study["n_trials"],
             "done": study["n_done"],
@@ -327,13 +330,6 @@ def history(project: str) -> list[dict[str, Any]]:
         }
         for study in all_studies(project)
     ]
-
-
-def mixed_in(settings: Mapping[str, Any]) -> Source:
-    """Return the source that a study of some settings mixes in with human rows."""
-    # Studies of before there was a choice do not say.
-    found: Source = settings.get("mixes_in", "synthetic")
-    return found
 
 
 def find_study(project: str, study: str | None = None) -> dict[str, Any]:
@@ -508,6 +504,11 @@ def _per_class(rows: Sequence[PoolRow]) -> dict[str, dict[str, int]]:
     for row in rows:
         found.setdefault(row.stratum, Counter())[row.source] += 1
     return {label: dict(counts) for label, counts in found.items()}
+
+
+def _sources(settings: Mapping[str, Any]) -> tuple[Source, ...]:
+    """Return the kinds of LLM data that a study of some settings mixes in."""
+    return tuple(settings.get("sources") or [source_of({}, settings)])
 
 
 def _newest(project: str) -> tuple[int, int]:

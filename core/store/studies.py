@@ -19,6 +19,37 @@ _TRIALS = schema_of(
     is_wanted=pa.bool_(), factors=pa.string(),
 )  # fmt: skip
 
+_FIRST_OF_CELL = ", ".join(
+    f"first({name} ORDER BY place) AS {name}"
+    for name in (
+        "n_human", "n_synthetic", "n_llm_labelled", "synthetic_share", "money_share", "cost_usd",
+    )
+)  # fmt: skip
+_IS_UNFINISHED = (
+    "coalesce(list_bool_or([CASE WHEN json_extract_string(stage, '$.is_converged') = 'false'"
+    " THEN true WHEN json_extract_string(stage, '$.best_epoch')"
+    " = json_extract_string(trial.student, '$.epochs')"
+    " THEN json_extract_string(stage, '$.is_converged') IS NOT NULL OR list_bool_or("
+    "[loss <> 'null' FOR loss IN json_extract(stage, '$.epochs[*][1]')]) END"
+    " FOR stage IN json_extract(result.about, '$[*]')]), false)"
+)
+"""Whether a student got better up to the end, so that more epochs would help: its solver had no
+step left, or it was best after its last epoch, as told by rows that it was developed on."""
+
+_STUDIES = (
+    "WITH own AS (SELECT * FROM study WHERE project = $1 AND ($2 IS NULL OR $3 IN (id, name)))"
+    " SELECT own.*, coalesce(t.n_trials, 0) AS n_trials, coalesce(t.n_done, 0) AS n_done,"
+    " coalesce(t.n_at_most, 0) AS n_at_most"
+    " FROM own LEFT JOIN (SELECT trial.study, count(*) AS n_at_most,"
+    "  count(*) FILTER (trial.is_wanted) AS n_trials,"
+    "  count(result.key) FILTER (trial.is_wanted) AS n_done"
+    "  FROM trial JOIN own s ON s.id = trial.study"
+    "  LEFT JOIN result ON result.project = s.project AND result.key = trial.key"
+    "  AND result.status = 'done' GROUP BY trial.study) t ON t.study = own.id"
+    " ORDER BY own.created_at DESC"
+)
+"""The studies of a project, or the one of an id or name, with trials wanted and done."""
+
 
 def create(
     database: Database,
@@ -65,18 +96,7 @@ def of_project(database: Database, project: str) -> list[dict[str, Any]]:
     `n_at_most` counts those too that an adaptive study has not chosen so far.
     """
     with database.read() as cursor:
-        cursor.execute(
-            "SELECT study.*, coalesce(t.n_trials, 0) AS n_trials, coalesce(t.n_done, 0) AS n_done,"
-            " coalesce(t.n_at_most, 0) AS n_at_most"
-            " FROM study LEFT JOIN (SELECT trial.study, count(*) AS n_at_most,"
-            "  count(*) FILTER (trial.is_wanted) AS n_trials,"
-            "  count(result.key) FILTER (trial.is_wanted) AS n_done"
-            "  FROM trial JOIN study s ON s.id = trial.study"
-            "  LEFT JOIN result ON result.project = s.project AND result.key = trial.key"
-            "  AND result.status = 'done' GROUP BY trial.study) t ON t.study = study.id"
-            " WHERE study.project = ? ORDER BY study.created_at DESC",
-            [project],
-        )
+        cursor.execute(_STUDIES, [project, None, None])
         return [_study(row) for row in dicts(cursor)]
 
 
@@ -86,10 +106,12 @@ def get(database: Database, project: str, study: str) -> dict[str, Any]:
     Raises:
         Missing: there is none of that id or name.
     """
-    found = [row for row in of_project(database, project) if study in (row["id"], row["name"])]
+    with database.read() as cursor:
+        cursor.execute(_STUDIES, [project, study, study])
+        found = dicts(cursor)
     if not found:
         raise Missing(f"There is no study {study!r}.", "The Results page lists them.")
-    return found[0]
+    return _study(found[0])
 
 
 def trials(database: Database, study: str) -> list[Trial]:
@@ -171,9 +193,10 @@ def keep_result(cursor: Cursor, project: str, result: Result) -> None:
     """Keep a result, once per key; one that failed gives way to the next."""
     where = [project, result.key]
     there = cursor.execute("SELECT status FROM result WHERE project = ? AND key = ?", where)
-    if (row := there.fetchone()) and row[0] == "done":
-        return
-    cursor.execute("DELETE FROM result WHERE project = ? AND key = ?", where)
+    if row := there.fetchone():
+        if row[0] == "done":
+            return
+        cursor.execute("DELETE FROM result WHERE project = ? AND key = ?", where)
     cursor.execute(
         "INSERT INTO result VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
@@ -185,8 +208,92 @@ def keep_result(cursor: Cursor, project: str, result: Result) -> None:
     )  # fmt: skip
 
 
-def table(database: Database, project: str, study: str) -> list[dict[str, Any]]:
-    """Return one row per trial of a study with its scores, in the study's order."""
+def lines(database: Database, study: str) -> list[tuple[str, str]]:
+    """Return the lines of a study, in the order of their trials: student and factors, as JSON."""
+    with database.read() as cursor:
+        cursor.execute(
+            "SELECT student, factors FROM trial WHERE study = ? AND is_wanted"
+            " GROUP BY student, factors ORDER BY min(rowid)",
+            [study],
+        )
+        return cursor.fetchall()
+
+
+def cells(
+    database: Database, project: str, study: str, line: tuple[str, str], figure: str
+) -> list[dict[str, Any]]:
+    """Return one row per cell of a study's line (its student and factors, as JSON), in order.
+
+    Sizes, shares and cost are those of the cell's first trial, `n_behind` the most of any. `seeds`,
+    `keys` and `figures` have an entry per trial; a figure (a JSON pointer into scores) is None
+    where it is not a number or the trial not done. `collapsed` are the seeds of trials that give
+    one answer to everything, `unfinished` those whose student got better up to the end.
+    """
+    with database.read() as cursor:
+        cursor.execute(
+            f"WITH had AS (SELECT trial.*, trial.rowid AS place, result.status,"  # noqa: S608
+            " CASE WHEN result.status = 'done' THEN json_extract_string(scores, ?) END AS found,"
+            f" {_IS_UNFINISHED} AS is_unfinished"
+            " FROM trial LEFT JOIN result ON result.project = ? AND result.key = trial.key"
+            " WHERE trial.study = ? AND trial.student = ? AND trial.factors = ?"
+            " AND trial.is_wanted)"
+            f" SELECT mixture, {_FIRST_OF_CELL},"
+            " max(n_behind) AS n_behind, list(seed ORDER BY place) AS seeds,"
+            " list(key ORDER BY place) AS keys,"
+            " list(TRY_CAST(found[1] AS DOUBLE) ORDER BY place) AS figures,"
+            " list(seed) FILTER (found[2] = '1') AS collapsed,"
+            " list(seed) FILTER (is_unfinished) AS unfinished,"
+            " count(*) FILTER (status = 'failed') AS n_failed,"
+            " count(*) FILTER (status IS NULL) AS n_waiting"
+            " FROM had GROUP BY mixture ORDER BY min(place)",
+            [[figure, "/n_answers"], project, study, *line],
+        )
+        return [
+            {
+                **row,
+                "mixture": json.loads(row["mixture"]),
+                "collapsed": row["collapsed"] or [],
+                "unfinished": row["unfinished"] or [],
+            }
+            for row in dicts(cursor)
+        ]
+
+
+def outcomes(
+    database: Database, project: str, study: str, figures: Sequence[str]
+) -> list[dict[str, Any]]:
+    """Return one row per trial of a study, in its order, with single figures of its scores.
+
+    `figures` are JSON pointers into scores, and a row has a list of them: None where one is not a
+    number or there is no result yet.
+    """
+    with database.read() as cursor:
+        cursor.execute(
+            "SELECT trial.key AS trial, trial.student, trial.factors, n_human, n_synthetic,"
+            " n_llm_labelled, synthetic_share, money_share, cost_usd, seed, result.seconds,"
+            " coalesce(result.status, 'waiting') AS status,"
+            " coalesce(json_extract_string(scores, ?), []) AS figures"
+            " FROM trial LEFT JOIN result ON result.project = ? AND result.key = trial.key"
+            " WHERE trial.study = ? AND trial.is_wanted ORDER BY trial.rowid",
+            [list(figures), project, study],
+        )
+        rows = dicts(cursor)
+    # A study has a few lines, which stand with every one of its trials.
+    texts = {row[name] for row in rows for name in ("student", "factors")}
+    known = {text: json.loads(text) for text in texts}
+    for row in rows:
+        row["student"], row["factors"] = known[row["student"]], known[row["factors"]]
+        row["figures"] = [_number(text) for text in row["figures"]] or [None] * len(figures)
+    return rows
+
+
+def table(
+    database: Database, project: str, study: str, trial: str | None = None
+) -> list[dict[str, Any]]:
+    """Return one row per trial of a study with all that is known of it, or the row of one trial.
+
+    Of thousands of trials that is a lot: `cells` and `outcomes` have what pages show of all.
+    """
     with database.read() as cursor:
         cursor.execute(
             "SELECT trial.study, trial.key AS trial, trial.student, trial.mixture, n_human,"
@@ -194,8 +301,9 @@ def table(database: Database, project: str, study: str) -> list[dict[str, Any]]:
             " result.scores, result.seconds, result.device, result.n_steps,"
             " coalesce(result.status, 'waiting') AS status, result.error, result.about"
             " FROM trial LEFT JOIN result ON result.project = ? AND result.key = trial.key"
-            " WHERE trial.study = ? AND trial.is_wanted ORDER BY trial.rowid",
-            [project, study],
+            " WHERE trial.study = ? AND trial.is_wanted AND (? IS NULL OR trial.key = ?)"
+            " ORDER BY trial.rowid",
+            [project, study, trial, trial],
         )
         return [
             {
@@ -263,3 +371,11 @@ def predictions(
 
 def _study(row: Mapping[str, Any]) -> dict[str, Any]:
     return {**row, "spec": json.loads(row["spec"]), "left_out": json.loads(row["left_out"])}
+
+
+def _number(text: str | None) -> float | None:
+    """Return the number in a text of JSON; None of anything else."""
+    try:
+        return None if text is None else float(text)
+    except ValueError:
+        return None

@@ -175,7 +175,8 @@ def make_trial(
     mixture, settings = mixed.to_json(), student.to_json()
     n, from_llm = len(drawn), (cell.mixture.n_synthetic, cell.mixture.n_llm_labelled)
     llm_usd = on.prices.cost(0, *from_llm)
-    cost_usd = on.prices.cost(draws.n_human_paid(draws.all_of(mixed, seed)), *from_llm)
+    paid = draws.n_human_paid([*drawn, *draws.development(mixed, seed)])
+    cost_usd = on.prices.cost(paid, *from_llm)
     return Trial(
         key=trial_key(on.pool, on.task, mixture, settings, fingerprint, seed),
         pool=on.pool,

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import plotly.graph_objects as go
 import streamlit as st
 
-from core.actions import results, train
-from core.actions.results import Curve, Point
-from core.actions.solvers import Solved
+from core.actions import points, results, tables
+from core.actions.cells import Point
+from core.actions.curves import Curve
 from core.formats import write_csv
 from core.records import SOURCE_WORDS, Source
 from core.statistics import Estimate
@@ -70,10 +71,10 @@ def limits(estimate: Estimate) -> str:
     return f"95% interval {estimate.low:.3f} to {estimate.high:.3f}, {estimate.n_seeds} seeds"
 
 
-def plot(curve: Curve, solved: Sequence[Solved] = ()) -> str | None:
-    """Show the curve and return the trial whose dot was clicked, once."""
+def plot(curve: Curve, figure: go.Figure) -> str | None:
+    """Show the figure of a curve and return the trial whose dot was clicked, once."""
     event = st.plotly_chart(
-        plots.curve_figure(curve, solved),
+        figure,
         key=f"curve_{curve.study['id']}_{curve.axis}_{curve.metric}_{curve.line}",
         on_select="rerun", selection_mode="points", config=canvas.CONFIG,
         alt=f"{curve.metric} over {curve.axis}",
@@ -90,16 +91,16 @@ def plot(curve: Curve, solved: Sequence[Solved] = ()) -> str | None:
 
 
 def downloads(
-    project: str, curve: Curve, metric: str, label: str | None, solved: Sequence[Solved] = ()
+    project: str, curve: Curve, figure: go.Figure, metric: str, label: str | None
 ) -> None:
     """Show the plot's pictures and data as downloads."""
     study = curve.study["id"]
     pictures.downloads(
-        plots.curve_figure(curve, solved), curve.study["name"],
+        figure, curve.study["name"],
         [plots.subtitle(curve), plots.caption(curve)], "curve_picture",
         {
-            "Trials (CSV)": lambda: results.trials_csv(project, study),
-            "Summary (CSV)": lambda: results.summary_csv(project, study, metric, label),
+            "Trials (CSV)": lambda: tables.trials_csv(project, study),
+            "Summary (CSV)": lambda: tables.summary_csv(project, study, metric, label),
         },
     )  # fmt: skip
 
@@ -115,9 +116,8 @@ def trial_names(curve: Curve) -> dict[str, str]:
 
 def samples(project: str, study: str, trial: str) -> None:
     """Show which samples trained a trial, by source, and which test items it got wrong."""
-    made = results.made_by(project, study, trial)
-    mixed_in = train.mixed_in(train.find_study(project, study)["spec"]["study"])
-    by_source: dict[Source, list[Mapping[str, Any]]] = {"human": [], mixed_in: []}
+    made = points.made_by(project, study, trial)
+    by_source: dict[Source, list[Mapping[str, Any]]] = {"human": []}
     for row in made.trained_on:
         by_source.setdefault(row["source"], []).append(row)
     titles = [
@@ -156,7 +156,7 @@ def confusion(project: str, study: str, curve: Curve) -> None:
     chosen = st.selectbox("Cell", list(cells), format_func=cells.__getitem__, key="confusion_cell",
                           width=460)  # fmt: skip
     keys = list(curve.points[chosen].keys.values())
-    names, counts = results.confusion(project, study, keys)
+    names, counts = points.confusion(project, study, keys)
     figure = bars.confusion_figure(names, counts)
     st.plotly_chart(figure, key="confusion", config=canvas.CONFIG)
     note = f"Numbers are test items, summed over {len(keys)} seeds; labels in the task's order."
@@ -171,19 +171,19 @@ def confusion(project: str, study: str, curve: Curve) -> None:
     )  # fmt: skip
 
 
-def tables(project: str, study: str, metric: str, label: str | None) -> None:
+def in_tables(project: str, study: str, metric: str, label: str | None) -> None:
     """Show the summary by cell, and one row per trial."""
     titles = results.metric_titles(project, study)
     figures = dict.fromkeys([*titles, *titles.values(), f"F1 of {label}"], FIGURE)
     st.markdown("**By cell**")
     st.dataframe(
-        results.summary(project, study, metric, label),
+        tables.summary(project, study, metric, label),
         hide_index=True,
         column_config={**COLUMNS, **figures},
     )
     st.markdown("**By trial**")
     st.dataframe(
-        results.table(project, study),
+        tables.table(project, study),
         hide_index=True,
         column_config={**COLUMNS, **figures},
         placeholder="–",
@@ -203,7 +203,7 @@ def difference(project: str, curve: Curve, metric: str, label: str | None) -> No
     pictures.downloads(
         figure, f"{curve.study['name']}: paired difference to human only",
         [plots.subtitle(curve), plots.DIFFERENCE_CAPTION], "difference_picture",
-        {"Differences (CSV)": lambda: results.summary_csv(project, study, metric, label)},
+        {"Differences (CSV)": lambda: tables.summary_csv(project, study, metric, label)},
     )  # fmt: skip
 
 

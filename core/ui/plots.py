@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import plotly.graph_objects as go
 
-from core.actions.results import Curve, Point
+from core.actions.cells import Point
+from core.actions.curves import Curve
 from core.actions.solvers import Solved
 from core.records import SOURCE_WORDS
 from core.ui.canvas import GREY, HUMAN, SOLVER, dressed, safe
@@ -41,10 +43,10 @@ def curve_figure(curve: Curve, solved: Sequence[Solved] = ()) -> go.Figure:
     if human is not None:
         _human_line(figure, human)
     if human is not None:
-        figure.add_trace(_seeds([human], curve, "Single seeds, human only", HUMAN))
+        figure.add_traces(_seeds([human], curve, "Single seeds, human only", HUMAN))
         figure.add_trace(_means([human], curve, "Mean, human only", HUMAN, "diamond"))
     if mixed:
-        figure.add_trace(_seeds(mixed, curve, "Single seeds", colour))
+        figure.add_traces(_seeds(mixed, curve, "Single seeds", colour))
         figure.add_trace(_means(mixed, curve, f"Mean with {words} data", colour, "circle"))
     for place, each in enumerate(solved):
         _solver_line(figure, each, place)
@@ -141,21 +143,31 @@ def _means(
     )  # fmt: skip
 
 
-def _seeds(points: Sequence[Point], curve: Curve, name: str, colour: str) -> go.Scatter:
-    dots = [(point, seed, value) for point in points for seed, value in point.by_seed.items()]
-    return go.Scatter(
-        x=[point.x for point, _, _ in dots],
-        y=[value for _, _, value in dots],
-        customdata=[[point.keys[seed]] for point, seed, _ in dots],
-        text=[f"{'invalid: ' * (seed in point.invalid)}seed {seed}, {_rows(point)}"
-              for point, seed, _ in dots],
-        hovertemplate=f"%{{text}}<br>{safe(curve.metric)} %{{y:.3f}}<extra></extra>",
-        mode="markers", name=name, showlegend=colour != HUMAN or len(curve.points) == 1,
-        marker={"size": 9, "opacity": 0.65, "color": colour,
-                "symbol": [_symbol(point, seed) for point, seed, _ in dots],
-                "line": {"width": 1, "color": "rgba(255, 255, 255, 0.7)"}},
-        selected={"marker": {"size": 16, "opacity": 1}}, unselected={"marker": {"opacity": 0.65}},
-    )  # fmt: skip
+def _seeds(points: Sequence[Point], curve: Curve, name: str, colour: str) -> list[go.Scatter]:
+    """Return the dots of single seeds, those of one symbol in a trace of their own."""
+    of_symbol: dict[str, list[tuple[Point, int, float]]] = {}
+    for point in points:
+        for seed, value in point.by_seed.items():
+            of_symbol.setdefault(_symbol(point, seed), []).append((point, seed, value))
+    is_named = colour != HUMAN or len(curve.points) == 1
+    words = {id(point): _rows(point) for point in points}
+    return [
+        # Plotly looks at every element of a list, several times, and not into arrays.
+        go.Scatter(
+            x=np.array([point.x for point, _, _ in dots], dtype=float),
+            y=np.array([value for _, _, value in dots]),
+            customdata=np.array([[point.keys[seed]] for point, seed, _ in dots], dtype=object),
+            text=np.array([f"{'invalid: ' * (seed in point.invalid)}seed {seed}, {words[id(point)]}"
+                           for point, seed, _ in dots], dtype=object),
+            hovertemplate=f"%{{text}}<br>{safe(curve.metric)} %{{y:.3f}}<extra></extra>",
+            mode="markers", name=name, legendgroup=name, showlegend=is_named and not place,
+            marker={"size": 9, "opacity": 0.65, "color": colour, "symbol": symbol,
+                    "line": {"width": 1, "color": "rgba(255, 255, 255, 0.7)"}},
+            selected={"marker": {"size": 16, "opacity": 1}},
+            unselected={"marker": {"opacity": 0.65}},
+        )
+        for place, (symbol, dots) in enumerate(sorted(of_symbol.items()))
+    ]  # fmt: skip
 
 
 def _symbol(point: Point, seed: int) -> str:

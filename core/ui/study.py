@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import streamlit as st
 
-from core.actions import clusters, gate, leaks, results, train
+from core.actions import clusters, curves, gate, leaks, train
 from core.actions.clusters import Cluster, Device
 from core.actions.train import Outline, PoolReport, StudyRequest
 from core.formats import write_csv
@@ -92,7 +92,7 @@ def left_out(found: Outline) -> None:
     cells = found.left_out
     if not cells:
         return
-    words = SOURCE_WORDS[found.mixed_in]
+    words = SOURCE_WORDS[found.sources[0]] if len(found.sources) == 1 else "LLM"
     st.warning("The pool cannot fill these cells; they are left out, not filled by repetition.")
     if n := found.report.n_not_used.get("pending"):
         st.page_link(
@@ -101,6 +101,7 @@ def left_out(found: Outline) -> None:
         )  # fmt: skip
     rows = [
         {
+            **cell.factors,
             f"{words} share": cell.asked_share,
             "human rows": cell.n_human,
             f"{words} rows": cell.n_synthetic + cell.n_llm_labelled,
@@ -187,7 +188,7 @@ def show(project: str, study: str, on: Cluster | None, device: Device | None = N
             st.caption(f"About {look.duration(now.seconds_left)} of training left.")
     elif now.n_done < now.n_trials:
         st.caption(f"{now.n_done:,} of {now.n_trials:,} trials; it was made without being started.")
-    curve = results.curve(project, now.study["id"])
+    curve = curves.curve(project, now.study["id"])
     if curve.invalid:
         st.error(look.plain(curve.invalid), icon=":material/dangerous:")
     if curve.points:
@@ -202,5 +203,6 @@ def show(project: str, study: str, on: Cluster | None, device: Device | None = N
 
 
 _SHARE = dict.fromkeys(
-    ["synthetic share", "LLM-labelled share"], st.column_config.NumberColumn(format="percent")
+    ["synthetic share", "LLM-labelled share", "LLM share"],
+    st.column_config.NumberColumn(format="percent"),
 )

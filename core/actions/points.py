@@ -1,0 +1,111 @@
+"""What trained a trial, and which test items did it, or all of its cell, get wrong?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from core import metrics
+from core.actions import results
+from core.actions.session import here
+from core.errors import Problem
+from core.mixture import Draws, Mixture
+from core.records import PoolRow
+from core.store import pools, studies
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What made a point: its rows and the test items it got wrong.
+
+    `intervals` are those of single figures over test items, by title, where the kind has some;
+    `trainings` is what the student says of each stage's training, where it says anything.
+    """
+
+    trial: Mapping[str, Any]
+    trained_on: tuple[Mapping[str, Any], ...]
+    wrong: tuple[Mapping[str, Any], ...]
+    n_test: int
+    intervals: Mapping[str, tuple[float, float, float]]
+    trainings: Sequence[Mapping[str, Any]] = ()
+
+
+def made_by(project: str, study: str, key: str) -> Made:
+    """Return exactly which samples trained a trial, and which test items it got wrong.
+
+    Raises:
+        Problem: the trial has no result yet, or belongs to another study.
+    """
+    database = here().database
+    found = studies.get(database, project, study)
+    row = next(iter(studies.table(database, project, found["id"], key)), None)
+    done = studies.predictions(database, project, [key])
+    if row is None or key not in done:
+        raise Problem("This trial has no result yet.")
+    task = results.task_in(found)
+    rows = _pool(here().home, found["pool"])
+    drawn = Draws(rows, task.strata).draw(Mixture(**row["mixture"]), row["seed"])
+    predicted, chances = done[key]
+    tests = [row for row in rows if row.split == "test"]
+    answers = [
+        (test, task.label_names[guess] if isinstance(guess, int) else guess, chance)
+        for test, guess, chance in zip(tests, predicted, chances, strict=True)
+    ]
+    wrong = [
+        {
+            "id": test.id,
+            "text": test.text,
+            "label": task.in_words(test.label, test.inputs),
+            "predicted": task.in_words(str(answer), test.inputs),
+            "probability": chance,
+        }
+        for test, answer, chance in answers
+        if answer != test.label
+    ]
+    return Made(
+        trial=row,
+        trained_on=tuple(
+            {"id": rows[i].id, "text": rows[i].text,
+             "label": task.in_words(rows[i].label, rows[i].inputs), "source": rows[i].source}
+            for i in drawn
+        ),
+        wrong=tuple(wrong),
+        n_test=len(tests),
+        intervals={
+            metric.title: (row["scores"][name], *row["scores"][f"{name}_interval"])
+            for name, metric in task.metrics.items()
+            if row["scores"].get(f"{name}_interval")
+        },
+        trainings=row["about"],
+    )  # fmt: skip
+
+
+def confusion(
+    project: str, study: str, keys: Sequence[str]
+) -> tuple[tuple[str, ...], list[list[int]]]:
+    """Return the labels and the confusion counts (gold rows) summed over trials.
+
+    Where labels are no classes both are empty.
+    """
+    found = studies.get(here().database, project, study)
+    task = results.task_in(found)
+    if not task.has_classes:
+        return (), []
+    names = task.classes
+    number = {name: i for i, name in enumerate(names)}
+    gold = [number[row.label] for row in results.test_rows(here().home, found["pool"])]
+    total = np.zeros((len(names), len(names)), dtype=np.int64)
+    for predicted, _ in studies.predictions(here().database, project, keys).values():
+        total += metrics.confusion(gold, [int(one) for one in predicted], len(names))
+    return names, total.tolist()
+
+
+@lru_cache(maxsize=2)
+def _pool(home: Path, pool: str) -> list[PoolRow]:
+    # Named by its content, so what was read once stays true.
+    return pools.read(pools.path(home, pool))

@@ -1,0 +1,122 @@
+"""What are the figures of a study as tables, one row per trial or per cell, and as CSV?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from core.actions import leaks, lines, results, train
+from core.actions.cells import n_rows
+from core.actions.curves import Curve, curve
+from core.actions.session import here
+from core.formats import write_csv
+from core.store import studies
+
+SPOKEN_METRICS = ("accuracy", "macro_f1", "weighted_f1")
+"""Figures that a table of trials has for every kind of task."""
+
+
+def table(project: str, study: str) -> list[dict[str, Any]]:
+    """Return one flat row per trial, as tables, CSV and JSON show them."""
+    found = train.find_study(project, study)
+    own = results.task_in(found).metrics
+    # Scripts read these columns as they are; a kind that is measured otherwise adds its own.
+    others = [] if set(SPOKEN_METRICS) <= set(own) else [m for m in own if m not in SPOKEN_METRICS]
+    measured = (*SPOKEN_METRICS, *others)
+    rows = studies.outcomes(
+        here().database, project, found["id"], [results.pointer(name, None) for name in measured]
+    )
+    has_labelled = any(row["n_llm_labelled"] for row in rows)
+    bad = leaks.invalid(project, found).trials
+    every = lines.of_study(here().database, found["id"])
+    differing = [name for name in lines.varied(every) if name != "kind"]
+
+    def labelled(row: Mapping[str, Any]) -> dict[str, Any]:
+        # Only where a study has such rows: scripts read the columns by their place, too.
+        n, total = row["n_llm_labelled"], n_rows(row)
+        if not has_labelled:
+            return {}
+        return {"n_llm_labelled": n, "llm_labelled_share": round(n / total, 6) if total else 0.0}
+
+    return [
+        {
+            "study": found["name"],
+            "trial": row["trial"],
+            "student": row["student"]["kind"],
+            **lines.columns({**row["factors"], **row["student"]}, differing),
+            "n_total": n_rows(row),
+            "n_human": row["n_human"],
+            "n_synthetic": row["n_synthetic"],
+            "synthetic_share": round(row["synthetic_share"], 6),
+            **labelled(row),
+            "money_share": _rounded(row["money_share"]),
+            "cost_usd": _rounded(row["cost_usd"]),
+            "seed": row["seed"],
+            **dict(zip(measured, row["figures"], strict=True)),
+            "seconds": row["seconds"],
+            "status": "invalid"
+            if row["trial"] in bad and row["status"] == "done"
+            else row["status"],
+        }
+        for row in rows
+    ]
+
+
+def summary(
+    project: str, study: str, metric: str | None = None, label: str | None = None
+) -> list[dict[str, Any]]:
+    """Return one row per cell: sizes, cost, mean with limits, difference to human-only."""
+    first = curve(project, study, metric, label=label)
+    return [
+        {**({"line": words} if len(first.lines) > 1 else {}), **row}
+        for line, words in first.lines.items()
+        for row in _cells(curve(project, study, metric, label=label, line=line))
+    ]
+
+
+def trials_csv(project: str, study: str) -> str:
+    """Return the table of trials as CSV."""
+    rows = table(project, study)
+    return write_csv(list(rows[0]) if rows else [], rows)
+
+
+def summary_csv(project: str, study: str, metric: str, label: str | None = None) -> str:
+    """Return the summary by cell as CSV."""
+    rows = summary(project, study, metric, label)
+    return write_csv(list(rows[0]) if rows else [], rows)
+
+
+def _cells(found: Curve) -> list[dict[str, Any]]:
+    """Return one row per cell of a curve."""
+    made = []
+    has_labelled = any(point.n_llm_labelled for point in found.points)
+    has_unfinished = any(point.unfinished for point in found.points)
+    for point in found.points:
+        difference = point.difference
+        share, n = point.n_llm_labelled / (point.n_rows or 1), point.n_llm_labelled
+        made.append(
+            {
+                **({"LLM-labelled share": share} if has_labelled else {}),
+                "synthetic share": point.synthetic_share,
+                "human rows": point.n_human,
+                "synthetic rows": point.n_synthetic,
+                **({"LLM-labelled rows": n} if has_labelled else {}),
+                "human rows in prompts": point.n_behind,
+                "cost (USD)": point.cost_usd,
+                "seeds": point.estimate.n_seeds,
+                "collapsed": len(point.collapsed),
+                **({"still learning": len(point.unfinished)} if has_unfinished else {}),
+                found.metric: point.estimate.mean,
+                "low": point.estimate.low,
+                "high": point.estimate.high,
+                "difference to human only": difference.mean if difference else None,
+                "difference low": difference.low if difference else None,
+                "difference high": difference.high if difference else None,
+                **({"invalid": len(point.invalid)} if found.invalid else {}),
+            }
+        )
+    return made
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 6)
