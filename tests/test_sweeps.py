@@ -236,7 +236,7 @@ def until_some_are_done(project: str, study: str) -> None:
         time.sleep(0.02)
 
 
-@pytest.mark.executor("local")
+@pytest.mark.executor("forked")
 def test_killed_workers_and_resume_give_the_undisturbed_table(
     project: str, undisturbed: list[tuple[object, ...]], session: Session
 ) -> None:
@@ -249,7 +249,7 @@ def test_killed_workers_and_resume_give_the_undisturbed_table(
     assert scores(project, study) == undisturbed
 
 
-@pytest.mark.executor("local")
+@pytest.mark.executor("forked")
 def test_stop_and_resume_keeps_what_was_done(
     project: str, undisturbed: list[tuple[object, ...]], session: Session
 ) -> None:
