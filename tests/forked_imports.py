@@ -6,6 +6,8 @@ import openai  # noqa: F401
 import sklearn.feature_extraction.text
 import sklearn.linear_model
 import sklearn.preprocessing  # noqa: F401
+import torch  # noqa: F401
+from transformers import BertModel, BertTokenizerFast  # noqa: F401
 
 from core.checks import language
 from core.jobs import answers, checking, encoding, generation, saving, training  # noqa: F401

@@ -45,7 +45,7 @@ LABELS = ("sea", "sky", "soil")
 def vendor(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeBatches]:
     for name in ("OPENAI_API_KEY", "ANTHROPIC_API_KEY"):
         monkeypatch.setenv(name, CANARY)
-    monkeypatch.setattr(batching, "POLL_SECONDS", 0.05)
+    monkeypatch.setattr(batching, "POLL_SECONDS", 0.01)
     _refusals.forget()
     with fake_batches.serving() as server:
         monkeypatch.setattr(openai_chat, "BASE_URL", f"{server.url}/v1")
