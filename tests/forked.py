@@ -6,16 +6,23 @@ to import a vendor's package, a language model and torch: those are paid once pe
 
 from __future__ import annotations
 
+import errno
 import multiprocessing
 import os
+import signal
 import sys
 import threading
+from collections.abc import Callable, Mapping
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 from core.jobs import worker
 from core.jobs.executors import LocalPart
+from core.jobs.outbox import Outbox
+from core.providers import anthropic_chat, openai_chat
+
+FULL = OSError(errno.ENOSPC, "No space left on device")
 
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(["tests.forked_imports"])
@@ -23,12 +30,12 @@ _lock = threading.Lock()
 """Two threads that ask the same process for its exit code would each get a half of it."""
 
 
-def forked(folder: Path, n_threads: int = 1, **addresses: str) -> LocalPart:
-    """Start a part in a process of its own; `addresses` are module=value of vendors' BASE_URL."""
+def forked(folder: Path, n_threads: int = 1, before: Callable[[], None] | None = None) -> LocalPart:
+    """Start a part in a process of its own, which first calls `before`, something of a module."""
     del n_threads
     theirs, ours = _context.Pipe(duplex=False)
     process = _context.Process(
-        target=_work, args=(folder, theirs, dict(os.environ), addresses), daemon=True
+        target=_work, args=(folder, theirs, dict(os.environ), before), daemon=True
     )
     with _lock:
         process.start()
@@ -58,7 +65,7 @@ class _Popen:
 
 
 def _work(
-    folder: Path, stdin: Connection, environment: dict[str, str], addresses: dict[str, str]
+    folder: Path, stdin: Connection, environment: dict[str, str], before: Callable[[], None] | None
 ) -> None:
     os.setsid()
     os.environ.clear()
@@ -67,6 +74,39 @@ def _work(
     log = os.open(folder / "log.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     for descriptor in (1, 2):
         os.dup2(log, descriptor)
-    for module, address in addresses.items():
-        sys.modules[f"core.providers.{module}"].BASE_URL = address  # type: ignore[attr-defined]
+    if before is not None:
+        before()
     sys.exit(worker.main(folder))
+
+
+def at_addresses(url: str) -> None:
+    """Have vendors where a test has them."""
+    anthropic_chat.BASE_URL, openai_chat.BASE_URL = url, f"{url}/v1"
+
+
+def killed_after(n_results: int) -> None:
+    """Have this process killed without warning when it has reported so many results."""
+    put = Outbox.put
+
+    def counted(self: Outbox, kind: str, line: Mapping[str, Any], sync: bool = False) -> None:
+        nonlocal n_results
+        put(self, kind, line, sync)
+        n_results -= kind == "result"
+        if not n_results:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    Outbox.put = counted  # type: ignore[method-assign]
+
+
+def full_after(n_results: int, is_room_for_words: bool) -> None:
+    """Have the disk full when a worker has reported so many results."""
+    put, n = Outbox.put, 0
+
+    def counted(self: Outbox, kind: str, line: Mapping[str, Any], sync: bool = False) -> None:
+        nonlocal n
+        n += kind == "result"
+        if n > n_results and not (kind == "error" and is_room_for_words):
+            raise FULL
+        put(self, kind, line, sync)
+
+    Outbox.put = counted  # type: ignore[method-assign]

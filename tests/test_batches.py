@@ -32,7 +32,7 @@ from core.store.samples import Filter
 from tests import fake_batches
 from tests.conftest import bring, planted
 from tests.fake_batches import N_IN, N_OUT, FakeBatches
-from tests.forked import forked
+from tests.forked import at_addresses, forked
 
 CANARY = "sk-ant-canary-0123456789abcdef"
 VENDORS = ["openai_chat", "anthropic_chat"]
@@ -74,8 +74,7 @@ def session(
 ) -> Iterator[Session]:
     """Return an Admix whose workers are processes that know the fake vendors' addresses."""
 
-    addresses = {"anthropic_chat": vendor.url, "openai_chat": f"{vendor.url}/v1"}
-    start = partial(forked, **addresses)
+    start = partial(forked, before=partial(at_addresses, vendor.url))
     monkeypatch.setitem(executors.EXECUTORS, "addressed", start)
     yield from started(tmp_path, monkeypatch, "addressed")
 

@@ -473,7 +473,8 @@ def test_a_trial_that_fails_says_why_and_the_others_go_on(
     study, job = train.launch(project, SWEEP)
     ended_so = train.wait(job)
     assert ended_so.state == "failed"
-    assert "3 of 9 trials failed: MemoryError: no room" in ended_so.message
+    assert "3 of 9 trials failed: The machine has too little memory" in ended_so.message
+    assert "(MemoryError: no room)" in ended_so.message
     rows = results.table(project, study)
     assert Counter(row["status"] for row in rows) == {"done": 6, "failed": 3}
     assert len(results.curve(project, study).points) == 3
