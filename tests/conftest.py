@@ -26,11 +26,13 @@ from core.actions import home, imports  # noqa: E402, imports
 from core.actions.session import Session  # noqa: E402
 from core.encoders import Encoder  # noqa: E402
 from core.formats import write_csv  # noqa: E402
-from core.jobs import runner  # noqa: E402
+from core.jobs import executors, runner  # noqa: E402
 from core.store.db import Database, open_database  # noqa: E402
+from tests.forked import forked  # noqa: E402
 
 # A person does not notice how long a job goes unseen; tests wait for many.
 runner.TICK_SECONDS = 0.05
+executors.EXECUTORS["forked"] = forked
 
 WORDS = {
     "sea": "wave tide shell harbour sail anchor gull salt reef fish",
@@ -95,11 +97,12 @@ def session(
 ) -> Iterator[Session]:
     """A started Admix in a home folder of its own, with the executor that the test is marked with.
 
-    Without a mark a job is a process of its own, as it is for users.
+    Without a mark a job is a process of its own, as it is for users, forked to have it at once.
     """
     marked = request.node.get_closest_marker("executor")
     monkeypatch.setenv("ADMIX_HOME", str(tmp_path / "home"))
-    yield actions.start(tmp_path / "home", "a test", *(marked.args if marked else ()))
+    executor = marked.args[0] if marked else "forked"
+    yield actions.start(tmp_path / "home", "a test", executor)
     actions.stop()
 
 

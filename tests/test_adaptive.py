@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.actions import results, train
+from core.actions import tables, train
 from core.actions.session import Session, here
 from core.jobs import training
 from core.records import Trial
@@ -119,7 +119,7 @@ def test_a_study_trains_what_it_chooses_and_shows_no_more(
     assert (outline.n_first, outline.n_trials) == (15, 44)
     study, job = train.launch(project, asked)
     assert train.wait(job).state == "done"
-    rows = results.table(project, study)
+    rows = tables.table(project, study)
     whole = studies.trials(session.database, study)
     assert len(whole) == 44 > len(rows) >= 15
     assert all(row["status"] == "done" for row in rows)
@@ -131,7 +131,7 @@ def test_a_study_trains_what_it_chooses_and_shows_no_more(
     # The same trials come to the same in a study of all of them.
     every, job = train.launch(project, replace(asked, settings={**ADAPTIVE, "adaptive": False}))
     assert train.wait(job).state == "done"
-    known = {row["trial"]: row["accuracy"] for row in results.table(project, every)}
+    known = {row["trial"]: row["accuracy"] for row in tables.table(project, every)}
     assert len(known) == 44
     assert {row["trial"]: row["accuracy"] for row in rows}.items() <= known.items()
 
@@ -153,12 +153,12 @@ def test_a_trial_that_fails_stops_no_round_and_is_tried_again(
     study, job = train.launch(project, asked)
     ended = train.wait(job)
     assert ended.state == "failed" and "too little memory" in ended.message
-    states = [row["status"] for row in results.table(project, study)]
+    states = [row["status"] for row in tables.table(project, study)]
     assert states.count("failed") == 1 and states.count("waiting") == 0 and len(states) > 15
     monkeypatch.setattr(training.Tests, "result", told)
     train.resume(job)
     assert train.wait(job).state == "done"
-    assert {row["status"] for row in results.table(project, study)} == {"done"}
+    assert {row["status"] for row in tables.table(project, study)} == {"done"}
 
 
 def test_a_killed_study_comes_to_the_choice_of_one_that_was_not(project: str) -> None:

@@ -51,7 +51,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exported]:
     folder = tmp_path_factory.mktemp("elsewhere")
     os.environ["OPENAI_API_KEY"] = KEY
     try:
-        session = actions.start(folder / "home", "a test")
+        session = actions.start(folder / "home", "a test", "forked")
         project = whole_project.make()
         facts = whole_project.facts(project)
         path = folder / "whole.admix.zip"
@@ -81,7 +81,7 @@ def elsewhere(
     """Another home folder, in which decisions and samples were counted before."""
     actions.stop()
     monkeypatch.setenv("ADMIX_HOME", str(tmp_path / "home"))
-    session = actions.start(tmp_path / "home", "a test")
+    session = actions.start(tmp_path / "home", "a test", "forked")
     other = home.create_project("other").id
     bring(other, planted(4), "train", "human")
     for sample in review.table(other, review.wanted())[:3]:
@@ -530,7 +530,7 @@ def test_a_kill_while_rows_are_written_leaves_no_project(
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=False)
     assert done.returncode == -9, done.stderr.decode()
     actions.stop()
-    actions.start(tmp_path / "home", "a test")
+    actions.start(tmp_path / "home", "a test", "forked")
     try:
         assert home.all_projects() == []
         assert whole_project.folder_state(tmp_path / "home") == {"lock"}

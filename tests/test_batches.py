@@ -8,11 +8,10 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -33,27 +32,20 @@ from core.store.samples import Filter
 from tests import fake_batches
 from tests.conftest import bring, planted
 from tests.fake_batches import N_IN, N_OUT, FakeBatches
+from tests.forked import at_addresses, forked
 
 CANARY = "sk-ant-canary-0123456789abcdef"
 VENDORS = ["openai_chat", "anthropic_chat"]
 PRICE = Price(1000.0, 1000.0, "typed", "today")
 HALF = PRICE.of(N_IN, N_OUT) / 2
 LABELS = ("sea", "sky", "soil")
-WORKER = """
-import sys
-from pathlib import Path
-from core.providers import anthropic_chat, openai_chat
-from core.jobs import worker
-anthropic_chat.BASE_URL, openai_chat.BASE_URL = sys.argv[2], sys.argv[2] + "/v1"
-sys.exit(worker.main(Path(sys.argv[1])))
-"""
 
 
 @pytest.fixture
 def vendor(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeBatches]:
     for name in ("OPENAI_API_KEY", "ANTHROPIC_API_KEY"):
         monkeypatch.setenv(name, CANARY)
-    monkeypatch.setattr(batching, "POLL_SECONDS", 0.05)
+    monkeypatch.setattr(batching, "POLL_SECONDS", 0.01)
     _refusals.forget()
     with fake_batches.serving() as server:
         monkeypatch.setattr(openai_chat, "BASE_URL", f"{server.url}/v1")
@@ -82,17 +74,7 @@ def session(
 ) -> Iterator[Session]:
     """Return an Admix whose workers are processes that know the fake vendors' addresses."""
 
-    def start(folder: Path, n_threads: int = 1) -> executors.Part:
-        del n_threads
-        with (folder / "log.txt").open("ab") as log:
-            return executors.LocalPart(
-                subprocess.Popen(
-                    [sys.executable, "-c", WORKER, str(folder), vendor.url],
-                    stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True,
-                    env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
-                )
-            )  # fmt: skip
-
+    start = partial(forked, before=partial(at_addresses, vendor.url))
     monkeypatch.setitem(executors.EXECUTORS, "addressed", start)
     yield from started(tmp_path, monkeypatch, "addressed")
 

@@ -44,7 +44,7 @@ def session(built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
     """A copy of it, open."""
     shutil.copytree(built, tmp_path / "home")
     monkeypatch.setenv("ADMIX_HOME", str(tmp_path / "home"))
-    yield actions.start(tmp_path / "home", "a test")
+    yield actions.start(tmp_path / "home", "a test", "forked")
     actions.stop()
 
 
@@ -102,7 +102,7 @@ def test_a_deleted_text_is_in_no_table_and_no_file(session: Session, whole: str)
     assert holding(session.home, MARK, but="nothing") == []
     assert not (session.home / ERASED).exists()
     with pytest.raises(Missing):
-        actions.start(session.home, "a test")
+        actions.start(session.home, "a test", "forked")
         samples.get(actions.session.here().database, whole, sample)
 
 
@@ -259,7 +259,7 @@ def test_a_kill_after_the_rows_leaves_no_file_after_the_next_start(
         data.delete_samples(whole, [canary(whole)], "Ana")
     assert holding(session.home, MARK)
     actions.stop()
-    actions.start(session.home, "a test")
+    actions.start(session.home, "a test", "forked")
     assert not holding(session.home, MARK)
 
 

@@ -172,7 +172,7 @@ def test_a_wrong_key_stops_at_once_and_says_what_to_do(
         generate.launch(humans, generate.Request("openai_chat", targets={"sea": 1}))
 
 
-@pytest.mark.executor("local")
+@pytest.mark.executor("forked")
 def test_the_cap_holds_with_many_requests_in_flight(
     humans: str, llm: FakeLLM, session: Session
 ) -> None:
@@ -217,7 +217,7 @@ def killed_and_resumed(project: str, llm: FakeLLM, session: Session) -> str:
     return run
 
 
-@pytest.mark.executor("local")
+@pytest.mark.executor("forked")
 def test_a_killed_run_resumed_makes_the_samples_of_one_never_killed(
     session: Session, llm: FakeLLM
 ) -> None:
@@ -246,7 +246,7 @@ def test_a_killed_run_resumed_makes_the_samples_of_one_never_killed(
     assert made[0] == made[1]
 
 
-@pytest.mark.executor("local")
+@pytest.mark.executor("forked")
 def test_a_completion_that_reached_us_is_never_asked_for_again(
     humans: str, llm: FakeLLM, session: Session
 ) -> None:
@@ -285,7 +285,7 @@ def test_the_price_of_a_sample_counts_waste(humans: str, llm: FakeLLM, session: 
     assert Path(session.home / "jobs").exists()
 
 
-@pytest.mark.executor("local")
+@pytest.mark.executor("forked")
 def test_resuming_again_and_again_loses_no_money(
     humans: str, llm: FakeLLM, session: Session
 ) -> None:
@@ -329,7 +329,7 @@ def test_a_cap_above_the_cost_lets_the_run_finish(
     assert generate.status(humans, run).account.spent_usd == pytest.approx(12 * A_CALL)
 
 
-@pytest.mark.executor("local")
+@pytest.mark.executor("forked")
 def test_runs_never_share_a_draw_even_when_at_work_together(
     humans: str, llm: FakeLLM, session: Session
 ) -> None:
@@ -352,7 +352,7 @@ def test_runs_never_share_a_draw_even_when_at_work_together(
     assert sum(runs_of) == pytest.approx(sum(llm.answered.values()) * A_CALL)
 
 
-@pytest.mark.executor("local")
+@pytest.mark.executor("forked")
 def test_a_closing_owner_waits_for_replies_in_flight(
     humans: str, llm: FakeLLM, session: Session
 ) -> None:
@@ -362,13 +362,13 @@ def test_a_closing_owner_waits_for_replies_in_flight(
     run = generate.launch(humans, asked_of(llm, 60))
     until(lambda: bool(llm.asked))
     actions.stop()
-    actions.start(session.home)
+    actions.start(session.home, "a test", "forked")
     account = generate.status(humans, run).account
     assert account.lost_usd == 0
     assert account.spent_usd == pytest.approx(sum(llm.answered.values()) * A_CALL)
 
 
-@pytest.mark.executor("local")
+@pytest.mark.executor("forked")
 def test_an_example_that_turned_out_to_be_a_test_text_is_shown_no_more(
     humans: str, llm: FakeLLM, session: Session
 ) -> None:
@@ -425,7 +425,7 @@ def test_a_writer_that_is_taken_off_leaves_no_draw_to_be_asked_twice(
     assert max(llm.asked.values()) == 1
 
 
-@pytest.mark.executor("local")
+@pytest.mark.executor("forked")
 def test_a_discarded_run_gives_its_draws_back_and_is_over(
     humans: str, llm: FakeLLM, session: Session
 ) -> None:

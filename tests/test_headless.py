@@ -16,7 +16,7 @@ from streamlit.testing.v1 import AppTest
 
 from core import actions
 from core.__main__ import run
-from core.actions import door, following, handover, results, train
+from core.actions import door, following, handover, tables, train
 from core.actions.session import Leaving, Session
 from core.errors import Busy
 from core.jobs import outbox, runner, training, worker
@@ -143,7 +143,7 @@ def ended_by(database: db.Database) -> list[str]:
 def assert_undisturbed(database: db.Database, project: str, tmp_path: Path) -> None:
     """Do some of the trials again in one go, and compare."""
     study = train.find_study(project)
-    kept = {row["trial"]: row for row in results.table(project, study["id"])}
+    kept = {row["trial"]: row for row in tables.table(project, study["id"])}
     some = studies.trials(database, study["id"])[::12]
     (part,) = training.prepare(database, tmp_path / "again", study, some, Machines())
     assert worker.work(part) == worker.DONE

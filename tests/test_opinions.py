@@ -273,7 +273,7 @@ def test_a_text_that_is_mended_meanwhile_gets_no_verdict(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, llm: FakeLLM
 ) -> None:
     monkeypatch.setenv("ADMIX_HOME", str(tmp_path / "home"))
-    session = actions.start(tmp_path / "home", "a test")
+    session = actions.start(tmp_path / "home", "a test", "forked")
     rows = flipped(planted(2, seed=3), 6)
     project = a_project("mended", rows)
     goes = held(llm)
@@ -420,7 +420,7 @@ def test_a_check_that_is_killed_is_run_again_to_the_same_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ADMIX_HOME", str(tmp_path / "home"))
-    session = actions.start(tmp_path / "home", "a test")
+    session = actions.start(tmp_path / "home", "a test", "forked")
     rows = flipped(planted(15, seed=3), 6)
     project = a_project("killed", rows, n_human=30)
     run = checking.launch(project, checking.Request(DISAGREEMENT))

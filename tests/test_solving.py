@@ -382,7 +382,7 @@ def test_a_cap_stops_a_run_which_another_cap_lets_go_on(
     assert found is not None and (found.n, found.value) == (15, 1.0)
 
 
-@pytest.mark.executor("local")
+@pytest.mark.executor("forked")
 @pytest.mark.parametrize("purpose", ["solve", "label"])
 def test_a_killed_run_resumed_pays_nothing_twice_and_answers_all(
     purpose: str, session: Session, llm: FakeLLM
@@ -546,7 +546,7 @@ def test_texts_that_are_close_to_a_test_text_are_not_labelled(
     assert len(of_split(session, humans, source="llm-labelled")) == 1
 
 
-@pytest.mark.executor("local")
+@pytest.mark.executor("forked")
 def test_a_row_that_a_person_labels_meanwhile_gets_no_second_label(
     bare: str, llm: FakeLLM, session: Session
 ) -> None:

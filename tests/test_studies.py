@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from core.actions import results, train
+from core.actions import tables, train
 from core.actions.session import Session
 from core.budget import Prices
 from core.errors import Problem
@@ -106,7 +106,7 @@ def test_a_cell_on_two_lines_is_trained_once(session: Session, project: str) -> 
     both = {**settings, "sources": ["synthetic", "llm-labelled"]}
     study, job = train.launch(project, train.StudyRequest("budget_grid", both, "tfidf"))
     assert train.wait(job).state == "done"
-    rows = results.table(project, study)
+    rows = tables.table(project, study)
     # Three places: human rows on both lines, and synthetic ones; there are no LLM-labelled rows.
     assert len(rows) == 3 and len({row["trial"] for row in rows}) == 2
     assert len(train.status(project, study).study["left_out"]) == 1

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from core import budget
-from core.actions.gate import gate
+from core.actions.gate import Gate, gate
 from core.actions.session import here, project_of
 from core.errors import Problem
 from core.records import Sample
@@ -29,7 +29,8 @@ def example_set(project: str) -> list[Sample]:
         kept = _draw(project, SIZE)
         if kept:
             projects.change_settings(here().database, project, examples=kept)
-    return [sample for sample in _by_ids(project, kept) if _may_be_shown(project, sample)]
+    tests = gate(project)
+    return [sample for sample in _by_ids(project, kept) if _may_be_shown(tests, sample)]
 
 
 def set_examples(project: str, ids: Sequence[str]) -> None:
@@ -38,7 +39,8 @@ def set_examples(project: str, ids: Sequence[str]) -> None:
     Raises:
         Problem: a row that is no accepted, labelled human train row, or is close to a test text.
     """
-    good = {sample.id for sample in _by_ids(project, ids) if _may_be_shown(project, sample)}
+    tests = gate(project)
+    good = {sample.id for sample in _by_ids(project, ids) if _may_be_shown(tests, sample)}
     if bad := [id_ for id_ in ids if id_ not in good]:
         raise Problem(
             f"{bad[0]!r} cannot be shown in prompts.",
@@ -75,7 +77,8 @@ def candidates(
         split="train", source="human", status="accepted", unlabelled=False, stratum=label, text=text
     )
     found = samples.page(here().database, project, wanted, limit + len(chosen))
-    good = (row for row in found if row.id not in chosen and _may_be_shown(project, row))
+    tests = gate(project)
+    good = (row for row in found if row.id not in chosen and _may_be_shown(tests, row))
     return [row for row, _ in zip(good, range(limit), strict=False)]
 
 
@@ -83,11 +86,11 @@ def _by_ids(project: str, ids: Sequence[str]) -> list[Sample]:
     return samples.by_ids(here().database, project, ids)
 
 
-def _may_be_shown(project: str, sample: Sample) -> bool:
+def _may_be_shown(tests: Gate, sample: Sample) -> bool:
     return (
         (sample.split, sample.source, sample.status) == ("train", "human", "accepted")
         and sample.label is not None
-        and not gate(project).is_leak(sample.text)
+        and not tests.is_leak(sample.text)
     )
 
 
@@ -100,11 +103,12 @@ def _draw(project: str, size: int) -> list[str]:
     shares = budget.spread(
         min(size, len(rows)), {label: len(found) for label, found in by_label.items()}
     )
+    tests = gate(project)
     drawn: list[str] = []
     for label, found in by_label.items():
         ranked = sorted(found, key=lambda row: hashlib.sha256(row.text.encode()).digest())
         # At least two of every class: a prompt for it would otherwise have nothing to show.
         n = max(2, shares[label])
-        shown = (row.id for row in ranked if _may_be_shown(project, row))
+        shown = (row.id for row in ranked if _may_be_shown(tests, row))
         drawn += [id_ for id_, _ in zip(shown, range(n), strict=False)]
     return drawn

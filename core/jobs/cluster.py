@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import Problem
+from core.jobs.faults import problem_of
 from core.learning import Course, Learned, Lesson
 
 INSTALL = "python -m pip install -r requirements-ray.txt"
@@ -205,8 +206,7 @@ def _do(
 
 def failure(lesson: Lesson, error: Exception) -> dict[str, Any]:
     """Return the report of a trial that failed."""
-    said = str(error) if isinstance(error, Problem) else f"{type(error).__name__}: {error}"
-    return {"key": lesson.key, "status": "failed", "error": said}
+    return {"key": lesson.key, "status": "failed", "error": str(problem_of(error))}
 
 
 @lru_cache(maxsize=1)

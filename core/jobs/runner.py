@@ -21,6 +21,7 @@ from typing import Any
 from core.errors import Problem
 from core.jobs import answers, batching, checking, encoding, generation, outbox, training, worker
 from core.jobs.executors import EXECUTORS, Part
+from core.jobs.faults import FULL, problem_of
 from core.jobs.machines import Machines, kept
 from core.records import Job
 from core.store import batches, jobs, ledger, runs, studies
@@ -67,6 +68,7 @@ class Runner:
         self._database = database
         self._start_part: Callable[..., Part] = EXECUTORS[executor]
         self._running: dict[str, _Running] = {}
+        self._unsaid: dict[str, str] = {}
         self._lock = threading.RLock()
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="admix-jobs", daemon=True)
@@ -89,6 +91,7 @@ class Runner:
             job = jobs.get(self._database, job_id)
             if job_id in self._running:
                 raise Problem("This job is at work already.")
+            self._unsaid.pop(job_id, None)
             folder = self._folder(job_id)
             # What an earlier worker left is taken in first; then a new one may write.
             self._take_in_left_overs(job, folder)
@@ -313,6 +316,7 @@ class Runner:
             with self._lock:
                 for running in list(self._running.values()):
                     self._tend_or_end(running)
+                self._say_unsaid()
 
     def _tend_or_end(self, running: _Running) -> None:
         """Tend a job; one whose report cannot be kept ends, and the others go on."""
@@ -324,9 +328,17 @@ class Runner:
                 for part in running.parts:
                     part.stop()
             self._log(running.job.id)
-            message = f"{type(error).__name__}: {error}. Resume to try again."
+            problem = problem_of(error)
+            hint = problem.hint or "Resume to try again."
+            self._unsaid[running.job.id] = f"{problem.message.rstrip('.')}. {hint}"
+            self._say_unsaid()
+
+    def _say_unsaid(self) -> None:
+        """Say which jobs failed; where that cannot be kept either, on a full disk, once it can."""
+        for job_id, message in list(self._unsaid.items()):
             with suppress(Exception):
-                jobs.append(self._database, running.job.id, "failed", message=message)
+                jobs.append(self._database, job_id, "failed", message=message)
+                del self._unsaid[job_id]
 
     def _log(self, job_id: str) -> None:
         """Keep the traceback beside the job; on a full disk it is lost, and the job's state not."""
@@ -381,6 +393,8 @@ class Runner:
             return running.stopping, " ".join(notes)
         if running.errors:
             return "failed", " ".join(dict.fromkeys(running.errors))
+        if worker.FULL in codes:
+            return "failed", str(FULL)
         bad = [code for code in codes if code != worker.DONE]
         if bad:
             how = f"signal {-bad[0]}" if bad[0] < 0 else f"code {bad[0]}"

@@ -114,14 +114,21 @@ def work(folder: Path, plan: Mapping[str, Any], outbox: Outbox, paused: threadin
         for settings, trials in by_student.items():
             student = from_json(Student, json.loads(settings))
             outbox.put("progress", {"doing": f"encoding {len(rows):,} texts"})
-            course = Course(
-                task, student, [row.inputs for row in rows], [row.label for row in rows],
-                [row.split == "train" for row in rows], Path(plan["cache"]), device=plan["device"],
-            )  # fmt: skip
+            lessons = [lesson_of(trial, draws, rows) for trial in trials]
+            try:
+                course = Course(
+                    task, student, [row.inputs for row in rows], [row.label for row in rows],
+                    [row.split == "train" for row in rows], Path(plan["cache"]),
+                    device=plan["device"],
+                )  # fmt: skip
+            except Exception as error:  # of this student: no encoder, no memory; others go on
+                for lesson in lessons:
+                    outbox.put("result", failure(lesson, error), sync=True)
+                failed += [failure(lesson, error)["error"] for lesson in lessons]
+                continue
             for remark in course.remarks():
                 outbox.put("note", {"message": remark})
             outbox.put("progress", {"doing": place.doing})
-            lessons = [lesson_of(trial, draws, rows) for trial in trials]
             for result in place.train(course, test.result, lessons, paused):
                 outbox.put("result", result, sync=True)
                 if result["status"] == "failed":

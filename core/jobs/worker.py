@@ -10,10 +10,11 @@ import threading
 import traceback
 from pathlib import Path
 
-from core.errors import Problem
+from core.jobs.faults import is_full, problem_of
 from core.jobs.outbox import Outbox
 
-DONE, FAILED, ORPHANED, LOCKED = 0, 1, 3, 4
+DONE, FAILED, ORPHANED, LOCKED, FULL = 0, 1, 3, 4, 5
+"""What a worker ends with; FULL where the disk has no room for its words either."""
 
 
 def main(folder: Path) -> int:
@@ -30,7 +31,12 @@ def work(folder: Path, paused: threading.Event | None = None) -> int:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return LOCKED
-        outbox = Outbox(folder / "outbox.jsonl")
+        try:
+            outbox = Outbox(folder / "outbox.jsonl")
+        except OSError as error:
+            if not is_full(error):
+                raise
+            return FULL
         plan = json.loads((folder / "plan.json").read_text(encoding="utf-8"))
         try:
             if plan["kind"] == "train":
@@ -46,22 +52,26 @@ def work(folder: Path, paused: threading.Event | None = None) -> int:
             else:
                 from core.jobs import answers as kind  # type: ignore[no-redef]
             kind.work(folder, plan, outbox, paused or threading.Event())
-        except Problem as problem:
-            outbox.put("error", {"message": problem.message, "hint": problem.hint}, sync=True)
-            return FAILED
+            outbox.put("end", {"paused": bool(paused and paused.is_set())}, sync=True)
         except Exception as error:  # the one place that may: the owner shows it
-            outbox.put(
-                "error",
-                {
-                    "message": f"{type(error).__name__}: {error}",
-                    "hint": "The job's log has the details.",
-                    "traceback": traceback.format_exc(),
-                },
-                sync=True,
-            )
-            return FAILED
-        outbox.put("end", {"paused": bool(paused and paused.is_set())}, sync=True)
+            return _failed(outbox, error)
         return DONE
+
+
+def _failed(outbox: Outbox, error: Exception) -> int:
+    """Say what went wrong, by the exit code where it cannot be written."""
+    problem = problem_of(error)
+    line = {"message": problem.message, "hint": problem.hint}
+    if problem is not error:
+        line["hint"] = problem.hint or "The job's log has the details."
+        line["traceback"] = traceback.format_exc()
+    try:
+        outbox.put("error", line, sync=True)
+    except OSError as fault:
+        if not is_full(fault):
+            raise
+        return FULL
+    return FAILED
 
 
 def _watch_owner(paused: threading.Event) -> None:

@@ -136,16 +136,19 @@ STEPS: tuple[str, ...] = (
 
 
 def migrate(connection: duckdb.DuckDBPyConnection) -> None:
-    """Apply the steps that the database lacks, each in its own transaction, then CHECKPOINT."""
+    """Apply the steps that the database lacks, each in its own transaction, then CHECKPOINT.
+
+    A new database has nothing to lose in between, and takes all of them at once.
+    """
     connection.execute("CREATE TABLE IF NOT EXISTS migration (number INTEGER)")
     row = connection.execute("SELECT coalesce(max(number), 0) FROM migration").fetchone()
     done = row[0] if row else 0
-    for number, step in enumerate(STEPS, start=1):
-        if number <= done:
-            continue
+    lacking = list(range(done, len(STEPS)))
+    for together in [[number] for number in lacking] if done else [lacking]:
         connection.execute("BEGIN")
-        connection.execute(step)
-        connection.execute("INSERT INTO migration VALUES (?)", [number])
+        for number in together:
+            connection.execute(STEPS[number])
+            connection.execute("INSERT INTO migration VALUES (?)", [number + 1])
         connection.execute("COMMIT")
         # A kill between a migration and the next checkpoint is the one case that lost a database.
         connection.execute("CHECKPOINT")
