@@ -19,9 +19,12 @@ AXES = {
     "synthetic_share": "Synthetic share of rows",
     "money_share": "Synthetic share of money",
     "n_synthetic": "Synthetic rows",
+    "cost_usd": "Cost of all rows",
 }
 """What a curve of synthetic rows lies over; `axes` has the words for each source."""
-Axis = Literal["synthetic_share", "money_share", "n_synthetic"]
+Axis = Literal["synthetic_share", "money_share", "n_synthetic", "cost_usd"]
+MOST_BESIDE = 20
+"""Most lines that are drawn beside the one that was chosen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +54,13 @@ class Curve:
 
     @property
     def is_over_share(self) -> bool:
-        """Say whether the curve lies over a share rather than a count."""
-        return self.axis != axes(self.mixed_in)["n_synthetic"]
+        """Say whether the curve lies over a share rather than a count or an amount."""
+        return self.axis.endswith((" of rows", " of money"))
+
+    @property
+    def is_over_cost(self) -> bool:
+        """Say whether the curve lies over US dollars."""
+        return self.axis == AXES["cost_usd"]
 
     @property
     def is_over_rows(self) -> bool:
@@ -140,3 +148,13 @@ def curve(
         line=line,
         lines=known,
     )
+
+
+def beside(
+    project: str, chosen: Curve, metric: str | None = None, axis: str = "synthetic_share",
+    label: str | None = None,
+) -> list[Curve]:  # fmt: skip
+    """Return the curves of a study's other lines, the first of them where there are many."""
+    others = [line for line in chosen.lines if line != chosen.line][:MOST_BESIDE]
+    study = str(chosen.study["id"])
+    return [curve(project, study, metric, axis, label, line) for line in others]

@@ -35,11 +35,15 @@ class Line:
 
 
 def of_study(database: Database, study: str) -> list[Line]:
-    """Return the lines of a study, in the order of their trials."""
-    return [
+    """Return the lines of a study, from small sizes and budgets to large ones."""
+    found = [
         Line(json.loads(student), json.loads(factors), (student, factors))
         for student, factors in studies.lines(database, study)
     ]
+    # Trials come ends first; what differs in nothing that can be counted stays in their order.
+    return sorted(
+        found, key=lambda line: [v for v in line.factors.values() if isinstance(v, int | float)]
+    )
 
 
 def varied(lines: Iterable[Line]) -> list[str]:

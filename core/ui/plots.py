@@ -26,12 +26,18 @@ DIFFERENCE_CAPTION = (
 ALIKE = 0.05
 """Part of the plot's height within which two lines share a label."""
 _DASHES = ("longdash", "dashdot", "longdashdot", "solid")
+_SYMBOLS = ("square", "triangle-up", "diamond", "cross", "star")
+_FAR = 10
+"""How many times the least cost the greatest is, for their scale to be logarithmic."""
 
 
-def curve_figure(curve: Curve, solved: Sequence[Solved] = ()) -> go.Figure:
+def curve_figure(
+    curve: Curve, solved: Sequence[Solved] = (), beside: Sequence[Curve] = ()
+) -> go.Figure:
     """Return a metric over the share of the LLM data: means, limits where given, and seeds.
 
-    A language model that solved the test items is a horizontal line with its limits.
+    A language model that solved the test items is a horizontal line with its limits; the study's
+    other lines are thin ones, of means alone.
 
     `customdata` of every dot is its trial's key, that of a mean the key of its first seed.
     """
@@ -39,8 +45,11 @@ def curve_figure(curve: Curve, solved: Sequence[Solved] = ()) -> go.Figure:
     mixed = [point for point in curve.points if point.n_mixed_in]
     human = curve.human_only
     colour, words = COLOURS[curve.mixed_in], SOURCE_WORDS[curve.mixed_in]
-    _baselines(figure, curve, _height(curve, solved))
-    if human is not None:
+    height = _height([curve, *beside], solved)
+    _baselines(figure, curve, height)
+    for place, other in enumerate(beside):
+        _beside(figure, other, place)
+    if human is not None and not curve.is_over_cost:
         _human_line(figure, human)
     if human is not None:
         figure.add_traces(_seeds([human], curve, "Single seeds, human only", HUMAN))
@@ -50,12 +59,12 @@ def curve_figure(curve: Curve, solved: Sequence[Solved] = ()) -> go.Figure:
         figure.add_trace(_means(mixed, curve, f"Mean with {words} data", colour, "circle"))
     for place, each in enumerate(solved):
         _solver_line(figure, each, place)
-    end = _over(figure, curve)
-    if mixed and mixed[-1].n_human == 0:
+    end = _over(figure, curve, beside)
+    if mixed and mixed[-1].n_human == 0 and not curve.is_over_cost:
         _mark_all_mixed_in(figure, curve, mixed[-1], end)
     figure.update_yaxes(
         title_text=f"{safe(curve.metric)} on {curve.n_test:,} test items",
-        range=_height(curve, solved),
+        range=height,
     )
     return dressed(figure)
 
@@ -176,23 +185,42 @@ def _symbol(point: Point, seed: int) -> str:
     return "x" if seed in point.collapsed else "circle"
 
 
-def _over(figure: go.Figure, curve: Curve) -> float | None:
+def _beside(figure: go.Figure, other: Curve, place: int) -> None:
+    """Draw the means of another line of the study."""
+    name, colour = safe(other.lines[other.line]), COLOURS[other.mixed_in]
+    figure.add_scatter(
+        x=[point.x for point in other.points], y=[point.estimate.mean for point in other.points],
+        text=[f"{name}: {_rows(point)}, {point.estimate.n_seeds} seeds{_told(point)}"
+              for point in other.points],
+        hovertemplate="%{text}<br>mean %{y:.3f}<extra></extra>",
+        mode="lines+markers", name=name, opacity=0.6,
+        line={"color": colour, "width": 1.5, "dash": _DASHES[place % len(_DASHES)]},
+        marker={"size": 7, "color": colour, "symbol": _SYMBOLS[place % len(_SYMBOLS)]},
+    )  # fmt: skip
+
+
+def _over(figure: go.Figure, curve: Curve, beside: Sequence[Curve] = ()) -> float | None:
     """Name the horizontal axis and return its right end, where it is set."""
-    figure.update_xaxes(title_text=curve.axis + (" (%)" if curve.is_over_share else " (count)"))
+    unit = " (US dollars)" if curve.is_over_cost else " (count)"
+    figure.update_xaxes(title_text=curve.axis + (" (%)" if curve.is_over_share else unit))
+    xs = [point.x or 0.0 for each in (curve, *beside) for point in each.points]
+    if curve.is_over_cost and min(xs, default=0.0) > 0 and max(xs) > _FAR * min(xs):
+        figure.update_xaxes(type="log")
     if not curve.is_over_share:
         return None
     # Rows are compared over the whole scale; of money, an LLM's rows may take a corner only.
-    last = max((point.x or 0.0 for point in curve.points), default=1.0)
+    last = max(xs, default=1.0)
     end = 1.06 if curve.is_over_rows or last > 0.5 else max(0.02, 1.08 * last)
     figure.update_xaxes(tickformat=".0%", range=[-0.04 * end, end], nticks=8, tickangle=0)
     return end
 
 
-def _height(curve: Curve, solved: Sequence[Solved]) -> list[float] | None:
+def _height(drawn: Sequence[Curve], solved: Sequence[Solved]) -> list[float] | None:
     """Return the part of the scale that holds every dot and limit, with some air.
 
     Where all lie between 0 and 1, as most metrics do, it does not go much beyond.
     """
+    curve, *beside = drawn
     values = [value for point in curve.points for value in point.by_seed.values()]
     if values:
         values += [line for line in (curve.constant, curve.random) if line is not None]
@@ -202,6 +230,7 @@ def _height(curve: Curve, solved: Sequence[Solved]) -> list[float] | None:
         for end in (point.estimate.low, point.estimate.high)
         if end is not None
     ]
+    ends += [point.estimate.mean for other in beside for point in other.points]
     if not values:
         return None
     ends += [end for each in solved for end in (each.value, each.low, each.high) if end is not None]
