@@ -315,7 +315,7 @@ def test_money_is_held_with_the_price_of_a_label_by_an_llm(mixed: str) -> None:
 def test_cells_left_out_name_their_source(mixed: str) -> None:
     asked = {**(SWEEP.settings or {}), "n_total": 60, "ratios": [0, 0.5, 1], "seeds": 1}
     outline = train.outline(mixed, train.StudyRequest(settings=asked, student="tfidf"))
-    assert outline.mixed_in == "llm-labelled"
+    assert outline.sources == ("llm-labelled",)
     assert [trial.n_llm_labelled for trial in outline.trials] == [0, 60, 30]
     asked = {**asked, "n_total": 200, "ratios": [0.5]}
     (cell,) = train.outline(mixed, train.StudyRequest(settings=asked, student="tfidf")).left_out

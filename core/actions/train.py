@@ -147,8 +147,9 @@ def preset(student: str, name: str | None) -> Preset:
 
 
 def study_kinds() -> dict[str, str]:
-    """Return the kinds of study with their titles."""
-    return {name: member("studies", name).title for name in member_ids("studies")}
+    """Return the kinds of study with their titles, the one that asks least first."""
+    kinds = sorted(member_ids("studies"), key=lambda name: name != StudyRequest.kind)
+    return {name: member("studies", name).title for name in kinds}
 
 
 def has_rows(project: str, split: str) -> bool:

@@ -56,7 +56,8 @@ def curve_figure(
         figure.add_trace(_means([human], curve, "Mean, human only", HUMAN, "diamond"))
     if mixed:
         figure.add_traces(_seeds(mixed, curve, "Single seeds", colour))
-        figure.add_trace(_means(mixed, curve, f"Mean with {words} data", colour, "circle"))
+        which = f"{safe(curve.lines[curve.line])}: mean" if beside else "Mean"
+        figure.add_trace(_means(mixed, curve, f"{which} with {words} data", colour, "circle"))
     for place, each in enumerate(solved):
         _solver_line(figure, each, place)
     end = _over(figure, curve, beside)
