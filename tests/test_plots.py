@@ -10,7 +10,7 @@ import pytest
 
 from core.actions import results
 from core.actions.results import AXES, Curve, Point, axes
-from core.statistics import Estimate, over_seeds, paired
+from core.statistics.seeds import Estimate, over_seeds, paired
 from core.ui import bars, canvas, plots
 from core.ui.look import COLOURS
 

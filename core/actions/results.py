@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
-from core import metrics, statistics
+from core import metrics
 from core.actions import leaks, lines, train
 from core.actions.session import here
 from core.errors import Problem
@@ -18,7 +18,7 @@ from core.formats import write_csv
 from core.mixture import Draws, Mixture
 from core.records import SOURCE_TITLES, SOURCE_WORDS, SOURCES, PoolRow, Source
 from core.registry import canonical, from_json
-from core.statistics import Estimate
+from core.statistics.seeds import MIN_SEEDS, Estimate, over_seeds, paired
 from core.store import pools, studies
 from core.tasks.base import Task
 
@@ -509,7 +509,7 @@ def _point(
     }
     return Point(
         x=xs[axis],
-        estimate=statistics.over_seeds(list(values.values())),
+        estimate=over_seeds(list(values.values())),
         by_seed=values,
         keys={row["seed"]: row["trial"] for row in cell if row["seed"] in values},
         n_human=first["n_human"],
@@ -520,9 +520,7 @@ def _point(
         synthetic_share=first["synthetic_share"],
         money_share=first["money_share"],
         cost_usd=first["cost_usd"],
-        difference=(
-            statistics.paired(values, baseline) if baseline and values and not is_baseline else None
-        ),
+        difference=(paired(values, baseline) if baseline and values and not is_baseline else None),
         collapsed=frozenset(
             row["seed"]
             for row in cell
@@ -570,8 +568,8 @@ def _notes(
         )
     elif len(points) < 3:
         notes.append(f"{len(points)} of the cells so far: too few for a curve.")
-    if points and max(point.estimate.n_seeds for point in points) < statistics.MIN_SEEDS:
-        notes.append(f"Fewer than {statistics.MIN_SEEDS} seeds: no interval can be given.")
+    if points and max(point.estimate.n_seeds for point in points) < MIN_SEEDS:
+        notes.append(f"Fewer than {MIN_SEEDS} seeds: no interval can be given.")
     if points and not any(point.n_mixed_in for point in points):
         notes.append(f"No {words} data in this study: there is nothing to compare with.")
     if drained := _nearly_drained(points, report["n_rows"], words):

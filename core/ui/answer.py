@@ -12,7 +12,7 @@ from core.actions.results import Curve, Point
 from core.actions.solvers import Solved
 from core.formats import write_csv
 from core.records import SOURCE_WORDS, Source
-from core.statistics import Estimate
+from core.statistics.seeds import Estimate
 from core.ui import bars, canvas, look, pictures, plots
 
 VIEWS = {
