@@ -32,8 +32,9 @@ class Answer:
     do not matter the most human of those that may be taken. With 95% it loses at most `regret` to
     the best. `chances` says of each of `shares` how likely it is the best, `within` which of them
     lose at most delta, each with 95%. `score` is that of the trained cell nearest to `share`, at
-    `measured_share`. `curve_disagrees` where the curve alone would take a share that is worse by
-    more than delta. `remedies` are those that would do, the cheapest first.
+    `measured_share`; by the trials of the budget alone the cells at `open_shares` may be the best,
+    and more seeds are best spent there. `curve_disagrees` where the curve alone would take a share
+    that is worse by more than delta. `remedies` are those that would do, the cheapest first.
     """
 
     verdict: Verdict
@@ -44,6 +45,7 @@ class Answer:
     shares: np.ndarray
     chances: np.ndarray
     within: np.ndarray
+    open_shares: np.ndarray
     curve_disagrees: bool
     n_items: int
     n_seeds: int
@@ -55,12 +57,13 @@ class Answer:
 
 def best_split(
     surface: Surface, scores: Scores, supply: Supply, budget: float,
-    generator: np.random.Generator, delta: float = DELTA,
+    generator: np.random.Generator, delta: float = DELTA, n_rounds: int = 1,
 ) -> Answer:  # fmt: skip
     """Return which share of the budget to spend on synthetic rows, or that the data cannot tell.
 
     `scores` has the cells of the surface in the same order. Shares are those that the supply can
-    fill and that the surface may be asked about.
+    fill and that the surface may be asked about. Where the question is asked after each of several
+    rounds of trials, they share the 5% of wrong claims.
     """
     shares, sizes = _askable(surface, supply, budget)
     if surface.refused or not len(shares):
@@ -70,12 +73,13 @@ def best_split(
     drawn = surface.drawn(sizes, N_DRAWS, generator)
     means, _ = surface.predict(sizes)
     lost = drawn.max(axis=1, keepdims=True) - drawn
-    regrets = np.quantile(lost, 0.95, axis=0)
+    level = 1 - 0.05 / n_rounds
+    regrets = np.quantile(lost, level, axis=0)
     chances = (lost == 0).mean(axis=0)
     pick = int(means.argmax())
     answer = Answer(
         "cannot_tell", float(shares[pick]), None, None, float(regrets[pick]), shares,
-        chances / chances.sum(), shares[regrets <= delta],
+        chances / chances.sum(), shares[regrets <= delta], np.empty(0),
         bool(means[pick] - means[surface.curve.at(sizes).argmax()] > delta), surface.n_items,
         surface.n_seeds,
     )  # fmt: skip
@@ -83,9 +87,9 @@ def best_split(
     if len(line) < 2:
         answer = replace(answer, why="fewer than two cells were trained at this budget")
     else:
-        band = compared(known.of(line), generator)
+        band = compared(known.of(line), generator, level)
         measured = supply.money_shares(surface.sizes[line])
-        spread = float(np.quantile(np.ptp(drawn, axis=1), 0.95))
+        spread = float(np.quantile(np.ptp(drawn, axis=1), level))
         answer = _judged(answer, regrets, spread, band, measured, delta)
     if answer.verdict == "cannot_tell":
         found = remedies(surface, known, supply, budget, sizes, delta, generator)
@@ -110,11 +114,11 @@ def _judged(
         near = int(np.abs(measured - answer.shares[pick]).argmin())
     score = Interval(
         float(band.estimates[near]), float(band.low[near]), float(band.high[near]), band.n_items,
-        band.n_seeds, f"max-t band over {len(measured)} cells",
+        band.n_seeds, f"max-t band over {len(measured)} cells", band.about,
     )  # fmt: skip
     return replace(
         answer, verdict=said, share=float(answer.shares[pick]), regret=float(regrets[pick]),
-        score=score, measured_share=float(measured[near]), why=why,
+        score=score, open_shares=measured[band.best], measured_share=float(measured[near]), why=why,
     )  # fmt: skip
 
 
@@ -128,6 +132,6 @@ def _askable(surface: Surface, supply: Supply, budget: float) -> tuple[np.ndarra
 def _none(reason: str, surface: Surface) -> Answer:
     nothing = np.empty(0)
     return Answer(
-        "cannot_tell", None, None, None, None, nothing, nothing, nothing, False, surface.n_items,
-        surface.n_seeds, why=reason, refused=reason,
+        "cannot_tell", None, None, None, None, nothing, nothing, nothing, nothing, False,
+        surface.n_items, surface.n_seeds, why=reason, refused=reason,
     )  # fmt: skip

@@ -28,6 +28,7 @@ class Band:
     do_differ: bool
     n_items: int
     n_seeds: int
+    about: str
     method: str = "max-t band; multiple comparisons with the best"
     refused: str | None = None
 
@@ -67,7 +68,7 @@ def compared(covariance: Covariance, generator: np.random.Generator, level: floa
     do_differ = bool(found.max() > np.quantile(by_chance.max(axis=(1, 2)), level))
     return Band(
         means, means - half, means + half, best, do_differ, covariance.n_items, covariance.n_seeds,
-        refused=covariance.refused,
+        covariance.about, refused=covariance.refused,
     )  # fmt: skip
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from core.statistics.intervals import Parts, too_few
+from core.statistics.intervals import NEW_ALL, Parts, about_draws, too_few
 from core.statistics.scores import Scores
 
 
@@ -23,6 +23,7 @@ class Covariance:
     items: np.ndarray
     n_seeds: int
     n_items: int
+    about: str = NEW_ALL
     refused: str | None = None
 
     @property
@@ -51,7 +52,7 @@ class Covariance:
         square = np.ix_(cells, cells)
         return Covariance(
             self.means[cells] if means is None else means, self.seeds[square], self.items[square],
-            self.n_seeds, self.n_items, self.refused,
+            self.n_seeds, self.n_items, self.about, self.refused,
         )  # fmt: skip
 
     def with_more(self, n_seeds: int, n_items: int) -> Covariance:
@@ -60,7 +61,7 @@ class Covariance:
         # left as it is, which promises too little rather than too much.
         return Covariance(
             self.means, self.seeds * self.n_seeds / n_seeds, self.items * self.n_items / n_items,
-            n_seeds, n_items, too_few(n_seeds),
+            n_seeds, n_items, self.about, too_few(n_seeds),
         )  # fmt: skip
 
     def with_cells(self, n_more: int) -> Covariance:
@@ -73,7 +74,7 @@ class Covariance:
             wide[:n, :n] = one
             made.append(wide)
         means = np.append(self.means, np.full(n_more, np.nan))
-        return Covariance(means, made[0], made[1], self.n_seeds, self.n_items, self.refused)
+        return replace(self, means=means, seeds=made[0], items=made[1])
 
 
 def covariance(scores: Scores) -> Covariance:
@@ -83,7 +84,9 @@ def covariance(scores: Scores) -> Covariance:
     if n_seeds < 2:
         nothing = np.full((n_cells, n_cells), np.nan)
         means = np.nanmean(scores.values, axis=(1, 2))
-        return Covariance(means, nothing, nothing, n_seeds, n_items, too_few(n_seeds))
+        return Covariance(
+            means, nothing, nothing, n_seeds, n_items, refused=too_few(n_seeds)
+        )  # fmt: skip
     by_seed, by_item = whole.values.mean(axis=2), whole.values.mean(axis=1)
     means = by_seed.mean(axis=1)
     left = whole.values - by_seed[:, :, None] - by_item[:, None, :] + means[:, None, None]
@@ -104,6 +107,7 @@ def covariance(scores: Scores) -> Covariance:
         (1 - shrink) * items + shrink * _alike(items),
         n_seeds,
         n_items,
+        NEW_ALL if whole.pool_shares is None else about_draws(float(whole.pool_shares.max())),
         too_few(n_seeds),
     )
 

@@ -11,6 +11,7 @@ from core.errors import Problem
 from core.statistics.comparisons import N_DRAWS
 from core.statistics.surface import Surface
 
+FEWEST_OF_CLASS = 40
 N_STEPS = 240
 """Amounts of synthetic rows that are looked at."""
 Says = Literal["between", "at least", "none within range", "not defined"]
@@ -41,11 +42,11 @@ class Exchange:
 
 def exchange_rate(
     surface: Surface, human: float, synthetic: float, n_human: float,
-    generator: np.random.Generator,
+    generator: np.random.Generator, n_of_class: int | None = None,
 ) -> Exchange:  # fmt: skip
     """Return how many synthetic rows replace each of `n_human` more rows on top of two sizes.
 
-    The surface of a class's F1 has that class's rate.
+    The surface of a class's F1 has that class's rate, which takes at least 40 test items of it.
 
     Raises:
         Problem: `n_human` is not above zero.
@@ -54,6 +55,8 @@ def exchange_rate(
         raise Problem("How many human rows are to be replaced?", "Give a number above zero.")
     start = np.array([[human, synthetic], [human + n_human, synthetic]])
     reason = surface.refused
+    if n_of_class is not None and n_of_class < FEWEST_OF_CLASS:
+        reason = f"{n_of_class} of at least {FEWEST_OF_CLASS} items"
     if not reason and not surface.reaches(start).all():
         reason = "too far from what was trained"
     if reason:

@@ -71,6 +71,15 @@ class Parts:
         return self.items + max(0.0, self.pool_factor * (self.seeds - self.both))
 
     @property
+    def single(self) -> float:
+        """Return the variance of the mean of a single seed over as many items."""
+        return (
+            self.n_seeds * max(0.0, self.seeds - self.both)
+            + max(0.0, self.items - self.both)
+            + self.n_seeds * self.both
+        )
+
+    @property
     def degrees(self) -> float:
         """Return Satterthwaite's degrees of freedom of the variance, at least seeds - 1."""
         if self.n_seeds < 2:
@@ -85,7 +94,7 @@ class Parts:
         """Return the estimate with its t limits."""
         error, degrees = math.sqrt(self.variance), self.degrees
         half = t_quantile(degrees, level) * error
-        about = THIS_POOL if self.pool_share > POOL_LIMIT else NEW_ALL
+        about = about_draws(self.pool_share)
         return Interval(
             estimate, estimate - half, estimate + half, self.n_items, self.n_seeds,
             method="t, variance of seeds and items",
@@ -107,6 +116,11 @@ def parts(figures: np.ndarray, pool_share: float = 0.0) -> Parts:
     both = float((left**2).sum()) / ((n_seeds - 1) * (n_items - 1) * n_seeds * n_items)
     seeds = float(by_seed.var(ddof=1)) / n_seeds
     return Parts(seeds, items, both, n_seeds, n_items, pool_share)
+
+
+def about_draws(pool_share: float) -> str:
+    """Return what limits are about when seeds draw this share of a pool."""
+    return THIS_POOL if pool_share > POOL_LIMIT else NEW_ALL
 
 
 def too_few(n_seeds: int) -> str | None:

@@ -6,7 +6,7 @@ them, and only their errors shrank as they are expected to.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -33,6 +33,10 @@ class Remedy:
     cost_usd: float | None
 
 
+_Purchase = tuple[Remedy, np.ndarray, Covariance]
+"""With it, the cells there would be and the covariance of their means."""
+
+
 def remedies(
     surface: Surface, known: Covariance, supply: Supply, budget: float, sizes: np.ndarray,
     delta: float, generator: np.random.Generator,
@@ -41,47 +45,55 @@ def remedies(
 
     `sizes` are those that may be chosen from. None of a kind would do if it is missing.
     """
-    found: dict[str, Remedy] = {}
-    for remedy, cells, then in _purchases(surface, known, supply, budget):
-        if remedy.what not in found and _tells(
-            surface, then, cells, supply.at(budget, cells), sizes, delta, generator
-        ):
-            found[remedy.what] = remedy
+
+    def would_do(purchase: _Purchase) -> bool:
+        _, cells, then = purchase
+        line = supply.at(budget, cells)
+        return _tells(surface, then, cells, line, sizes, delta, generator)
+
+    found = []
+    for purchases in (
+        [_seeds(times, surface, known, supply) for times in TIMES],
+        [_items(times, surface, known, supply) for times in TIMES],
+        _cells(surface, known, supply, budget),
+    ):
+        # Where the most of it would not do, less of it would not either.
+        if purchases and would_do(purchases[-1]):
+            least = next((one for one in purchases[:-1] if would_do(one)), purchases[-1])
+            found.append(least[0])
     unknown = float("inf")
     return tuple(
-        sorted(
-            found.values(), key=lambda one: unknown if one.cost_usd is None else one.cost_usd
-        )
+        sorted(found, key=lambda one: unknown if one.cost_usd is None else one.cost_usd)
     )  # fmt: skip
 
 
-def _purchases(
-    surface: Surface, known: Covariance, supply: Supply, budget: float
-) -> Iterator[tuple[Remedy, np.ndarray, Covariance]]:
-    """Yield what could be bought, the cells there would be and the covariance of their means."""
-    cells, training = surface.sizes, supply.training_usd
-    n_cells, n_seeds, n_items = len(cells), known.n_seeds, known.n_items
-    for times in TIMES:
-        n_more = int(np.ceil(times * n_seeds)) - n_seeds
-        cost = None if training is None else n_more * n_cells * training
-        yield (
-            Remedy("seeds", n_more, cost), cells, known.with_more(n_seeds + n_more, n_items)
-        )  # fmt: skip
-        n_more = int(np.ceil(times * n_items)) - n_items
-        yield (
-            Remedy("test items", n_more, n_more * supply.human_usd), cells,
-            known.with_more(n_seeds, n_items + n_more),
-        )  # fmt: skip
-    shares = np.sort(supply.money_shares(cells[supply.at(budget, cells)]))
+def _seeds(times: float, surface: Surface, known: Covariance, supply: Supply) -> _Purchase:
+    n_more = math.ceil(times * known.n_seeds) - known.n_seeds
+    training = supply.training_usd
+    cost = None if training is None else n_more * len(surface.sizes) * training
+    then = known.with_more(known.n_seeds + n_more, known.n_items)
+    return Remedy("seeds", n_more, cost), surface.sizes, then
+
+
+def _items(times: float, surface: Surface, known: Covariance, supply: Supply) -> _Purchase:
+    n_more = math.ceil(times * known.n_items) - known.n_items
+    then = known.with_more(known.n_seeds, known.n_items + n_more)
+    return Remedy("test items", n_more, n_more * supply.human_usd), surface.sizes, then
+
+
+def _cells(surface: Surface, known: Covariance, supply: Supply, budget: float) -> list[_Purchase]:
+    """Return cells between those of the budget, once and twice, or shares to begin with."""
+    shares = np.sort(supply.money_shares(surface.sizes[supply.at(budget, surface.sizes)]))
     between = (shares[1:] + shares[:-1]) / 2 if len(shares) > 1 else SHARES
     more = supply.sizes(budget, between)
     more = more[surface.reaches(more) & supply.has(more)]
-    for n_times in (1, 2):
-        n_more = n_times * len(more)
-        if n_more:
-            cost = None if training is None else n_more * n_seeds * training
-            extended = np.vstack([cells, *[more] * n_times])
-            yield Remedy("cells", n_more, cost), extended, known.with_cells(n_more)
+    made: list[_Purchase] = []
+    for n_times in (1, 2) if len(more) else ():
+        n_more, training = n_times * len(more), supply.training_usd
+        cost = None if training is None else n_more * known.n_seeds * training
+        cells = np.vstack([surface.sizes, *[more] * n_times])
+        made.append((Remedy("cells", n_more, cost), cells, known.with_cells(n_more)))
+    return made
 
 
 def _tells(

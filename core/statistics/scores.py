@@ -96,3 +96,20 @@ def difference(scores: Scores, a: int, b: int, level: float = 0.95) -> Interval:
     """Return by how much cell `a` scores above cell `b`, with its limits."""
     unit = np.eye(scores.n_cells)
     return contrast(scores, unit[a] - unit[b], level)
+
+
+def chance_better(scores: Scores, a: int, b: int) -> float | None:
+    """Return how likely one new training of `a` beats one of `b` on as many new test items.
+
+    It is a size of effect, as far as normal errors go; None with fewer than two seeds.
+    """
+    from scipy.special import ndtr
+
+    unit = np.eye(scores.n_cells)
+    figures, _ = scores.figures(unit[a] - unit[b])
+    if len(figures) < 2:
+        return None
+    found, mean = parts(figures), float(figures.mean())
+    if found.single == 0:
+        return 0.5 + 0.5 * float(np.sign(mean))
+    return float(ndtr(mean / math.sqrt(found.single)))
