@@ -64,7 +64,7 @@ def answers(n: int) -> Iterator[Row]:
     """Yield verdicts at one of three budgets, and how often they and their limits are right."""
     yield (
         "truth", "seeds", "items", "clear", "does not matter", "cannot tell", "wrong claims",
-        "within a point", "regret limit holds", "score covered", "at the pick", "best over 90%",
+        "within a point", "regret limit holds", "score covered", "best over 90%",
     )  # fmt: skip
     sizes = {"tilt": [*SIZES, (10, 3000)]}
     for place, shape in enumerate((*grids.SHAPES, "tilt", *grids.HARD)):
@@ -88,20 +88,19 @@ def _answered(
 def _summed(found: list[tuple[Answer, Design]]) -> list[str]:
     n, n_asked = len(found), 0
     verdicts = Counter(answer.verdict for answer, _ in found)
-    right, sure = np.zeros(5), []
+    right, sure = np.zeros(4), []
     for answer, design in found:
         if answer.share is None or answer.score is None:
             continue
         n_asked += 1
         truth = design.at(BUDGET, answer.shares)
-        regret = truth.max() - design.at(BUDGET, np.array([answer.share]))[0]
-        own, pick = design.at(BUDGET, np.array([answer.measured_share, answer.share]))
+        own = design.at(BUDGET, np.array([answer.share]))[0]
+        regret = truth.max() - own
         is_right = regret <= DELTA + EPSILON
         is_claim = answer.verdict != "cannot_tell"
         right += [
             is_claim and not is_right, is_right, regret <= answer.regret + EPSILON,
             answer.score.low <= own <= answer.score.high,
-            answer.score.low <= pick <= answer.score.high,
         ]  # fmt: skip
         if is_claim and answer.chances.max() > 0.9:
             sure.append(is_right)

@@ -260,9 +260,9 @@ def test_a_planted_peak_is_found_clearly() -> None:
     assert found.verdict == "clear" and found.why is None and not found.remedies
     assert truth.max() - design.at(BUDGET, np.array([found.share]))[0] <= 0.01
     assert found.regret <= 0.01 and found.chances.sum() == pytest.approx(1)
-    assert found.measured_share in found.open_shares
+    assert found.share in found.open_shares and found.share in grids.SHARES
     assert found.share in found.within and 0.0 not in found.within
-    own = design.at(BUDGET, np.array([found.measured_share]))[0]
+    own = design.at(BUDGET, np.array([found.share]))[0]
     assert found.score.low <= own <= found.score.high
     assert (found.n_seeds, found.n_items) == (5, 1000)
 

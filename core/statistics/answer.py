@@ -28,19 +28,18 @@ METHOD = "surface through all cells, guarded by multiple comparisons with the be
 class Answer:
     """The split of a budget, and whether the data are enough to say so.
 
-    `share` is the share of the money for synthetic rows where the surface is highest, or where they
-    do not matter the most human of those that may be taken. With 95% it loses at most `regret` to
-    the best. `chances` says of each of `shares` how likely it is the best, `within` which of them
-    lose at most delta, each with 95%. `score` is that of the trained cell nearest to `share`, at
-    `measured_share`; by the trials of the budget alone the cells at `open_shares` may be the best,
-    and more seeds are best spent there. `curve_disagrees` where the curve alone would take a share
-    that is worse by more than delta. `remedies` are those that would do, the cheapest first.
+    `share` is the share of the money for synthetic rows: of those trained at this budget the one
+    where the surface is highest, or where they do not matter the most human of those that may be
+    taken; `score` is its own. With 95% it loses at most `regret` to the best of all `shares`.
+    `chances` says of each of them how likely it is the best, `within` which of them lose at most
+    delta, each with 95%. By the trials of the budget alone `open_shares` may be the best, and more
+    seeds are best spent there. `curve_disagrees` where the curve alone would take a share that is
+    worse by more than delta. `remedies` are those that would do, the cheapest first.
     """
 
     verdict: Verdict
     share: float | None
     score: Interval | None
-    measured_share: float | None
     regret: float | None
     shares: np.ndarray
     chances: np.ndarray
@@ -65,32 +64,28 @@ def best_split(
     fill and that the surface may be asked about. Where the question is asked after each of several
     rounds of trials, they share the 5% of wrong claims.
     """
-    shares, sizes = _askable(surface, supply, budget)
+    line = supply.at(budget, surface.sizes)
+    trained = supply.money_shares(surface.sizes[line])
+    shares = _shares(surface, supply, budget, trained)
     if surface.refused or not len(shares):
         reason = surface.refused or "no share of this budget lies near what was trained"
         return _none(reason, surface)
-    known = covariance(scores)
+    known, sizes, level = covariance(scores), supply.sizes(budget, shares), 1 - 0.05 / n_rounds
     drawn = surface.drawn(sizes, N_DRAWS, generator)
     means, _ = surface.predict(sizes)
     lost = drawn.max(axis=1, keepdims=True) - drawn
-    level = 1 - 0.05 / n_rounds
-    regrets = np.quantile(lost, level, axis=0)
-    chances = (lost == 0).mean(axis=0)
+    regrets, chances = np.quantile(lost, level, axis=0), (lost == 0).mean(axis=0)
+    curve_loss = means.max() - means[surface.curve.at(sizes).argmax()]
     pick = int(means.argmax())
     answer = Answer(
-        "cannot_tell", float(shares[pick]), None, None, float(regrets[pick]), shares,
-        chances / chances.sum(), shares[regrets <= delta], np.empty(0),
-        bool(means[pick] - means[surface.curve.at(sizes).argmax()] > delta), surface.n_items,
-        surface.n_seeds,
+        "cannot_tell", float(shares[pick]), None, float(regrets[pick]), shares,
+        chances / chances.sum(), shares[regrets <= delta], np.empty(0), bool(curve_loss > delta),
+        surface.n_items, surface.n_seeds, why="fewer than two cells were trained at this budget",
     )  # fmt: skip
-    line = supply.at(budget, surface.sizes)
-    if len(line) < 2:
-        answer = replace(answer, why="fewer than two cells were trained at this budget")
-    else:
+    if np.isin(trained, shares).sum() > 1:
         band = compared(known.of(line), generator, level)
-        measured = supply.money_shares(surface.sizes[line])
         spread = float(np.quantile(np.ptp(drawn, axis=1), level))
-        answer = _judged(answer, regrets, spread, band, measured, delta)
+        answer = _judged(answer, means, regrets, spread, band, trained, delta)
     if answer.verdict == "cannot_tell":
         found = remedies(surface, known, supply, budget, sizes, delta, generator)
         answer = replace(answer, remedies=found)
@@ -98,40 +93,45 @@ def best_split(
 
 
 def _judged(
-    answer: Answer, regrets: np.ndarray, spread: float, band: Band, measured: np.ndarray,
-    delta: float,
+    answer: Answer, means: np.ndarray, regrets: np.ndarray, spread: float, band: Band,
+    trained: np.ndarray, delta: float,
 ) -> Answer:  # fmt: skip
-    """Return the answer with its verdict and the score of the trained cell next to its share.
+    """Return the answer with one of the trained shares, its score and its verdict.
 
-    `regrets` are the limits of what each share loses, `spread` that of the worst of them, and
-    `measured` the shares of the cells of the band.
+    `means` are those of the surface, `regrets` the limits of what each share loses, `spread` that
+    of the worst of them; the cells of the band are those of the trained shares.
     """
-    pick = int(np.flatnonzero(answer.shares == answer.share)[0])
-    near = int(np.abs(measured - answer.shares[pick]).argmin())
-    said, why = verdict(float(regrets[pick]), spread, bool(band.best[near]), band.do_differ, delta)
+    # Between trained shares the surface is a guess: it may forbid a claim, but is none itself.
+    open_places = np.flatnonzero(np.isin(answer.shares, trained))
+    pick = int(open_places[means[open_places].argmax()])
+    may_be_best = bool(band.best[trained == answer.shares[pick]].any())
+    said, why = verdict(float(regrets[pick]), spread, may_be_best, band.do_differ, delta)
     if said == "does_not_matter":
-        pick = int(np.flatnonzero(regrets <= delta)[0])
-        near = int(np.abs(measured - answer.shares[pick]).argmin())
+        pick = int(open_places[regrets[open_places] <= delta][0])
+    cell = int(np.flatnonzero(trained == answer.shares[pick])[0])
     score = Interval(
-        float(band.estimates[near]), float(band.low[near]), float(band.high[near]), band.n_items,
-        band.n_seeds, f"max-t band over {len(measured)} cells", band.about,
+        float(band.estimates[cell]), float(band.low[cell]), float(band.high[cell]), band.n_items,
+        band.n_seeds, f"max-t band over {len(trained)} cells", band.about,
     )  # fmt: skip
     return replace(
         answer, verdict=said, share=float(answer.shares[pick]), regret=float(regrets[pick]),
-        score=score, open_shares=measured[band.best], measured_share=float(measured[near]), why=why,
+        score=score, open_shares=trained[band.best], why=why,
     )  # fmt: skip
 
 
-def _askable(surface: Surface, supply: Supply, budget: float) -> tuple[np.ndarray, np.ndarray]:
-    shares = np.linspace(0, 1, N_SHARES)
+def _shares(surface: Surface, supply: Supply, budget: float, trained: np.ndarray) -> np.ndarray:
+    """Return the shares that may be asked about: those trained, and an even grid between them."""
+    even = np.linspace(0, 1, N_SHARES)
+    apart = np.abs(even[:, None] - trained).min(axis=1, initial=1)
+    shares = np.unique(np.concatenate([even[apart > 0.02], trained]))
     sizes = supply.sizes(budget, shares)
-    kept = surface.reaches(sizes) & supply.has(sizes)
-    return shares[kept], sizes[kept]
+    found: np.ndarray = shares[surface.reaches(sizes) & supply.has(sizes)]
+    return found
 
 
 def _none(reason: str, surface: Surface) -> Answer:
     nothing = np.empty(0)
     return Answer(
-        "cannot_tell", None, None, None, None, nothing, nothing, nothing, nothing, False,
+        "cannot_tell", None, None, None, nothing, nothing, nothing, nothing, False,
         surface.n_items, surface.n_seeds, why=reason, refused=reason,
     )  # fmt: skip

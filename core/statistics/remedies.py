@@ -105,9 +105,9 @@ def _tells(
         return False
     points = np.vstack([sizes, cells[line]])
     means, _ = surface.predict(points)
-    spread = surface.expected(sizes, cells, then.total)
-    drawn = means[: len(sizes)] + errors(spread, then.n_seeds + 3.0, generator, N_DRAWS)
-    pick = int(means[: len(sizes)].argmax())
+    spread = surface.expected(points, cells, then.total)
+    drawn = means + errors(spread, then.n_seeds + 3.0, generator, N_DRAWS)
+    pick = len(sizes) + int(means[len(sizes) :].argmax())
     regret = float(np.quantile(drawn.max(axis=1) - drawn[:, pick], 0.95))
     worst = float(np.quantile(np.ptp(drawn, axis=1), 0.95))
     band = compared(then.of(line, means[len(sizes) :]), generator)

@@ -7,6 +7,8 @@ from typing import Literal
 
 import numpy as np
 
+from core.errors import Problem
+
 ON_BUDGET = 0.05
 """How far from a budget, as a share of it, the cost of a cell may lie that counts as its own."""
 Verdict = Literal["clear", "does_not_matter", "cannot_tell"]
@@ -17,6 +19,9 @@ class Supply:
     """What can be bought: US dollars per row, per training of a student, and rows there are.
 
     A test item costs what a human row does. A price of a training that is not known is None.
+
+    Raises:
+        Problem: a price of a row is not above zero.
     """
 
     human_usd: float
@@ -24,6 +29,10 @@ class Supply:
     training_usd: float | None = None
     most_human: float = np.inf
     most_synthetic: float = np.inf
+
+    def __post_init__(self) -> None:
+        if min(self.human_usd, self.synthetic_usd) <= 0:
+            raise Problem("A row has no price above zero.", "Type one, or measure it first.")
 
     def sizes(self, budget: float, shares: np.ndarray) -> np.ndarray:
         """Return the rows that shares of a budget for synthetic rows buy, of shape (shares, 2)."""

@@ -108,6 +108,7 @@ class Surface:
 def fit_surface(sizes: np.ndarray, covariance: Covariance) -> Surface:
     """Return the surface through the cells' means; `sizes` has shape (cells, 2), in rows.
 
+    Scores are taken to lie between about 0 and 1, and higher ones to be better.
     It is refused with too few cells, a single budget, or cells that it misses when they are left
     out of the fit by more than three times their noise.
     """
