@@ -2,7 +2,7 @@
 
 `python benchmarks/answer.py [--repetitions 200] [--only NAME]`. Trials are planted item by item, as
 `planted.grids` says; seeds are fixed, so the same command prints the same figures. NAME is one of
-coverage, answers, plateau, power, harm, exchange, pools, figures. Each row is `--repetitions` runs.
+coverage, answers, remedies, plateau, power, harm, exchange, pools, figures. Each row is `--repetitions` runs.
 """
 
 from __future__ import annotations
@@ -109,6 +109,28 @@ def _summed(found: list[tuple[Answer, Design]]) -> list[str]:
     return [f"{each:.3f}" for each in [*shares, *rates]] + [f"{sum(sure)} of {len(sure)}"]
 
 
+def remedied(n: int) -> Iterator[Row]:
+    """Yield how often what is proposed does bring an answer, in new trials with so much of it."""
+    yield "truth", "seeds", "items", "remedy", "proposed", "median more", "then told"
+    for place, shape in enumerate(("decline", "cliff at 100%", "tilt")):
+        rng = np.random.default_rng([9, place])
+        told: dict[str, list[bool]] = {"seeds": [], "test items": []}
+        more: dict[str, list[int]] = {"seeds": [], "test items": []}
+        for run in range(n):
+            found, _ = _answered(shape, run, 3, 200, rng)
+            for one in found.remedies:
+                if one.what in told:
+                    is_seeds = one.what == "seeds"
+                    seeds, items = 3 + one.n_more * is_seeds, 200 + one.n_more * (not is_seeds)
+                    then, _ = _answered(shape, run, seeds, items, rng)
+                    told[one.what].append(then.verdict != "cannot_tell")
+                    more[one.what].append(one.n_more)
+        for what, answered in told.items():
+            if answered:
+                middle, rate = np.median(more[what]), np.mean(answered)
+                yield shape, 3, 200, what, len(answered), f"{middle:.0f}", f"{rate:.2f}"
+
+
 def stops(n: int) -> Iterator[Row]:
     """Yield how often buying is stopped, and after how many looks, at gains per $10 of a look."""
     yield "gain per $10", "seeds", "items", "stopped", "median look"
@@ -140,10 +162,9 @@ def powers(n: int) -> Iterator[Row]:
         for seeds, items in [*SIZES, (10, 3000)]:
             rng = np.random.default_rng([4, comparisons, seeds, items])
             least = power(TYPICAL, seeds, items, comparisons).difference
-            truth = np.array([0.7 + least / 2, 0.7 - least / 2])
             found = 0
             for _ in range(n):
-                scores = Scores(grids.answers(truth, seeds, items, rng))
+                scores = grids.apart(least, seeds, items, rng)
                 one = difference(scores, 0, 1, 1 - 0.05 / comparisons)
                 found += one.low > 0 or one.high < 0
             yield comparisons, seeds, items, f"{least:.4f}", f"{found / n:.3f}"
@@ -222,7 +243,7 @@ def figures(n: int) -> Iterator[Row]:
 
 
 PARTS: dict[str, Callable[[int], Iterator[Row]]] = {
-    "coverage": coverage, "answers": answers, "plateau": stops, "power": powers, "harm": harms,
+    "coverage": coverage, "answers": answers, "remedies": remedied, "plateau": stops, "power": powers, "harm": harms,
     "exchange": rates, "pools": pools, "figures": figures,
 }  # fmt: skip
 

@@ -128,6 +128,17 @@ class Worth(Design):
         return float(found) / n_human
 
 
+def apart(difference: float, n_seeds: int, n_items: int, generator: np.random.Generator) -> Scores:
+    """Return normal scores of two cells, the first better by the difference, of known components.
+
+    With right and wrong answers a large difference would itself add to what items vary by.
+    """
+    normal = generator.standard_normal
+    values = difference + SEED_SD * normal((n_seeds, 1)) + ITEM_SD * normal((1, n_items))
+    values = values + BOTH_SD * normal((n_seeds, n_items))
+    return Scores(np.stack([values, np.zeros_like(values)]))
+
+
 POOL_TRUTH = 0.0
 
 

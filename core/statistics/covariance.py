@@ -14,13 +14,15 @@ from core.statistics.scores import Scores
 class Covariance:
     """Covariance of the cells' means over seeds and items, what seeds and what items bring to it.
 
-    Both have shape (cells, cells). They are drawn towards matrices of equal variances and equal
-    covariances, because few seeds say little about each pair of cells.
+    All have shape (cells, cells). They are drawn towards matrices of equal variances and equal
+    covariances, because few seeds say little about each pair of cells. `both` is the part of
+    `items` that more seeds would lessen, too.
     """
 
     means: np.ndarray
     seeds: np.ndarray
     items: np.ndarray
+    both: np.ndarray
     n_seeds: int
     n_items: int
     about: str = NEW_ALL
@@ -52,29 +54,30 @@ class Covariance:
         square = np.ix_(cells, cells)
         return Covariance(
             self.means[cells] if means is None else means, self.seeds[square], self.items[square],
-            self.n_seeds, self.n_items, self.about, self.refused,
+            self.both[square], self.n_seeds, self.n_items, self.about, self.refused,
         )  # fmt: skip
 
     def with_more(self, n_seeds: int, n_items: int) -> Covariance:
         """Return what it is expected to be with other numbers of seeds and items."""
-        # Of the item part, what seeds and items bring together shrinks with more seeds, too; it is
-        # left as it is, which promises too little rather than too much.
-        return Covariance(
-            self.means, self.seeds * self.n_seeds / n_seeds, self.items * self.n_items / n_items,
-            n_seeds, n_items, self.about, too_few(n_seeds),
+        fewer, shorter = self.n_seeds / n_seeds, self.n_items / n_items
+        both = _alike(self.both)
+        items = _positive(_alike(self.items) - both) * shorter + both * fewer * shorter
+        return replace(
+            self, seeds=self.seeds * fewer, items=items, both=both * fewer * shorter,
+            n_seeds=n_seeds, n_items=n_items, refused=too_few(n_seeds),
         )  # fmt: skip
 
     def with_cells(self, n_more: int) -> Covariance:
         """Return what it is expected to be with more cells, whose means are not known."""
         made = []
-        for one in (self.seeds, self.items):
+        for one in (self.seeds, self.items, self.both):
             typical, n = _alike(one), len(one)
             wide = np.full((n + n_more, n + n_more), typical[0, -1])
             np.fill_diagonal(wide, typical[0, 0])
             wide[:n, :n] = one
             made.append(wide)
         means = np.append(self.means, np.full(n_more, np.nan))
-        return replace(self, means=means, seeds=made[0], items=made[1])
+        return replace(self, means=means, seeds=made[0], items=made[1], both=made[2])
 
 
 def covariance(scores: Scores) -> Covariance:
@@ -85,7 +88,7 @@ def covariance(scores: Scores) -> Covariance:
         nothing = np.full((n_cells, n_cells), np.nan)
         means = np.nanmean(scores.values, axis=(1, 2))
         return Covariance(
-            means, nothing, nothing, n_seeds, n_items, refused=too_few(n_seeds)
+            means, nothing, nothing, nothing, n_seeds, n_items, refused=too_few(n_seeds)
         )  # fmt: skip
     by_seed, by_item = whole.values.mean(axis=2), whole.values.mean(axis=1)
     means = by_seed.mean(axis=1)
@@ -105,6 +108,7 @@ def covariance(scores: Scores) -> Covariance:
         means,
         _positive((between + _alike(between)) / 2),
         (1 - shrink) * items + shrink * _alike(items),
+        both,
         n_seeds,
         n_items,
         NEW_ALL if whole.pool_shares is None else about_draws(float(whole.pool_shares.max())),

@@ -16,6 +16,9 @@ N_LAST = 5
 """Looks over which the slope is taken."""
 STEP_USD = 10.0
 """The slope is the gain per so many US dollars."""
+CHANCE = 0.03
+"""Chance to stop too early, in all, as t has it. It is to be 5% at most, and with 200 right or
+wrong answers the tails so far out are half as heavy again."""
 Says = Literal["keep buying", "stop", "not yet known"]
 
 
@@ -39,7 +42,7 @@ def plateau(
     """Say whether to stop: whether a further $10 surely gain less than `delta`.
 
     `looks` has a cell for every purchase so far, in order, and `spent_usd` what was spent in all by
-    then. Each look takes its part of a 5% chance to stop too early: an equal one of those planned,
+    then. Each look takes its part of the chance to stop too early: an equal one of those planned,
     or where their number was not declared 6/(pi t)^2 of it at look t. It holds whatever the looks
     have in common, if gains do not grow later on.
     """
@@ -64,7 +67,7 @@ def plateau(
             "not yet known", slope.estimate, None, n_looks, n_items, slope.n_seeds,
             refused=too_few(slope.n_seeds),
         )  # fmt: skip
-    chance = 0.05 / planned if planned else 0.05 * 6 / (np.pi * n_looks) ** 2
+    chance = CHANCE / planned if planned else CHANCE * 6 / (np.pi * n_looks) ** 2
     high = slope.estimate + t_quantile(slope.degrees, 1 - 2 * chance) * slope.error
     says: Says = "keep buying"
     if slope.refused:

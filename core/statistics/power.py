@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from core.statistics.intervals import Parts, parts
 from core.statistics.quantiles import t_quantile
 from core.statistics.scores import Scores
 
 POWER = 0.8
+N_QUANTILES = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,15 +76,41 @@ def components(pilot: Scores, a: int = 0, b: int = 1) -> Components:
 
 def power(sizes: Components, n_seeds: int, n_items: int, comparisons: int = 1) -> Power:
     """Return the smallest difference that is found with 80% chance, at 5% over all comparisons."""
+    from scipy.optimize import brentq
+    from scipy.special import ndtr
+
     if n_seeds < 2 or n_items < 2:
         return Power(math.nan, n_items, n_seeds, comparisons, refused="fewer than 2 seeds or items")
     both = sizes.both**2 / (n_seeds * n_items)
-    found = Parts(
-        sizes.seed**2 / n_seeds + both, sizes.item**2 / n_items + both, both, n_seeds, n_items
-    )
-    needed = t_quantile(found.degrees, 1 - 0.05 / comparisons)
-    needed += t_quantile(found.degrees, 2 * POWER - 1)
-    return Power(needed * math.sqrt(found.variance), n_items, n_seeds, comparisons)
+    items = sizes.item**2 / n_items + both
+    true = Parts(sizes.seed**2 / n_seeds + both, items, both, n_seeds, n_items)
+    if true.variance == 0:
+        return Power(0.0, n_items, n_seeds, comparisons)
+    needed = _limits(true, 1 - 0.05 / comparisons)
+
+    def missed(difference: float) -> float:
+        found = ndtr((difference - needed) / math.sqrt(true.variance))
+        return float(found.mean()) - POWER
+
+    highest = float(needed.max()) + 10 * math.sqrt(true.variance)
+    return Power(float(brentq(missed, 0, highest)), n_items, n_seeds, comparisons)
+
+
+def _limits(true: Parts, level: float) -> np.ndarray:
+    """Return how large a difference must be seen, for even quantiles of the variance estimated.
+
+    Few seeds tell their variance badly, and its degrees of freedom with it, so that the limit that
+    a study will have varies much more than a t quantile at the true variance allows for.
+    """
+    from scipy.special import chdtri
+
+    degrees = true.n_seeds - 1
+    chances = (np.arange(N_QUANTILES) + 0.5) / N_QUANTILES
+    made = []
+    for ratio in chdtri(degrees, chances) / degrees:
+        seen = replace(true, seeds=true.seeds * float(ratio))
+        made.append(t_quantile(seen.degrees, level) * math.sqrt(seen.variance))
+    return np.array(made)
 
 
 def table(
