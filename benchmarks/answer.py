@@ -2,7 +2,8 @@
 
 `python benchmarks/answer.py [--repetitions 200] [--only NAME]`. Trials are planted item by item, as
 `planted.grids` says; seeds are fixed, so the same command prints the same figures. NAME is one of
-coverage, answers, remedies, plateau, power, harm, exchange, pools, figures. Each row is `--repetitions` runs.
+coverage, answers, remedies, plateau, power, harm, exchange, pools and figures. Each row is of
+`--repetitions` runs.
 """
 
 from __future__ import annotations
@@ -243,8 +244,8 @@ def figures(n: int) -> Iterator[Row]:
 
 
 PARTS: dict[str, Callable[[int], Iterator[Row]]] = {
-    "coverage": coverage, "answers": answers, "remedies": remedied, "plateau": stops, "power": powers, "harm": harms,
-    "exchange": rates, "pools": pools, "figures": figures,
+    "coverage": coverage, "answers": answers, "remedies": remedied, "plateau": stops,
+    "power": powers, "harm": harms, "exchange": rates, "pools": pools, "figures": figures,
 }  # fmt: skip
 
 

@@ -17,20 +17,26 @@ N_DRAWS = 2000
 class Band:
     """Limits of all cells' scores that hold together, and what their differences say.
 
-    `best` are the cells that may be the best, `do_differ` whether any two cells differ at all; of
-    cells that are all alike, either is wrong in one case of twenty.
+    `best` are the cells that may be the best. `apart` is the largest difference of two cells in its
+    standard errors, `by_chance` what it comes to in one case of twenty where all cells are alike.
     """
 
     estimates: np.ndarray
     low: np.ndarray
     high: np.ndarray
     best: np.ndarray
-    do_differ: bool
+    apart: float
+    by_chance: float
     n_items: int
     n_seeds: int
     about: str
     method: str = "max-t band; multiple comparisons with the best"
     refused: str | None = None
+
+    @property
+    def do_differ(self) -> bool:
+        """Return whether any two cells differ at all."""
+        return self.apart > self.by_chance
 
 
 def holm(chances: Sequence[float]) -> list[float]:
@@ -65,10 +71,10 @@ def compared(covariance: Covariance, generator: np.random.Generator, level: floa
     by_chance = (drawn[:, :, None] - drawn[:, None, :]) / scale
     found = (means[:, None] - means) / scale
     best = found.max(axis=0) <= np.quantile(by_chance.max(axis=1), level, axis=0)
-    do_differ = bool(found.max() > np.quantile(by_chance.max(axis=(1, 2)), level))
+    largest = float(np.quantile(by_chance.max(axis=(1, 2)), level))
     return Band(
-        means, means - half, means + half, best, do_differ, covariance.n_items, covariance.n_seeds,
-        covariance.about, refused=covariance.refused,
+        means, means - half, means + half, best, float(found.max()), largest,
+        covariance.n_items, covariance.n_seeds, covariance.about, refused=covariance.refused,
     )  # fmt: skip
 
 
