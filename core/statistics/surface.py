@@ -23,15 +23,20 @@ BEYOND = 2.0
 TINY = 1e-10
 """Variance that keeps matrices invertible."""
 _HEIGHTS = np.array([0.002, 0.005, 0.012, 0.03])
+"""How far the truth may leave the curve, as standard deviations of the score."""
 _LENGTHS = np.array([0.25, 0.8, 3.0])
+"""How smoothly: distances in the logarithm of a size over which scores go together."""
 _LINEAR_SD = 0.01
+"""How far the curve's level and slopes may be off."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Surface:
-    """A surface, or why there is none; `left_out` is the error at cells left out of the fit.
+    """A surface, or why there is none.
 
-    `weights` are those of the choices averaged over, `solved` what each makes of the data.
+    `left_out` is the typical error at a cell that is left out, except that the curve has seen it;
+    `noise` the standard error of such a cell's mean. `weights` are those of the choices averaged
+    over, `solved` what each makes of the data.
     """
 
     sizes: np.ndarray
@@ -108,9 +113,9 @@ class Surface:
 def fit_surface(sizes: np.ndarray, covariance: Covariance) -> Surface:
     """Return the surface through the cells' means; `sizes` has shape (cells, 2), in rows.
 
-    Scores are taken to lie between about 0 and 1, and higher ones to be better.
-    It is refused with too few cells, a single budget, or cells that it misses when they are left
-    out of the fit by more than three times their noise.
+    Scores are taken to lie between about 0 and 1, and higher ones to be better. It is refused with
+    too few cells, a single budget, or cells that it misses when they are left out of the fit by
+    more than three times their noise.
     """
     reason = covariance.refused or _too_little(sizes)
     if reason:
