@@ -68,10 +68,12 @@ def compared(covariance: Covariance, generator: np.random.Generator, level: floa
     apart = variance[:, None] + variance - 2 * total
     scale = np.sqrt(np.where(apart > 1e-12 * apart.max(), apart, np.inf))
     drawn = errors(total, covariance.degrees(of_differences=True), generator)
-    by_chance = (drawn[:, :, None] - drawn[:, None, :]) / scale
+    by_chance = np.array(
+        [((drawn - drawn[:, [k]]) / scale[k]).max(axis=1) for k in range(len(means))]
+    )
     found = (means[:, None] - means) / scale
-    best = found.max(axis=0) <= np.quantile(by_chance.max(axis=1), level, axis=0)
-    largest = float(np.quantile(by_chance.max(axis=(1, 2)), level))
+    best = found.max(axis=0) <= np.quantile(by_chance, level, axis=1)
+    largest = float(np.quantile(by_chance.max(axis=0), level))
     return Band(
         means, means - half, means + half, best, float(found.max()), largest,
         covariance.n_items, covariance.n_seeds, covariance.about, refused=covariance.refused,
