@@ -28,7 +28,7 @@ Z80 = 0.84
 
 @dataclass(frozen=True, slots=True)
 class Remedy:
-    """What would probably bring an answer: so many more of something, and what that costs."""
+    """What would bring an answer if scores stay as they look: so many more, and what that costs."""
 
     what: Literal["seeds", "test items", "cells"]
     n_more: int
