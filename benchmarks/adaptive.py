@@ -24,7 +24,7 @@ import numpy as np
 
 from core import actions
 from core.actions import curate, home, imports, results, train
-from core.statistics import over_seeds
+from core.statistics.seeds import over_seeds
 from core.studies import _adaptive
 from core.studies.ratio_sweep import DEFAULT_RATIOS
 

@@ -18,7 +18,8 @@ from itertools import chain
 
 import numpy as np
 
-from core.statistics import limits_of_mean, wilson
+from core.statistics.seeds import limits_of_mean
+from core.statistics.shares import wilson
 from core.text import in_order
 
 MIN_TEXTS = 3

@@ -11,7 +11,7 @@ from typing import Any
 from core.mixture import Mixture
 from core.records import SOURCE_WORDS
 from core.saving import ABOUT, WEIGHTS
-from core.statistics import Estimate
+from core.statistics.seeds import Estimate
 from core.students.base import Student
 from core.tasks.base import Task
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from core import statistics
+from core.statistics.shares import wilson
 
 N_RESAMPLES = 1000
 
@@ -114,7 +114,7 @@ def _figure(value: float, drawn: np.ndarray, n: int) -> Figure:
 
 
 def _share(n_right: int, n: int) -> Figure:
-    limits = statistics.wilson(n_right, n)
+    limits = wilson(n_right, n)
     if limits is None:
         return Figure(None, None, None, 0)
     return Figure(n_right / n, *limits, n)

@@ -21,12 +21,13 @@ for name in ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "ADMIX_COMPATIBLE_API_KEY", 
 for name in ("ADMIX_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[name] = "1"
 
-from core import actions, statistics  # noqa: E402
+from core import actions  # noqa: E402
 from core.actions import home, imports  # noqa: E402, imports
 from core.actions.session import Session  # noqa: E402
 from core.encoders import Encoder  # noqa: E402
 from core.formats import write_csv  # noqa: E402
 from core.jobs import executors, runner  # noqa: E402
+from core.statistics import resampling  # noqa: E402
 from core.store.db import Database, open_database  # noqa: E402
 from tests.forked import forked  # noqa: E402
 
@@ -80,7 +81,7 @@ def forgotten() -> Iterator[None]:
 @pytest.fixture
 def few_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the interval of a solver rest on few resamples: scoring them is most of its time."""
-    monkeypatch.setattr(statistics, "resamples", partial(statistics.resamples, times=50))
+    monkeypatch.setattr(resampling, "resamples", partial(resampling.resamples, times=50))
 
 
 @pytest.fixture

@@ -22,7 +22,6 @@ from core.store import jobs
 from core.store.db import dicts
 from core.students._fitting import Fitter
 from core.students.tfidf import Tfidf
-from core.studies.base import Study
 from tests.forked import FULL, forked, full_after, killed_after
 
 pytestmark = pytest.mark.executor("inline")

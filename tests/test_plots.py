@@ -11,7 +11,7 @@ import pytest
 from core.actions import results
 from core.actions.cells import Point
 from core.actions.curves import AXES, Curve, axes
-from core.statistics import Estimate, over_seeds, paired
+from core.statistics.seeds import Estimate, over_seeds, paired
 from core.ui import bars, canvas, plots
 from core.ui.look import COLOURS
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import cohen_kappa_score, precision_recall_fscore_support
 
 from core.rescoring import rescored
-from core.statistics import wilson
+from core.statistics.shares import wilson
 
 LABELS = "abc"
 

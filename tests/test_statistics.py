@@ -8,16 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import t
 
-from core.statistics import (
-    bootstrap_limits,
-    good_limits,
-    over_seeds,
-    paired,
-    projected,
-    resamples,
-    size_for_width,
-    wilson,
-)
+from core.statistics.money import projected
+from core.statistics.resampling import bootstrap_limits, resamples
+from core.statistics.seeds import over_seeds, paired
+from core.statistics.shares import good_limits, size_for_width, wilson
 
 VALUES = st.lists(st.floats(0, 1), min_size=3, max_size=12)
 

@@ -11,11 +11,11 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from core import statistics
 from core.actions import review
 from core.actions.session import here
 from core.errors import Missing, Problem
 from core.records import SOURCE_WORDS, Decision
+from core.statistics.shares import good_limits, size_for_width
 from core.store import audits, decisions, samples
 from core.store.audits import Audit as Audit  # noqa: PLC0414  the ui asks for it here
 from core.store.samples import Filter
@@ -121,7 +121,7 @@ def standing(project: str, audit: Audit) -> Standing:
     rest = tuple(id_ for id_ in pending if id_ in still)
     low = high = None
     if n and rest:
-        fewest, most = statistics.good_limits(len(states), n, n_good, n_skipped)
+        fewest, most = good_limits(len(states), n, n_good, n_skipped)
         known = Counter(states.values())
         n_maybe = len(states) - known["good"] - known["bad"] - len(rest)
         least = min(len(rest), max(0, fewest - known["good"] - n_maybe))
@@ -137,7 +137,7 @@ def n_for_width(now: Standing, width: float) -> int:
     """Return how many more to review so that the limits are `width` apart, if the share stays."""
     known = now.n - now.n_skipped
     share = now.n_good / known if known else 0.5
-    return max(0, statistics.size_for_width(now.n_here, share, width) - known)
+    return max(0, size_for_width(now.n_here, share, width) - known)
 
 
 def enlarge(project: str, annotator: str, audit: Audit, n_more: int) -> Audit:

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from core import statistics
-from core.statistics import Estimate
+from core.statistics.seeds import Estimate, over_seeds, paired
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +67,7 @@ def point(
     trials = list(zip(cell["seeds"], cell["keys"], strict=True))
     return Point(
         x=xs[axis],
-        estimate=statistics.over_seeds(list(values.values())),
+        estimate=over_seeds(list(values.values())),
         by_seed=values,
         keys={seed: key for seed, key in trials if seed in values},
         n_human=cell["n_human"],
@@ -78,9 +77,7 @@ def point(
         money_share=cell["money_share"],
         cost_usd=cell["cost_usd"],
         difference=(
-            statistics.paired(values, baseline)
-            if baseline and values and not is_human_only(cell)
-            else None
+            paired(values, baseline) if baseline and values and not is_human_only(cell) else None
         ),
         collapsed=frozenset(cell["collapsed"]),
         unfinished=frozenset(cell["unfinished"]),

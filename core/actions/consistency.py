@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from core import statistics
 from core.actions import answers
 from core.actions.session import here
 from core.checks.base import Check
@@ -14,6 +13,7 @@ from core.checks.self_consistency import SelfConsistency
 from core.providers.base import Provider
 from core.registry import from_json
 from core.rescoring import Figure, Rescored, rescored
+from core.statistics import resampling
 from core.store import answers as stored
 from core.store import runs
 from core.tasks.base import Task
@@ -101,9 +101,9 @@ _UNREAD = ("invalid", "refused", "failed")
 def _scores(task: Task, gold: Sequence[str], predicted: Sequence[str]) -> dict[str, Figure]:
     """Return the task's figures with the limits of a bootstrap over the items."""
     found, n = task.score(gold, predicted), len(gold)
-    drawn = task.resampled(gold, predicted, statistics.resamples(n) if n > 1 else [])
+    drawn = task.resampled(gold, predicted, resampling.resamples(n) if n > 1 else [])
     made = {}
     for name, metric in task.metrics.items():
-        low, high = statistics.bootstrap_limits([each[name] for each in drawn]) or (None, None)
+        low, high = resampling.bootstrap_limits([each[name] for each in drawn]) or (None, None)
         made[metric.title] = Figure(found[name], low, high, n)
     return made

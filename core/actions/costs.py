@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from core import statistics
 from core.actions.session import here
 from core.registry import content_hash
+from core.statistics.money import projected
+from core.statistics.shares import wilson
 from core.store import costs, ledger, runs
 
 FATES: Mapping[str, str] = {
@@ -48,7 +49,7 @@ class Share:
     @property
     def limits(self) -> tuple[float, float] | None:
         """Return the limits."""
-        return statistics.wilson(self.n_good, self.n)
+        return wilson(self.n_good, self.n)
 
 
 @dataclass(slots=True)
@@ -184,9 +185,7 @@ def projection(project: str, run: str) -> Projection | None:
     for call in calls:
         usable[call["label"]] += call["n_usable"]
     n_missing = sum(max(0, n - usable[label]) for label, n in plan["targets"].items())
-    found = statistics.projected(
-        [(call["cost_usd"], call["n_usable"]) for call in calls], n_missing
-    )
+    found = projected([(call["cost_usd"], call["n_usable"]) for call in calls], n_missing)
     if found is None:
         return None
     account = ledger.account(database, run)

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from core import statistics
 from core.actions.asking import Asked, known_price
 from core.providers.base import Provider, estimate_input_tokens
 from core.records import Price
 from core.registry import make
+from core.statistics.money import projected
 from core.strategies.base import GenerationPlan, Progress, Strategy
 
 
@@ -73,7 +73,7 @@ def of_run(
         ]
         if paid:
             # What the preview paid per usable item, times the items asked for.
-            found = statistics.projected(paid, sum(plan.targets.values()))
+            found = projected(paid, sum(plan.targets.values()))
             basis = f"{len(paid)} previewed calls, {sum(good for _, good in paid)} usable items"
     likely, low, high = (found.likely_usd, found.low_usd, found.high_usd) if found else (None,) * 3
     high = None if high is None or worst is None else min(high, max(worst, likely or 0.0))

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from core import statistics
 from core.actions import curves, train
 from core.actions.session import here, project_of
 from core.errors import Missing, Problem
@@ -20,7 +19,7 @@ from core.model_card import ModelCard, card_text
 from core.records import PoolRow
 from core.registry import from_json
 from core.saving import CARD, version
-from core.statistics import Estimate
+from core.statistics.seeds import Estimate, over_seeds
 from core.store import pools, samples, studies
 from core.students.base import Student
 from core.tasks.base import Task
@@ -144,7 +143,7 @@ def _means(
     for name in task.metrics:
         figures = [scores[name] for scores in cell if scores.get(name) is not None]
         if figures:
-            made[name] = statistics.over_seeds(figures)
+            made[name] = over_seeds(figures)
     return made
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from core import statistics
 from core.actions import leaks
 from core.actions.cells import Point
 from core.actions.lines import in_words, source_of
 from core.records import SOURCE_WORDS, SOURCES, Source
+from core.statistics.seeds import MIN_SEEDS
 
 NEARLY_ALL = 0.9
 """Share of a source's rows from which a draw leaves hardly anything to chance."""
@@ -32,8 +32,8 @@ def notes(
         )
     elif len(points) < 3:
         found.append(f"{len(points)} of the cells so far: too few for a curve.")
-    if points and max(point.estimate.n_seeds for point in points) < statistics.MIN_SEEDS:
-        found.append(f"Fewer than {statistics.MIN_SEEDS} seeds: no interval can be given.")
+    if points and max(point.estimate.n_seeds for point in points) < MIN_SEEDS:
+        found.append(f"Fewer than {MIN_SEEDS} seeds: no interval can be given.")
     if points and not any(point.n_mixed_in for point in points):
         found.append(f"No {words} data in this study: there is nothing to compare with.")
     if drained := _nearly_drained(points, report["n_rows"], words):

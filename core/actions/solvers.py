@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from core import statistics
 from core.actions import results
 from core.actions.session import here, task_of
 from core.providers.base import Provider
 from core.registry import canonical, from_json
+from core.statistics import resampling
 from core.store import answers, runs, samples
 from core.store.samples import Filter
 from core.tasks.base import Task
@@ -100,7 +100,7 @@ def _solved(
     value = results.figure(scores, metric, label)
     if value is None:
         return None
-    limits = statistics.bootstrap_limits(
+    limits = resampling.bootstrap_limits(
         [results.figure(each, metric, label) for each in resampled]
     )
     n = {name: sum(row["outcome"] == name for row in found) for name in _FAILURES}
@@ -129,5 +129,5 @@ def _scores(
     """Return the scores of answers, and those of resampled items; of one item there are none."""
     # A second of work, and a page asks again at every change on it, for every metric.
     n = len(truth)
-    drawn = statistics.resamples(n) if n > 1 else []
+    drawn = resampling.resamples(n) if n > 1 else []
     return task.score(truth, said), task.resampled(truth, said, drawn)

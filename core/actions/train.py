@@ -35,6 +35,8 @@ ROUGH_SECONDS = {"tfidf": (2.0, 0.0008), "frozen": (8.0, 0.0004), "finetune": (8
 """Seconds to start and per trained row, used until trials of the project say better."""
 
 
+USUAL = "ratio_sweep"
+"""The kind of study that asks least."""
 MOST_STUDENTS = 50
 """Most students that one study compares."""
 
@@ -47,7 +49,7 @@ class StudyRequest:
     names settings of the student with the values that are compared, each with each.
     """
 
-    kind: str = "ratio_sweep"
+    kind: str = USUAL
     settings: Mapping[str, Any] | None = None
     student: str = "frozen"
     student_settings: Mapping[str, Any] | None = None
@@ -148,7 +150,7 @@ def preset(student: str, name: str | None) -> Preset:
 
 def study_kinds() -> dict[str, str]:
     """Return the kinds of study with their titles, the one that asks least first."""
-    kinds = sorted(member_ids("studies"), key=lambda name: name != StudyRequest.kind)
+    kinds = sorted(member_ids("studies"), key=lambda name: name != USUAL)
     return {name: member("studies", name).title for name in kinds}
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from core.records import Prompt
-from core.statistics import wilson
+from core.statistics.shares import wilson
 from core.strategies.base import Progress
 
 FEWEST_CALLS = 8

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from core.statistics.quantiles import t_quantile
 from core.studies.base import ends_and_middles
 
 FIRST_CELLS = 5
@@ -34,12 +35,10 @@ class Spread:
 
     def half_width(self, values: Sequence[float]) -> float:
         """Return half the width of the interval of a mean over seeds."""
-        from scipy.special import stdtrit
-
         own = len(values) - 1
         degrees = PRIOR_SEEDS + own
         variance = (PRIOR_SEEDS * self.common + own * _variance(values)) / degrees
-        return float(stdtrit(degrees, 0.5 + LEVEL / 2)) * math.sqrt(variance / len(values))
+        return t_quantile(degrees, LEVEL) * math.sqrt(variance / len(values))
 
 
 def chosen(

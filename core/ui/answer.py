@@ -13,7 +13,7 @@ from core.actions.cells import Point
 from core.actions.curves import Curve
 from core.formats import write_csv
 from core.records import SOURCE_WORDS, Source
-from core.statistics import Estimate
+from core.statistics.seeds import Estimate
 from core.ui import bars, canvas, look, pictures, plots
 
 VIEWS = {

@@ -1,0 +1,268 @@
+"""How should a budget be split, by the trials of a study, and how sure is that?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from core.actions import lines, results
+from core.actions.budget import prices
+from core.actions.session import here
+from core.errors import Problem
+from core.records import SOURCE_WORDS, Source
+from core.statistics.answer import DELTA, Answer, best_split
+from core.statistics.comparisons import Band, compared
+from core.statistics.covariance import covariance
+from core.statistics.figures import label_f1
+from core.statistics.remedies import Remedy
+from core.statistics.scores import Scores
+from core.statistics.seeds import MIN_SEEDS
+from core.statistics.supply import ON_BUDGET, Supply
+from core.statistics.surface import fit_surface
+from core.store import pools, studies
+
+METRICS = ("accuracy", "macro_f1")
+"""Figures that an answer is given in, side by side."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """The cells of a study that have enough seeds, by human and mixed-in rows.
+
+    `sizes` has shape (cells, 2); `seeds` are those that every cell has, `keys` their trials, and
+    `pool_shares` the largest part of a source that a cell draws.
+    """
+
+    study: Mapping[str, Any]
+    source: Source
+    sizes: np.ndarray
+    seeds: tuple[int, ...]
+    keys: tuple[tuple[str, ...], ...]
+    pool_shares: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """What the trials of a study say of a budget, in the main metric and in the other one.
+
+    `other` is the answer in `other_metric`, where the task has one; both are about `n_test` items
+    of the study's test set. `n_human` and `n_mixed_in` are what the share of the answer buys.
+    """
+
+    answer: Answer
+    other: Answer | None
+    metric: str
+    other_metric: str
+    source: Source
+    budget_usd: float
+    smallest_difference: float
+    n_human: int = 0
+    n_mixed_in: int = 0
+
+    @property
+    def do_disagree(self) -> bool:
+        """Say whether the two metrics would not have the same shares."""
+        return (
+            self.other is not None
+            and "clear" in (self.answer.verdict, self.other.verdict)
+            and not {*self.answer.within} & {*self.other.within}
+        )
+
+
+def grid(project: str, study: str, line: str | None = None) -> Grid:
+    """Return the cells of a study for a student and a kind of LLM data, those of a line if said.
+
+    Raises:
+        Problem: its labels are no classes.
+    """
+    database = here().database
+    found = studies.get(database, project, study)
+    task = results.task_in(found)
+    if not task.has_classes:
+        raise Problem("An answer is computed for tasks whose labels are classes only, so far.")
+    every = lines.of_study(database, found["id"])
+    chosen = next((one for one in every if line in (None, one.id)), None)
+    if chosen is None:
+        raise Problem("There is no such line in this study.")
+    source = lines.source_of(chosen.factors, found["spec"]["study"])
+    n_rows = pools.about(database, project, found["pool"])["report"]["n_rows"]
+    by_size: dict[tuple[int, int], dict[int, str]] = {}
+    for row in studies.outcomes(database, project, found["id"], []):
+        n_of = {"synthetic": row["n_synthetic"], "llm-labelled": row["n_llm_labelled"]}
+        is_of_line = row["student"] == chosen.student and sum(n_of.values()) == n_of[source]
+        if row["status"] == "done" and is_of_line:
+            by_size.setdefault((row["n_human"], n_of[source]), {})[row["seed"]] = row["trial"]
+    by_size = {size: keys for size, keys in by_size.items() if len(keys) >= MIN_SEEDS}
+    seeds = sorted(set.intersection(*map(set, by_size.values()))) if by_size else []
+    sizes = sorted(by_size)
+    return Grid(
+        found, source, np.array(sizes, dtype=float).reshape(-1, 2), tuple(seeds),
+        tuple(tuple(by_size[size][seed] for seed in seeds) for size in sizes),
+        np.array([
+            max(h / max(1, n_rows.get("human", 0)), m / max(1, n_rows.get(source, 0)))
+            for h, m in sizes
+        ]),
+    )  # fmt: skip
+
+
+def budgets(project: str, found: Grid) -> list[float]:
+    """Return the amounts of money for which several of the cells can be had at today's prices."""
+    human_usd, mixed_in_usd = _prices(project, found.source)
+    costs = found.sizes @ np.array([human_usd, mixed_in_usd])
+    made: list[float] = []
+    for cost in sorted(costs, reverse=True):
+        near = np.abs(costs / cost - 1) <= ON_BUDGET
+        if near.sum() > 1 and all(abs(cost / one - 1) > ON_BUDGET for one in made):
+            made.append(float(cost))
+    return [float(f"{usd:.3g}") for usd in made[::-1]]
+
+
+def advice(
+    project: str, found: Grid, budget_usd: float, smallest_difference: float = DELTA
+) -> Advice:
+    """Return how a budget of US dollars is best split at today's prices, or that nobody can tell.
+
+    `smallest_difference` is the loss of score that does not matter.
+
+    Raises:
+        Problem: a price is unknown, or fewer trials than for any answer are done.
+    """
+    human_usd, mixed_in_usd = _prices(project, found.source)
+    if len(found.seeds) < MIN_SEEDS:
+        raise Problem(
+            f"An answer takes cells with {MIN_SEEDS} seeds in common.", "Wait for more trials."
+        )
+    supply = Supply(human_usd, mixed_in_usd)
+    answers = {
+        metric: _answer(found, metric, supply, budget_usd, smallest_difference)
+        for metric in METRICS
+        if metric in results.task_in(found.study).metrics
+    }
+    (metric, answer), *others = answers.items()
+    share = answer.share or 0.0
+    return Advice(
+        answer, others[0][1] if others else None, metric, others[0][0] if others else "",
+        found.source, budget_usd, smallest_difference,
+        int(budget_usd * (1 - share) / human_usd + 1e-9),
+        int(budget_usd * share / mixed_in_usd + 1e-9),
+    )  # fmt: skip
+
+
+def may_be_best(found: Grid, metric: str = "accuracy") -> Band:
+    """Return which cells may be the best of all, and a band of their scores that holds for all."""
+    return compared(covariance(_scores(found, metric)), np.random.default_rng(0))
+
+
+def headline(found: Advice) -> str:
+    """Return the verdict in a sentence."""
+    answer, words = found.answer, SOURCE_WORDS[found.source]
+    usd = f"${found.budget_usd:,.2f}".removesuffix(".00")
+    points = f"{100 * found.smallest_difference:g} point"
+    if answer.verdict == "cannot_tell" or answer.share is None:
+        return f"Your data cannot tell how to split {usd}: {answer.why}."
+    buys = (
+        f"{answer.share:.0%} of the money for {words} rows, which buys {found.n_human:,} human and"
+        f" {found.n_mixed_in:,} {words} ones"
+    )
+    if answer.verdict == "clear":
+        return f"Clear: of {usd}, {buys}."
+    return f"It does not matter within {points}s how {usd} are split; most human is {buys}."
+
+
+def details(found: Advice) -> list[str]:
+    """Return what the verdict rests on, and what it does not say, in sentences."""
+    answer, words = found.answer, SOURCE_WORDS[found.source]
+    told = []
+    if answer.score is not None and answer.score.low is not None:
+        told.append(
+            f"There {_title(found.metric)} is {answer.score.estimate:.3f}, 95% limits"
+            f" {answer.score.low:.3f} to {answer.score.high:.3f} ({answer.score.method};"
+            f" {answer.score.about})."
+        )
+    if answer.regret is not None:
+        told.append(f"With 95% the best share is at most {100 * answer.regret:.1f} points better.")
+    if len(answer.open_shares):
+        listed = ", ".join(f"{share:.0%}" for share in answer.open_shares)
+        told.append(f"By the trials of this budget alone these money shares may be best: {listed}.")
+    if answer.curve_disagrees:
+        told.append("The fitted curve without the surface would choose another share.")
+    if found.do_disagree:
+        told.append(
+            f"Accuracy and macro-F1 disagree: by macro-F1 it is {_verdict(found.other)}. Classes"
+            f" are learned differently from {words} rows, or the test set has another class mix."
+        )
+    elif found.other is not None:
+        told.append(f"By {_title(found.other_metric)}: {_verdict(found.other)}.")
+    if answer.verdict == "cannot_tell" and not answer.refused:
+        told.append(
+            f"To know: {' or '.join(map(_remedy, answer.remedies))}."
+            if answer.remedies
+            else "No number of seeds, test items or cells up to ten times these would surely tell."
+        )
+    told.append(
+        f"{answer.n_seeds} seeds, {answer.n_items:,} test items (split test); {answer.method}."
+    )
+    return told
+
+
+def _remedy(remedy: Remedy) -> str:
+    cost = "" if remedy.cost_usd is None else f" (about ${remedy.cost_usd:,.2f})"
+    return {
+        "seeds": f"{remedy.n_more:,} more seeds of every cell{cost}",
+        "test items": f"{remedy.n_more:,} more test items{cost}",
+        "cells": f"{remedy.n_more:,} more cells at this budget{cost}",
+    }[remedy.what]
+
+
+def _verdict(answer: Answer | None) -> str:
+    if answer is None or answer.verdict == "cannot_tell" or answer.share is None:
+        return "cannot tell"
+    return f"{answer.share:.0%}" if answer.verdict == "clear" else "it does not matter"
+
+
+def _title(metric: str) -> str:
+    return {"accuracy": "accuracy", "macro_f1": "macro-F1"}[metric]
+
+
+def _prices(project: str, source: Source) -> tuple[float, float]:
+    known = prices(project)
+    found = known.human_usd, known.of(source)
+    if not all(found):
+        raise Problem(
+            f"The answer needs the price of a human label and of {SOURCE_WORDS[source]} data.",
+            "Set both on the Budget page.",
+        )
+    return found[0] or 0.0, found[1] or 0.0
+
+
+def _answer(
+    found: Grid, metric: str, supply: Supply, budget_usd: float, smallest_difference: float
+) -> Answer:
+    scores = _scores(found, metric)
+    # The same trials come to the same words, whoever asks and how often.
+    generator = np.random.default_rng(0)
+    surface = fit_surface(found.sizes, covariance(scores))
+    return best_split(surface, scores, supply, budget_usd, generator, smallest_difference)
+
+
+def _scores(found: Grid, metric: str) -> Scores:
+    predicted = _predicted(here().home, found.study["project"], found.keys)
+    task, rows = results.task_in(found.study), results.test_rows(here().home, found.study["pool"])
+    number = {label: i for i, label in enumerate(task.label_names)}
+    gold = np.array([number[row.label] for row in rows])
+    if metric == "accuracy":
+        return Scores((predicted == gold).astype(float), found.pool_shares)
+    return Scores(label_f1(gold, predicted, len(number)), found.pool_shares)
+
+
+@lru_cache(maxsize=2)
+def _predicted(home: Path, project: str, keys: Sequence[Sequence[str]]) -> np.ndarray:
+    """Return the predictions of cells, of shape (cells, seeds, items)."""
+    # Named by everything that they depend on, so what was read once stays true.
+    done = studies.predictions(here().database, project, [key for cell in keys for key in cell])
+    return np.array([[done[key][0] for key in cell] for cell in keys], dtype=np.int64)
