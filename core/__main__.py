@@ -465,6 +465,19 @@ def _add_study(parent: Any, path: Callable[[str], Path]) -> None:
     show.add_argument("name", metavar="NAME")
     show.add_argument("study", metavar="STUDY", nargs="?")
     _add_format(show)
+    said = _command(
+        of_study, "answer", commands.study_answer,
+        "say how a study's trials would split budgets, or that they cannot tell",
+    )  # fmt: skip
+    said.add_argument("name", metavar="NAME")
+    said.add_argument("study", metavar="STUDY", nargs="?", help="default: the newest")
+    said.add_argument(
+        "--budget-usd", type=amount, metavar="X", help="default: each with trials of its own"
+    )
+    said.add_argument(
+        "--smallest-difference", type=amount, default=0.01, metavar="X",
+        help="loss of score that does not matter (0.01)",
+    )  # fmt: skip
     keep = _command(
         of_study, "export", commands.study_export,
         "train a trial again and write its model, for `predict`, to a new folder",

@@ -12,6 +12,7 @@ from typing import Any
 
 from core import formats
 from core.actions import (
+    advice,
     answers,
     archives,
     audit,
@@ -489,6 +490,25 @@ def study_show(arguments: Namespace, say: Say) -> int:
         rows = [{k: v for k, v in row.items() if k not in hidden} for row in rows]
     _show(rows, arguments.format, say)
     _note_invalid(project.id, study["id"], say)
+    return 0
+
+
+def study_answer(arguments: Namespace, say: Say) -> int:
+    """Say how a study's trials would split a budget, or that they cannot tell."""
+    project = home.find_project(arguments.name)
+    found = advice.grid(project.id, _study(project, arguments.study)["id"])
+    usd = arguments.budget_usd
+    amounts = advice.budgets(project.id, found) if usd is None else [usd]
+    if not amounts:
+        raise Problem(
+            "The trials of this study have no budget in common.",
+            "Run a study of several budgets: study run NAME surface.",
+        )
+    for usd in amounts:
+        told = advice.advice(project.id, found, usd, arguments.smallest_difference)
+        say(advice.headline(told), False)
+        for line in advice.details(told):
+            say(f"  {line}", False)
     return 0
 
 

@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from core.actions import budget
-from core.ui import costs, frame, money
+from core.actions import budget, train
+from core.ui import advice, costs, frame, money
 
 project = frame.open_page(
     "budget", "Divide money between human labels and LLM data, and see what it buys."
@@ -59,6 +59,12 @@ with frame.problems():
             budget.save_plan(project.id, name, plan)
             frame.say("The plan is saved.")
             st.rerun()
+
+    if studies := {each["id"]: each["name"] for each in train.all_studies(project.id)}:
+        st.subheader("What your trials say")
+        study = st.selectbox("Study", list(studies), format_func=studies.__getitem__, key="study",
+                             width=330)  # fmt: skip
+        advice.section(project.id, study)
 
     st.subheader("Saved plans")
     money.saved(project.id)

@@ -66,19 +66,19 @@ class Advice:
 
     @property
     def do_disagree(self) -> bool:
-        """Say whether the two metrics would not have the same shares."""
-        return (
-            self.other is not None
-            and "clear" in (self.answer.verdict, self.other.verdict)
-            and not {*self.answer.within} & {*self.other.within}
-        )
+        """Say whether both metrics can tell, and have no share in common that would do."""
+        if self.other is None or "cannot_tell" in (self.answer.verdict, self.other.verdict):
+            return False
+        return not {*self.answer.within} & {*self.other.within}
 
 
-def grid(project: str, study: str, line: str | None = None) -> Grid:
-    """Return the cells of a study for a student and a kind of LLM data, those of a line if said.
+def grid(project: str, study: str, line: str | None = None, *, is_line: bool = False) -> Grid:
+    """Return the cells of a study for the student and kind of LLM data of one of its lines.
+
+    They are those of all such lines, unless it is to be the line alone.
 
     Raises:
-        Problem: its labels are no classes.
+        Problem: its labels are no classes, or there is no such line.
     """
     database = here().database
     found = studies.get(database, project, study)
@@ -95,6 +95,8 @@ def grid(project: str, study: str, line: str | None = None) -> Grid:
     for row in studies.outcomes(database, project, found["id"], []):
         n_of = {"synthetic": row["n_synthetic"], "llm-labelled": row["n_llm_labelled"]}
         is_of_line = row["student"] == chosen.student and sum(n_of.values()) == n_of[source]
+        if is_line and row["factors"] != chosen.factors:
+            continue
         if row["status"] == "done" and is_of_line:
             by_size.setdefault((row["n_human"], n_of[source]), {})[row["seed"]] = row["trial"]
     by_size = {size: keys for size, keys in by_size.items() if len(keys) >= MIN_SEEDS}
@@ -130,8 +132,11 @@ def advice(
     `smallest_difference` is the loss of score that does not matter.
 
     Raises:
-        Problem: a price is unknown, or fewer trials than for any answer are done.
+        Problem: a price is unknown, the budget is nothing, or fewer trials than for any answer are
+            done.
     """
+    if budget_usd <= 0:
+        raise Problem("A budget of nothing buys nothing.", "Say how many US dollars there are.")
     human_usd, mixed_in_usd = _prices(project, found.source)
     if len(found.seeds) < MIN_SEEDS:
         raise Problem(
@@ -153,9 +158,30 @@ def advice(
     )  # fmt: skip
 
 
-def may_be_best(found: Grid, metric: str = "accuracy") -> Band:
-    """Return which cells may be the best of all, and a band of their scores that holds for all."""
+def may_be_best(found: Grid, metric: str) -> Band | None:
+    """Return which cells may be the best of all, and a band of scores that holds for all of them.
+
+    None of fewer than three cells or seeds, or of a metric that is not scored item by item.
+    """
+    if metric not in METRICS or len(found.sizes) < 3 or len(found.seeds) < MIN_SEEDS:
+        return None
     return compared(covariance(_scores(found, metric)), np.random.default_rng(0))
+
+
+def contenders(found: Grid, metric: str) -> str:
+    """Return which shares of a line may be the best, in a sentence; of too little, nothing."""
+    band = may_be_best(found, metric)
+    if band is None:
+        return ""
+    shares = found.sizes[:, 1] / np.maximum(found.sizes.sum(axis=1), 1)
+    listed = ", ".join(f"{share:.0%}" for share in sorted(shares[band.best]))
+    n_out = int((~band.best).sum())
+    rest = "none can be ruled out" if not n_out else f"{n_out} of {len(shares)} are ruled out"
+    return (
+        f"May be the best in {_title(metric)}: {listed} {SOURCE_WORDS[found.source]}; {rest} (95%,"
+        f" multiple comparisons with the best; {band.n_seeds} seeds, {band.n_items:,} items;"
+        f" {band.about})."
+    )
 
 
 def headline(found: Advice) -> str:
@@ -180,14 +206,17 @@ def details(found: Advice) -> list[str]:
     told = []
     if answer.score is not None and answer.score.low is not None:
         told.append(
-            f"There {_title(found.metric)} is {answer.score.estimate:.3f}, 95% limits"
-            f" {answer.score.low:.3f} to {answer.score.high:.3f} ({answer.score.method};"
+            f"At {answer.share:.0%} {_title(found.metric)} is {answer.score.estimate:.3f}, 95%"
+            f" limits {answer.score.low:.3f} to {answer.score.high:.3f} ({answer.score.method};"
             f" {answer.score.about})."
         )
-    if answer.regret is not None:
-        told.append(f"With 95% the best share is at most {100 * answer.regret:.1f} points better.")
+    if answer.regret is not None and answer.share is not None:
+        told.append(
+            f"With 95% the best share is at most {100 * answer.regret:.2f} points better than"
+            f" {answer.share:.0%}."
+        )
     if len(answer.open_shares):
-        listed = ", ".join(f"{share:.0%}" for share in answer.open_shares)
+        listed = ", ".join(f"{share:.0%}" for share in sorted(answer.open_shares))
         told.append(f"By the trials of this budget alone these money shares may be best: {listed}.")
     if answer.curve_disagrees:
         told.append("The fitted curve without the surface would choose another share.")

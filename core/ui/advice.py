@@ -1,0 +1,58 @@
+"""What do a study's trials say of a budget: choose this, it does not matter, or cannot tell?"""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from core.actions import advice
+from core.errors import Problem
+from core.ui import look
+
+BOXES = {"clear": st.success, "does_not_matter": st.info, "cannot_tell": st.warning}
+ICONS = {
+    "clear": ":material/check_circle:", "does_not_matter": ":material/balance:",
+    "cannot_tell": ":material/help:",
+}  # fmt: skip
+
+
+def section(project: str, study: str, line: str | None = None) -> None:
+    """Ask for a budget and for what matters, and show the answer; where there is none, why."""
+    try:
+        found = advice.grid(project, study, line)
+        amounts = advice.budgets(project, found)
+    except Problem as problem:
+        st.caption(f":material/info: {look.plain(str(problem))}")
+        return
+    if len(amounts) < 2:
+        if contenders := advice.contenders(found, "accuracy"):
+            st.caption(f":material/query_stats: {look.plain(contenders)}")
+        st.caption(
+            ":material/info: What money buys takes a study of several budgets:"
+            " *Budget surface* on Train."
+        )
+        return
+    with st.container(border=True):
+        st.subheader("The answer", anchor=False)
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            usd = st.number_input(
+                "Budget (USD)", 0.01, value=amounts[-1], step=10.0, key=f"answer_usd_{study}",
+                width=180, help="Budgets with trials of their own: "
+                + ", ".join(f"${amount:,.2f}" for amount in amounts),
+            )  # fmt: skip
+            points = st.number_input(
+                "Smallest difference that matters (points)", 0.1, 20.0, 1.0, 0.5, width=280,
+                key=f"answer_delta_{study}",
+            )  # fmt: skip
+        _say(project, found, float(usd), points / 100)
+
+
+def _say(project: str, found: advice.Grid, usd: float, smallest_difference: float) -> None:
+    try:
+        with st.spinner("Reading the surface"):
+            told = advice.advice(project, found, usd, smallest_difference)
+    except Problem as problem:
+        st.warning(look.plain(str(problem)))
+        return
+    verdict = told.answer.verdict
+    BOXES[verdict](f"**{look.plain(advice.headline(told))}**", icon=ICONS[verdict])
+    st.caption(look.plain(" ".join(advice.details(told))))
