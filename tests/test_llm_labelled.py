@@ -335,7 +335,8 @@ def test_a_project_with_labels_of_an_llm_alone_is_offered_them(session: Session)
     bring(made, labelled_by_llm(planted(3, seed=4)), "train", "llm-labelled")
     assert home.overview(made).next_page == "curate"
     curate.accept_many(made, "a test", flagged=True)
-    assert train.suggested(made) == {"n_total": 9, "mixes_in": "llm-labelled"}
+    fitting = {"n_total": 9, "levels": [2, 4, 9], "mixes_in": "llm-labelled"}
+    assert train.suggested(made) == fitting
     assert home.overview(made).next_page == "train"
 
 

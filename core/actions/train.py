@@ -174,7 +174,9 @@ def suggested(project: str, most: int = 400) -> dict[str, Any]:
     is_labelled = found["llm-labelled"] and not found["synthetic"]
     mixes_in = "llm-labelled" if is_labelled else "synthetic"
     there = [found[source] for source in ("human", mixes_in) if found[source]]
-    return {"n_total": max(2, min([most, *there])), "mixes_in": mixes_in}
+    n_total = max(2, min([most, *there]))
+    levels = sorted({max(2, n_total // part) for part in (4, 2, 1)})
+    return {"n_total": n_total, "levels": levels, "mixes_in": mixes_in}
 
 
 def pool_rows(project: str) -> tuple[list[PoolRow], PoolReport]:

@@ -194,7 +194,7 @@ def _beside(figure: go.Figure, other: Curve, place: int) -> None:
         text=[f"{name}: {_rows(point)}, {point.estimate.n_seeds} seeds{_told(point)}"
               for point in other.points],
         hovertemplate="%{text}<br>mean %{y:.3f}<extra></extra>",
-        mode="lines+markers", name=name, opacity=0.6,
+        mode="lines+markers", name=name, opacity=0.8,
         line={"color": colour, "width": 1.5, "dash": _DASHES[place % len(_DASHES)]},
         marker={"size": 7, "color": colour, "symbol": _SYMBOLS[place % len(_SYMBOLS)]},
     )  # fmt: skip
