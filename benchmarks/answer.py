@@ -106,8 +106,9 @@ def _summed(found: list[tuple[Answer, Design]]) -> list[str]:
         if is_claim and answer.chances.max() > 0.9:
             sure.append(is_right)
     shares = [verdicts[one] / n for one in ("clear", "does_not_matter", "cannot_tell")]
-    rates = [right[0] / n, *(right[1:] / max(n_asked, 1))]
-    return [f"{each:.3f}" for each in [*shares, *rates]] + [f"{sum(sure)} of {len(sure)}"]
+    of_asked = [f"{each:.3f}" for each in right[1:] / n_asked] if n_asked else ["all refused"] * 3
+    said = [f"{each:.3f}" for each in [*shares, right[0] / n]]
+    return [*said, *of_asked, f"{sum(sure)} of {len(sure)}"]
 
 
 def remedied(n: int) -> Iterator[Row]:
