@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import numpy as np
 
 from core import actions
-from core.actions import curate, home, imports, results, train
+from core.actions import curate, curves, home, imports, train
 from core.statistics.seeds import over_seeds
 from core.studies import _adaptive
 from core.studies.ratio_sweep import DEFAULT_RATIOS
@@ -56,7 +56,7 @@ def trained(folder: Path, student: str, n_total: int, n_seeds: int) -> list[list
     study, job = train.launch(project, train.StudyRequest("ratio_sweep", settings, student))
     ended = train.wait(job)
     assert ended.state == "done", ended.message
-    curve = results.curve(project, study)
+    curve = curves.curve(project, study)
     return [list(point.by_seed.values()) for point in curve.points]
 
 

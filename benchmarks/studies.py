@@ -174,7 +174,7 @@ def looked(folder: str, project: str, study: str) -> dict[str, list[Took]]:
         taken = {name: [_ms(call), _ms(call)] for name, call in calls.items()}
         generator = random.Random(2)
         wanted = studies.trials(here().database, study)
-        have = studies.done_keys(here().database, project)
+        have = studies.figures(here().database, project, study, "accuracy")
         left = [trial for trial in wanted if trial.key not in have][:2]
         after = []
         for trial in left:
@@ -221,7 +221,7 @@ def refreshed(folder: str, project: str, study: str) -> dict[str, list[float]]:
     with opened(folder):
         peaks = [_peak_mb()]
         generator = random.Random(2)
-        have = studies.done_keys(here().database, project)
+        have = studies.figures(here().database, project, study, "accuracy")
         wanted = studies.trials(here().database, study)
         for trial in [trial for trial in wanted if trial.key not in have]:
             keep(project, [made_up(trial.key, trial.synthetic_share, generator)])
