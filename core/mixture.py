@@ -19,7 +19,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -34,13 +34,22 @@ class Short(Problem):
     """A pool that cannot fill a cell, which is left out and listed, never filled by repetition."""
 
 
+class Quota(NamedTuple):
+    """How many human and synthetic rows of one class."""
+
+    label: str
+    n_human: int
+    n_synthetic: int
+
+
 @dataclass(frozen=True, slots=True)
 class Mixture:
     """How many rows of each source, and in which class mix.
 
     `natural`: each source keeps its own mix; `human`: all take the human rows' mix; `uniform`:
     all take equally many of every class. `n_development` human rows beyond those decide when a
-    training stops; nothing learns from them, and they are paid for like the others.
+    training stops; nothing learns from them, and they are paid for like the others. With `quotas`
+    every class has its own numbers, which sum to those of all, in place of a class mix.
     """
 
     n_human: int
@@ -48,6 +57,7 @@ class Mixture:
     classes: Classes = "natural"
     n_llm_labelled: int = 0
     n_development: int = 0
+    quotas: Sequence[Quota] = ()
 
     @property
     def sizes(self) -> dict[Source, int]:
@@ -69,7 +79,7 @@ class Mixture:
         """Return the mixture as stored; a source that came later is named where it has rows."""
         made = asdict(self)
         # The keys of trials are made from this: those without such rows stay what they were.
-        for name in ("n_llm_labelled", "n_development"):
+        for name in ("n_llm_labelled", "n_development", "quotas"):
             if not made[name]:
                 del made[name]
         return made
@@ -169,6 +179,9 @@ class Draws:
         for source, n in mixture.sizes.items():
             if not n:
                 continue
+            if mixture.quotas:
+                drawn += self._by_quota(source, mixture.quotas, seed)
+                continue
             texts: set[str] = set()
             if source == "llm-labelled" and self._texts:
                 texts = {self._texts[i] for i in drawn}
@@ -192,6 +205,10 @@ class Draws:
         if not mixture.n_development:
             return []
         there = self._order("human", seed, mixture.classes)
+        if mixture.quotas:
+            drawn = self._by_quota("human", mixture.quotas, seed)
+            taken = set(drawn)
+            there = [*drawn, *(i for i in there if i not in taken)]
         wanted = mixture.n_human + mixture.n_development
         if wanted > len(there):
             raise Short(
@@ -211,6 +228,25 @@ class Draws:
     def n_human_paid(self, drawn: Sequence[int]) -> int:
         """Return how many human rows a draw must pay for: its own and those in prompts."""
         return self._shown.n_behind(drawn, and_own=True)
+
+    def _by_quota(self, source: Source, quotas: Sequence[Quota], seed: int) -> list[int]:
+        """Return the first rows of every class of a source, as many as each is to have."""
+        place = 1 if source == "human" else 2
+        left = {quota[0]: int(quota[place]) for quota in quotas}
+        drawn = []
+        for i in self._order(source, seed, "natural"):
+            label = self._rows[i].stratum
+            if left.get(label, 0):
+                left[label] -= 1
+                drawn.append(i)
+        for label, n in left.items():
+            if n:
+                wanted = next(int(quota[place]) for quota in quotas if quota[0] == label)
+                raise Short(
+                    f"{wanted:,} {SOURCE_WORDS[source]} rows of {label!r} wanted, {wanted - n:,}"
+                    " can be drawn."
+                )
+        return drawn
 
     def _read_texts(self) -> None:
         """Note every text as it counts for equality, and its human row if it has one."""

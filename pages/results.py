@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core.actions import curves, results, solvers, train
-from core.ui import advice, answer, asking, frame, plots
+from core.ui import advice, answer, asking, frame, growth, plots
 
 project = frame.open_page(
     "results", "Does LLM data help here, and how sure is that? Every point opens."
@@ -55,6 +55,7 @@ with frame.problems():
     others = curves.beside(project.id, curve, metric, axis, label)
     figure = plots.curve_figure(curve, solved, others)
     clicked = answer.plot(curve, figure)
+    growth.gains(project.id, curve)
     answer.downloads(project.id, curve, figure, metric, label)
     asking.table(solved, curve.metric)
     asking.solver(project.id)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import streamlit as st
 
 from core.actions import train
-from core.ui import forms, frame, progress, students, study
+from core.ui import forms, frame, growth, progress, students, study
 
 project = frame.open_page(
     "train", "Train a small model at several shares of LLM data, several seeds each."
@@ -44,6 +44,7 @@ with frame.problems():
         study.outline(found, None if cluster else int(workers))
     if found:
         study.left_out(found)
+        growth.per_class(found.trials, found.report.per_class)
         with st.expander("What the pool holds", icon=":material/database:"):
             study.pool(found.report)
             study.selftest(project.id)

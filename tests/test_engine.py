@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from core.actions import tables, train
 from core.actions.session import Session
@@ -18,7 +19,7 @@ from core.encoders import Encoder
 from core.jobs import executors, training
 from core.jobs.outbox import Outbox
 from core.records import Job
-from core.store import jobs
+from core.store import jobs, studies
 from core.store.db import dicts
 from core.students._fitting import Fitter
 from core.students.tfidf import Tfidf
@@ -269,3 +270,37 @@ def test_an_owner_without_room_for_a_result_loses_none(
     train.resume(job)
     done(job)
     assert statuses(project, study) == {"done": 4}
+
+
+# The device of a study
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
+@pytest.mark.executor("inline")
+def test_a_study_that_began_on_a_gpu_ends_there_unless_told_otherwise(
+    project: str, session: Session, planted_encoder: Encoder
+) -> None:
+    study, job = train.launch(project, sweep("finetune", planted_encoder.source))
+    done(job)
+    assert studies.device(session.database, project, study) == "cpu"
+    with session.database.write() as cursor:
+        # As if three trials had been done on a GPU, one of them on a cluster's node.
+        cursor.execute("UPDATE result SET device = 'cuda'")
+        last = cursor.execute("SELECT max(key) FROM result").fetchone()
+        cursor.execute("DELETE FROM result WHERE key = ?", last)
+        cursor.execute("UPDATE result SET device = 'cuda on node' WHERE key ="
+                       " (SELECT max(key) FROM result)")  # fmt: skip
+    assert studies.device(session.database, project, study) == "cuda"
+    train.resume(job)
+    ended = train.wait(job)
+    assert ended.state == "failed"
+    assert "on a GPU, as it began, and there is none here" in ended.message
+    assert "--device cpu" in ended.message
+    assert statuses(project, study) == {"done": 3, "failed": 1}
+    train.resume(job, device="cpu")
+    done(job)
+    assert statuses(project, study) == {"done": 4}
+    # Heads on words alone know no device, and are asked for none.
+    other, job = train.launch(project, sweep("tfidf", ""), device="cuda")
+    done(job)
+    assert statuses(project, other) == {"done": 4}

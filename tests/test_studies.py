@@ -6,16 +6,18 @@ from collections import Counter
 
 import pytest
 
-from core.actions import tables, train
+from core.actions import curves, growth, tables, train
 from core.actions.session import Session
 from core.budget import Prices
 from core.errors import Problem
+from core.mixture import Draws, Mixture
 from core.records import PoolRow, Trial
 from core.registry import from_json, make, member, member_ids
 from core.store import studies
 from core.students.base import Student
 from core.studies.base import Ground, Study
 from core.tasks.base import Task
+from tests.test_pages_research import page_of
 
 AB = make(Task, "classify", {"labels": [{"name": "a"}, {"name": "b"}]})
 ROWS = [
@@ -45,7 +47,7 @@ def test_every_kind_plans_the_same_trials_each_time_and_can_be_kept(kind: str) -
     assert study.title and member("studies", kind).__doc__
     assert plan == study.plan(ground(DEAR))
     assert from_json(Study, study.to_json()) == study
-    assert plan.trials and plan.left_out
+    assert plan.trials
     by_place = Counter((t.key, str(t.factors)) for t in plan.trials)
     assert max(by_place.values(), default=1) == 1
     # Every cell has every seed, and what is chosen at first is part of it.
@@ -112,3 +114,77 @@ def test_a_cell_on_two_lines_is_trained_once(session: Session, project: str) -> 
     assert len(train.status(project, study).study["left_out"]) == 1
     kept = studies.trials(session.database, study)
     assert [trial.factors["mixes_in"] for trial in kept if trial.n_synthetic] == ["synthetic"]
+
+
+def quotas(trial: Trial) -> dict[str, tuple[int, int]]:
+    return {label: (human, made) for label, human, made in trial.mixture["quotas"]}
+
+
+SKEWED = [row for row in ROWS if not (row.source == "human" and row.label == "b" and int(
+    row.id.rsplit("-", 1)[1]) >= 10)]  # fmt: skip
+"""40 human rows of class a and 10 of class b."""
+
+
+@pytest.mark.parametrize(
+    ("target", "wanted"),
+    [
+        ("equal", [{"a": 25, "b": 25}, {"a": 50, "b": 50}]),
+        ("proportional", [{"a": 40, "b": 10}, {"a": 80, "b": 20}]),
+        ("fill", [{"a": 40, "b": 40}, {"a": 80, "b": 80}]),
+        ("smoothed", [{"a": 33, "b": 17}, {"a": 67, "b": 33}]),
+    ],
+)
+def test_growth_keeps_human_rows_first_and_drops_those_beyond(
+    target: str, wanted: list[dict[str, int]]
+) -> None:
+    asked = {"target": target, "steps": [2, 1], "seeds": 2}
+    on = Ground("pool", SKEWED, AB, [make(Student, "tfidf", {})], PRICES)
+    plan = make(Study, "balanced_growth", asked).plan(on)
+    by_size = {
+        (t.n_human, t.n_synthetic): quotas(t)
+        for t in sorted(plan.trials, key=lambda t: (t.n_synthetic > 0, t.n_human + t.n_synthetic))
+    }
+    first, *steps = by_size.values()
+    assert first == {"a": (40, 0), "b": (10, 0)}
+    if target == "proportional":  # once itself is the human rows as they are
+        assert steps.pop(0) == {"a": (40, 40), "b": (10, 10)} and not steps
+        return
+    for found, numbers in zip(steps, wanted, strict=True):
+        assert {label: sum(each) for label, each in found.items()} == numbers
+        assert found["a"][0] == min(40, numbers["a"]) and found["b"][0] == 10
+    draws = Draws(SKEWED, "ab")
+    for trial in plan.trials:
+        drawn = draws.draw(Mixture(**trial.mixture), trial.seed)
+        assert len(set(drawn)) == len(drawn) == trial.n_human + trial.n_synthetic
+        for label, each in quotas(trial).items():
+            of_class = [SKEWED[i].source for i in drawn if SKEWED[i].label == label]
+            assert (of_class.count("human"), of_class.count("synthetic")) == each
+
+
+def test_growth_that_the_pool_cannot_fill_names_the_class() -> None:
+    on = Ground("pool", SKEWED, AB, [make(Student, "tfidf", {})], PRICES)
+    plan = make(Study, "balanced_growth", {"steps": [20], "seeds": 1}).plan(on)
+    (left,) = plan.left_out
+    assert left.reason == "460 synthetic rows of 'a' wanted, 200 can be drawn."
+
+
+@pytest.mark.executor("inline")
+def test_growth_shows_its_gains_and_classes(session: Session, project: str) -> None:
+    settings = {"n_original": 12, "steps": [1, 2], "seeds": 3}
+    study, job = train.launch(project, train.StudyRequest("balanced_growth", settings, "tfidf"))
+    assert train.wait(job).state == "done"
+    curve = curves.curve(project, study)
+    assert [point.x for point in curve.points] == sorted(point.n_rows for point in curve.points)
+    assert next(iter(curves.axes_of(project, study))) == "n_rows"
+    steps = growth.gains(curve)
+    assert len(steps) == len(curve.points) - 1 and all(step["seeds"] == 3 for step in steps)
+    last = curve.points[-1].estimate.mean - curve.points[-2].estimate.mean
+    assert steps[-1]["gain"] == pytest.approx(last)
+    assert steps[-1]["gain low"] <= steps[-1]["gain"] <= steps[-1]["gain high"]
+    assert growth.stops_mattering(curve, 0.01)
+    rows = growth.classes_of(project, curve)
+    assert {row["training rows"] for row in rows} == {"12", "24"}
+    assert all(row["human rows dropped"] == 16 for row in rows)
+    at = page_of("results")
+    assert not at.exception
+    assert any("gain" in frame.value.columns for frame in at.dataframe)

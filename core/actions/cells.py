@@ -62,6 +62,7 @@ def point(
         "synthetic_share": n_mixed_in / (n_rows(cell) or 1),
         "money_share": cell["money_share"],
         "n_synthetic": n_mixed_in,
+        "n_rows": n_rows(cell),
         "cost_usd": cell["cost_usd"],
     }
     trials = list(zip(cell["seeds"], cell["keys"], strict=True))

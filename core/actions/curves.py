@@ -13,16 +13,19 @@ from core.actions.results import CLASS_F1, figure
 from core.actions.session import here
 from core.errors import Problem
 from core.records import SOURCE_TITLES, Source
+from core.registry import member
 from core.store import pools, studies
+from core.studies.base import Study
 
 AXES = {
     "synthetic_share": "Synthetic share of rows",
     "money_share": "Synthetic share of money",
     "n_synthetic": "Synthetic rows",
+    "n_rows": "Training rows",
     "cost_usd": "Cost of all rows",
 }
 """What a curve of synthetic rows lies over; `axes` has the words for each source."""
-Axis = Literal["synthetic_share", "money_share", "n_synthetic", "cost_usd"]
+Axis = Literal["synthetic_share", "money_share", "n_synthetic", "n_rows", "cost_usd"]
 MOST_BESIDE = 20
 """Most lines that are drawn beside the one that was chosen."""
 
@@ -84,18 +87,22 @@ def axes(source: Source) -> dict[str, str]:
 
 
 def axes_of(project: str, study: str, line: str | None = None) -> dict[str, str]:
-    """Return what the curve of a study's line may lie over, with titles."""
+    """Return what the curve of a study's line may lie over, with titles, the usual one first."""
     found = train.find_study(project, study)
     every = lines.of_study(here().database, found["id"])
     chosen = next((one for one in every if line in (None, one.id)), None)
-    return axes(lines.source_of(chosen.factors if chosen else {}, found["spec"]["study"]))
+    titles = axes(lines.source_of(chosen.factors if chosen else {}, found["spec"]["study"]))
+    first = _usual_axis(found["kind"])
+    return {first: titles[first], **titles}
 
 
 def curve(
-    project: str, study: str, metric: str | None = None, axis: str = "synthetic_share",
+    project: str, study: str, metric: str | None = None, axis: str | None = None,
     label: str | None = None, line: str | None = None,
 ) -> Curve:  # fmt: skip
     """Return a study's curve in a metric (the task's main one if none is said) over an axis.
+
+    Without an axis it lies over what its kind of study is usually looked at over.
 
     Of a study that compares something it is that of one `line`, the first if none is said.
 
@@ -105,6 +112,7 @@ def curve(
     found = studies.get(here().database, project, study)
     task = results.task_in(found)
     metric = metric or next(iter(task.metrics))
+    axis = axis or _usual_axis(found["kind"])
     if metric not in (*task.metrics, CLASS_F1) or axis not in AXES:
         raise Problem(f"There is no {metric!r} over {axis!r}.")
     database = here().database
@@ -151,10 +159,16 @@ def curve(
 
 
 def beside(
-    project: str, chosen: Curve, metric: str | None = None, axis: str = "synthetic_share",
+    project: str, chosen: Curve, metric: str | None = None, axis: str | None = None,
     label: str | None = None,
 ) -> list[Curve]:  # fmt: skip
     """Return the curves of a study's other lines, the first of them where there are many."""
     others = [line for line in chosen.lines if line != chosen.line][:MOST_BESIDE]
     study = str(chosen.study["id"])
     return [curve(project, study, metric, axis, label, line) for line in others]
+
+
+def _usual_axis(kind: str) -> str:
+    cls = member("studies", kind)
+    assert issubclass(cls, Study)  # noqa: S101  the folder decides the class
+    return cls.axis

@@ -73,6 +73,8 @@ class Study(Member):
     """A grid of factors with seeds; pure: it names rows of pools and never generates."""
 
     family: ClassVar[str] = "studies"
+    axis: ClassVar[str] = "synthetic_share"
+    """What its results are looked at over at first."""
 
     def needs(self) -> tuple[dict[str, Any], ...]:
         """Return the generation runs that the study draws from; none unless it says so."""
