@@ -291,7 +291,7 @@ def test_a_study_that_began_on_a_gpu_ends_there_unless_told_otherwise(
         cursor.execute("UPDATE result SET device = 'cuda on node' WHERE key ="
                        " (SELECT max(key) FROM result)")  # fmt: skip
     assert studies.device(session.database, project, study) == "cuda"
-    train.resume(job)
+    study, job = train.launch(project, sweep("finetune", planted_encoder.source))
     ended = train.wait(job)
     assert ended.state == "failed"
     assert "on a GPU, as it began, and there is none here" in ended.message

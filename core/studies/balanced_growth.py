@@ -60,10 +60,12 @@ class BalancedGrowth(Study):
         counts = {label: there[label] for label in on.task.strata if there[label]}
         if self.n_original:
             counts = spread(self.n_original, counts)
-        yield _cell({label: (n, 0) for label, n in counts.items()})
+        sizes = [{label: (n, 0) for label, n in counts.items()}]
         for step in self.steps:
             wanted = self._targets(counts, step)
-            yield _cell({c: (min(n, counts[c]), max(0, n - counts[c])) for c, n in wanted.items()})
+            sizes.append({c: (min(n, counts[c]), max(0, n - counts[c])) for c, n in wanted.items()})
+        # Of human rows that are balanced already, once balanced is what they are.
+        yield from (_cell(size) for i, size in enumerate(sizes) if size not in sizes[:i])
 
     def _targets(self, counts: dict[str, int], step: float) -> dict[str, int]:
         """Return how many rows each class is to have at a multiple."""
