@@ -31,6 +31,7 @@ metric = asked.selectbox(
     "Metric", list(titles), format_func=titles.__getitem__, key="metric",
     bind="query-params", width=190,
 )  # fmt: skip
+answer.take_usual_axis(next(iter(axes)))
 axis = asked.selectbox(
     "Over", list(axes), format_func=axes.__getitem__, key="axis",
     bind="query-params", width=260,
@@ -55,7 +56,7 @@ with frame.problems():
     others = curves.beside(project.id, curve, metric, axis, label)
     figure = plots.curve_figure(curve, solved, others)
     clicked = answer.plot(curve, figure)
-    growth.gains(project.id, curve)
+    growth.gains(curve)
     answer.downloads(project.id, curve, figure, metric, label)
     asking.table(solved, curve.metric)
     asking.solver(project.id)

@@ -44,7 +44,7 @@ with frame.problems():
         study.outline(found, None if cluster else int(workers))
     if found:
         study.left_out(found)
-        growth.per_class(found.trials, found.report.per_class)
+        growth.per_class(found.trials)
         with st.expander("What the pool holds", icon=":material/database:"):
             study.pool(found.report)
             study.selftest(project.id)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from core.actions.curves import Curve
 from core.actions.session import here
 from core.records import Trial
 from core.statistics.seeds import Estimate, paired
-from core.store import pools, studies
+from core.store import studies
 
 STEP = "step to"
 """What a row of gains is named by."""
@@ -22,10 +22,9 @@ def is_growing(curve: Curve) -> bool:
     return str(curve.study["kind"]) == "balanced_growth"
 
 
-def classes_of(project: str, curve: Curve) -> list[dict[str, Any]]:
+def classes_of(curve: Curve) -> list[dict[str, Any]]:
     """Return kept, written and dropped rows by class of a study, for each of its sizes."""
-    report = pools.about(here().database, project, curve.study["pool"])["report"]
-    return per_class(studies.trials(here().database, curve.study["id"]), report["per_class"])
+    return per_class(studies.trials(here().database, curve.study["id"]))
 
 
 def gains(curve: Curve) -> list[dict[str, Any]]:
@@ -33,7 +32,7 @@ def gains(curve: Curve) -> list[dict[str, Any]]:
     sign = -1 if curve.is_lower_better else 1
     return [
         {
-            STEP: f"{point.n_rows:,} rows",
+            STEP: _name(point.n_rows, point.n_mixed_in),
             "gain": sign * found.mean,
             "gain low": _limit(found, sign, 1),
             "gain high": _limit(found, sign, -1),
@@ -54,7 +53,7 @@ def stops_mattering(curve: Curve, smallest_difference: float) -> str:
     if not places:
         return "No step is seen to gain anything, with 95% each."
     last = steps[places[-1]]
-    told = f"The last step that surely gains (95%) is that to {last[STEP]}"
+    told = f"The last step that surely gains (95%) is the one to {last[STEP]}"
     later = steps[places[-1] + 1 :]
     if not later:
         return f"{told}, the last there is: more may help still."
@@ -63,26 +62,36 @@ def stops_mattering(curve: Curve, smallest_difference: float) -> str:
     return f"{told}; of later ones the data cannot tell."
 
 
-def per_class(
-    trials: Iterable[Trial], human: Mapping[str, Mapping[str, int]]
-) -> list[dict[str, Any]]:
+def per_class(trials: Iterable[Trial]) -> list[dict[str, Any]]:
     """Return kept human, synthetic and dropped human rows by class, for each size with quotas."""
-    seen: dict[str, tuple[tuple[str, int, int], ...]] = {}
-    for trial in trials:
-        if quotas := trial.mixture.get("quotas"):
-            n = sum(kept + made for _, kept, made in quotas)
-            seen.setdefault(f"{n:,}", tuple((c, kept, made) for c, kept, made in quotas))
+    sizes = {
+        tuple(map(tuple, trial.mixture["quotas"]))
+        for trial in trials
+        if trial.mixture.get("quotas")
+    }
+    # The human rows as they are come first, and nothing of them is dropped.
+    in_order = sorted(sizes, key=lambda size: (_n(size, 2), _n(size, 1)))
+    original = {label: kept for label, kept, _ in in_order[0]} if in_order else {}
     return [
         {
-            "training rows": size,
+            "training rows": _name(_n(size, 1) + _n(size, 2), _n(size, 2)),
             "class": label,
             "human rows kept": kept,
             "synthetic rows": made,
-            "human rows dropped": max(0, human.get(label, {}).get("human", 0) - kept),
+            "human rows dropped": original.get(label, 0) - kept,
         }
-        for size, quotas in seen.items()
-        for label, kept, made in quotas
+        for size in in_order
+        for label, kept, made in size
     ]
+
+
+def _n(size: tuple[tuple[Any, ...], ...], place: int) -> int:
+    return sum(quota[place] for quota in size)
+
+
+def _name(n_rows: int, n_synthetic: int) -> str:
+    """Return a size in words; balanced once, it may have as many rows as before."""
+    return f"{n_rows:,} rows, {n_synthetic / (n_rows or 1):.0%} synthetic"
 
 
 def _limit(found: Estimate, sign: int, side: int) -> float | None:

@@ -45,6 +45,13 @@ def views(project: str, study: str) -> list[str]:
     return [name for name in VIEWS if name != "confusion" or results.has_classes(project, study)]
 
 
+def take_usual_axis(axis: str) -> None:
+    """Choose the usual axis of a kind of study, when one of another kind was looked at before."""
+    if st.session_state.get("usual_axis", axis) != axis:
+        st.session_state["axis"] = axis
+    st.session_state["usual_axis"] = axis
+
+
 def headline(curve: Curve) -> None:
     """Show human-only, the highest mean with data mixed in, and that data alone, with limits."""
     if curve.invalid:

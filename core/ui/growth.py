@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 import streamlit as st
 
@@ -14,15 +14,15 @@ from core.ui import look
 FIGURE = st.column_config.NumberColumn(format="%+.3f")
 
 
-def per_class(trials: Iterable[Trial], human: Mapping[str, Mapping[str, int]]) -> None:
+def per_class(trials: Iterable[Trial]) -> None:
     """Show how many rows of every class are kept, written and dropped, where a study says so."""
-    rows = growth.per_class(trials, human)
+    rows = growth.per_class(trials)
     if rows:
         with st.expander("Rows of each class", icon=":material/stacked_bar_chart:"):
             st.dataframe(rows, hide_index=True)
 
 
-def gains(project: str, curve: Curve) -> None:
+def gains(curve: Curve) -> None:
     """Show what every step of a growing study brought over the one before it."""
     if not growth.is_growing(curve):
         return
@@ -35,4 +35,4 @@ def gains(project: str, curve: Curve) -> None:
                 steps, hide_index=True,
                 column_config=dict.fromkeys(["gain", "gain low", "gain high"], FIGURE),
             )  # fmt: skip
-            st.dataframe(growth.classes_of(project, curve), hide_index=True)
+            st.dataframe(growth.classes_of(curve), hide_index=True)
