@@ -465,6 +465,7 @@ def _add_study(parent: Any, path: Callable[[str], Path]) -> None:
     show.add_argument("name", metavar="NAME")
     show.add_argument("study", metavar="STUDY", nargs="?")
     _add_format(show)
+    _command(of_study, "kinds", commands.study_kinds, "list the kinds of study and their settings")
     said = _command(
         of_study, "answer", commands.study_answer,
         "say how a study's trials would split budgets, or that they cannot tell",

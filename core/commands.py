@@ -49,7 +49,7 @@ from core.answering import Purpose
 from core.errors import Problem
 from core.formats import Table
 from core.formats.dataset import HUB, is_dataset
-from core.options import refuse_unused, settings_of, varied
+from core.options import option, refuse_unused, settings_of, varied
 from core.records import Job, Price, Project
 from core.registry import member, member_ids
 
@@ -490,6 +490,19 @@ def study_show(arguments: Namespace, say: Say) -> int:
         rows = [{k: v for k, v in row.items() if k not in hidden} for row in rows]
     _show(rows, arguments.format, say)
     _note_invalid(project.id, study["id"], say)
+    return 0
+
+
+def study_kinds(arguments: Namespace, say: Say) -> int:
+    """List the kinds of study with their settings."""
+    del arguments
+    for kind, title in train.study_kinds().items():
+        cls = member("studies", kind)
+        say(f"{kind}: {title}. {(cls.__doc__ or '').splitlines()[0]}", False)
+        for name, field in cls.model_fields.items():
+            default = field.get_default()
+            shown = ",".join(map(str, default)) if isinstance(default, tuple) else str(default)
+            say(f"  {option(name)} (default: {shown.lower()}): {field.description}", False)
     return 0
 
 

@@ -14,6 +14,7 @@ from core.actions.session import Session, here
 from core.budget import Prices
 from core.errors import Problem
 from core.records import Result
+from core.registry import member_ids
 from core.store import studies
 from tests.conftest import bring, planted
 from tests.test_pages_research import page_of, said
@@ -141,3 +142,21 @@ def test_page_and_command_line_say_the_same(ground: str) -> None:
     assert [line[:13] for line in lines if line[0] != " "] == [
         "Clear: of $6,", "Clear: of $12", "Clear: of $24",
     ]  # fmt: skip
+
+
+def test_kinds_of_study_are_listed_with_their_settings() -> None:
+    lines: list[str] = []
+    assert run(["study", "kinds"], Path(), lambda line, _: lines.append(line)) == 0
+    assert lines[0].startswith("ratio_sweep: Ratio sweep. ")
+    assert sum(line[0] != " " for line in lines) == len(member_ids("studies"))
+    assert "  --adaptive (default: false): choose trials by the results so far" in "\n".join(lines)
+
+
+def test_an_outline_says_what_its_study_would_find(ground: str) -> None:
+    def finds(**settings: object) -> float | None:
+        request = train.StudyRequest("surface", {**SURFACE, **settings}, "tfidf")
+        return train.outline(ground, request).finds
+
+    few, many = finds(seeds=3), finds(seeds=10)
+    assert few is not None and many is not None and 1 < many < few < 20
+    assert finds(seeds=1) is None

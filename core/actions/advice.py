@@ -18,6 +18,7 @@ from core.records import SOURCE_WORDS, Source
 from core.statistics.answer import DELTA, Answer, best_split
 from core.statistics.comparisons import Band, compared
 from core.statistics.covariance import covariance
+from core.statistics.exchange import Exchange, exchange_rate
 from core.statistics.figures import label_f1
 from core.statistics.remedies import Remedy
 from core.statistics.scores import Scores
@@ -51,7 +52,8 @@ class Advice:
     """What the trials of a study say of a budget, in the main metric and in the other one.
 
     `other` is the answer in `other_metric`, where the task has one; both are about `n_test` items
-    of the study's test set. `n_human` and `n_mixed_in` are what the share of the answer buys.
+    of the study's test set. `n_human` and `n_mixed_in` are what the share of the answer buys, and
+    `exchange` how many mixed-in rows one more human row is worth there, where there are some.
     """
 
     answer: Answer
@@ -63,6 +65,7 @@ class Advice:
     smallest_difference: float
     n_human: int = 0
     n_mixed_in: int = 0
+    exchange: Exchange | None = None
 
     @property
     def do_disagree(self) -> bool:
@@ -143,18 +146,33 @@ def advice(
             f"An answer takes cells with {MIN_SEEDS} seeds in common.", "Wait for more trials."
         )
     supply = Supply(human_usd, mixed_in_usd)
-    answers = {
-        metric: _answer(found, metric, supply, budget_usd, smallest_difference)
+    surfaces = {
+        metric: fit_surface(found.sizes, covariance(_scores(found, metric)))
         for metric in METRICS
         if metric in results.task_in(found.study).metrics
     }
+    # The same trials come to the same words, whoever asks and how often.
+    answers = {
+        metric: best_split(
+            surface, _scores(found, metric), supply, budget_usd, np.random.default_rng(0),
+            smallest_difference,
+        )
+        for metric, surface in surfaces.items()
+    }  # fmt: skip
     (metric, answer), *others = answers.items()
     share = answer.share or 0.0
+    n_human, n_mixed_in = (
+        int(budget_usd * part / usd + 1e-9)
+        for part, usd in ((1 - share, human_usd), (share, mixed_in_usd))
+    )
+    exchange = None
+    if answer.share is not None and n_human:
+        exchange = exchange_rate(
+            surfaces[metric], n_human, n_mixed_in, max(10, n_human // 5), np.random.default_rng(0)
+        )
     return Advice(
         answer, others[0][1] if others else None, metric, others[0][0] if others else "",
-        found.source, budget_usd, smallest_difference,
-        int(budget_usd * (1 - share) / human_usd + 1e-9),
-        int(budget_usd * share / mixed_in_usd + 1e-9),
+        found.source, budget_usd, smallest_difference, n_human, n_mixed_in, exchange,
     )  # fmt: skip
 
 
@@ -227,6 +245,8 @@ def details(found: Advice) -> list[str]:
         )
     elif found.other is not None:
         told.append(f"By {_title(found.other_metric)}: {_verdict(found.other)}.")
+    if found.exchange is not None and not found.exchange.refused:
+        told.append(_worth(found.exchange, words))
     if answer.verdict == "cannot_tell" and not answer.refused:
         told.append(
             f"To know: {' or '.join(map(_remedy, answer.remedies))}."
@@ -237,6 +257,21 @@ def details(found: Advice) -> list[str]:
         f"{answer.n_seeds} seeds, {answer.n_items:,} test items (split test); {answer.method}."
     )
     return told
+
+
+def _worth(exchange: Exchange, words: str) -> str:
+    """Return how many mixed-in rows one more human row is worth at a place, in a sentence."""
+    at = f"At {exchange.human:,.0f} human and {exchange.synthetic:,.0f} {words} rows"
+    if exchange.says == "not defined":
+        return f"{at} more human rows are not seen to help."
+    if exchange.says == "none within range":
+        return (
+            f"{at} no number of {words} rows up to {exchange.most:,.0f} more replaces human ones."
+        )
+    many = f"{exchange.low:,.1f} to {exchange.high:,.1f}"
+    if exchange.says == "at least":
+        many = f"at least {exchange.low:,.1f}"
+    return f"{at} one more human row is worth {many} {words} ones (95%)."
 
 
 def _remedy(remedy: Remedy) -> str:
@@ -267,16 +302,6 @@ def _prices(project: str, source: Source) -> tuple[float, float]:
             "Set both on the Budget page.",
         )
     return found[0] or 0.0, found[1] or 0.0
-
-
-def _answer(
-    found: Grid, metric: str, supply: Supply, budget_usd: float, smallest_difference: float
-) -> Answer:
-    scores = _scores(found, metric)
-    # The same trials come to the same words, whoever asks and how often.
-    generator = np.random.default_rng(0)
-    surface = fit_surface(found.sizes, covariance(scores))
-    return best_split(surface, scores, supply, budget_usd, generator, smallest_difference)
 
 
 def _scores(found: Grid, metric: str) -> Scores:
