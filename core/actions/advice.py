@@ -29,9 +29,11 @@ from core.store import pools, studies
 
 METRICS = ("accuracy", "macro_f1")
 """Figures that an answer is given in, side by side."""
+MOST_SEEDS = 30
+"""Seeds that are looked at: beyond, the test items are what limits an answer."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Grid:
     """The cells of a study that have enough seeds, by human and mixed-in rows.
 
@@ -83,6 +85,15 @@ def grid(project: str, study: str, line: str | None = None, *, is_line: bool = F
     Raises:
         Problem: its labels are no classes, or there is no such line.
     """
+    found = studies.get(here().database, project, study)
+    done = found["n_done"], found["n_trials"]
+    return _grid(here().home, project, found["id"], line, is_line, done)
+
+
+@lru_cache(maxsize=8)
+def _grid(
+    _home: Path, project: str, study: str, line: str | None, is_line: bool, _done: tuple[int, int]
+) -> Grid:
     database = here().database
     found = studies.get(database, project, study)
     task = results.task_in(found)
@@ -104,6 +115,7 @@ def grid(project: str, study: str, line: str | None = None, *, is_line: bool = F
             by_size.setdefault((row["n_human"], n_of[source]), {})[row["seed"]] = row["trial"]
     by_size = {size: keys for size, keys in by_size.items() if len(keys) >= MIN_SEEDS}
     seeds = sorted(set.intersection(*map(set, by_size.values()))) if by_size else []
+    seeds = seeds[:MOST_SEEDS]
     sizes = sorted(by_size)
     return Grid(
         found, source, np.array(sizes, dtype=float).reshape(-1, 2), tuple(seeds),
@@ -186,6 +198,7 @@ def may_be_best(found: Grid, metric: str) -> Band | None:
     return compared(covariance(_scores(found, metric)), np.random.default_rng(0))
 
 
+@lru_cache(maxsize=8)
 def contenders(found: Grid, metric: str) -> str:
     """Return which shares of a line may be the best, in a sentence; of too little, nothing."""
     band = may_be_best(found, metric)
@@ -318,5 +331,6 @@ def _scores(found: Grid, metric: str) -> Scores:
 def _predicted(home: Path, project: str, keys: Sequence[Sequence[str]]) -> np.ndarray:
     """Return the predictions of cells, of shape (cells, seeds, items)."""
     # Named by everything that they depend on, so what was read once stays true.
-    done = studies.predictions(here().database, project, [key for cell in keys for key in cell])
-    return np.array([[done[key][0] for key in cell] for cell in keys], dtype=np.int64)
+    flat = [key for cell in keys for key in cell]
+    said = studies.guesses(here().database, project, flat)
+    return said.reshape(len(keys), -1, said.shape[1])

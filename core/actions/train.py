@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from core.actions.budget import prices
-from core.actions.gate import leaking
+from core.actions.gate import leaking, version
 from core.actions.lines import source_of
 from core.actions.session import here, task_of
 from core.budget import Prices
@@ -65,6 +65,7 @@ class PoolReport:
 
     `n_behind` counts the human rows in prompts of a source's rows, `behind_unknown` the rows whose
     prompts are unknown, `n_same_text` the LLM-labelled rows whose text a human labelled, too.
+    `tests` are the figures of the test sets that they were compared with.
     """
 
     n_rows: Mapping[str, int]
@@ -78,6 +79,7 @@ class PoolReport:
     n_same_text: int = 0
     removed_per_class: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     threshold: float = NEAR
+    tests: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +208,7 @@ def _pool_rows(
     if not train:
         raise Problem("There are no accepted train rows.", "Import human-labelled text first.")
     found = [_pool_row(row) for row in [*train, *test]]
+    tests = version(project)  # first: of those that come meanwhile nothing is claimed
     gone = leaking(project, found)
     rows: list[PoolRow] = []
     removed: list[PoolRow] = []
@@ -216,7 +219,7 @@ def _pool_rows(
         for row in stored
         if row["split"] == "train" and row["status"] != "accepted"
     )
-    return rows, _report(rows, removed, n_not_used)
+    return rows, replace(_report(rows, removed, n_not_used), tests=tests)
 
 
 def _behind(row: Mapping[str, Any]) -> tuple[str, ...] | None:

@@ -6,7 +6,9 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from core.errors import Missing
 from core.records import Result, Trial
@@ -367,6 +369,20 @@ def predictions(
             key: (answers or predicted, chances or [None] * len(answers))
             for key, predicted, chances, answers in cursor.fetchall()
         }
+
+
+def guesses(database: Database, project: str, keys: Sequence[str]) -> np.ndarray:
+    """Return what trials said of the test rows, of shape (trials, rows), as numbers of labels."""
+    with database.read() as cursor:
+        found = cursor.sql(
+            "SELECT key, predicted FROM result WHERE project = ? AND key IN (SELECT unnest(?))",
+            params=[project, list(keys)],
+        ).to_arrow_table()
+    # By way of Arrow: millions of numbers would be as many Python objects.
+    said = pc.list_flatten(found["predicted"]).to_numpy()
+    by_trial = said.reshape(found.num_rows, -1)
+    place = {key: i for i, key in enumerate(found["key"].to_pylist())}
+    return np.asarray(by_trial[[place[key] for key in keys]])
 
 
 def _study(row: Mapping[str, Any]) -> dict[str, Any]:
