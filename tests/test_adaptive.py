@@ -163,7 +163,7 @@ def test_a_trial_that_fails_stops_no_round_and_is_tried_again(
 
 def test_a_killed_study_comes_to_the_choice_of_one_that_was_not(project: str) -> None:
     asked = train.StudyRequest("ratio_sweep", ADAPTIVE, "tfidf", name="killed")
-    study, job = train.launch(project, asked, n_workers=2)
+    study, job = train.launch(project, asked)
     while train.status(project, study).n_done < 3:
         time.sleep(0.05)
     train.stop(job)
