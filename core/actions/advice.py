@@ -158,15 +158,15 @@ def advice(
             f"An answer takes cells with {MIN_SEEDS} seeds in common.", "Wait for more trials."
         )
     supply = Supply(human_usd, mixed_in_usd)
+    known = results.task_in(found.study).metrics
+    scores = {metric: _scores(found, metric) for metric in METRICS if metric in known}
     surfaces = {
-        metric: fit_surface(found.sizes, covariance(_scores(found, metric)))
-        for metric in METRICS
-        if metric in results.task_in(found.study).metrics
+        metric: fit_surface(found.sizes, covariance(each)) for metric, each in scores.items()
     }
     # The same trials come to the same words, whoever asks and how often.
     answers = {
         metric: best_split(
-            surface, _scores(found, metric), supply, budget_usd, np.random.default_rng(0),
+            surface, scores[metric], supply, budget_usd, np.random.default_rng(0),
             smallest_difference,
         )
         for metric, surface in surfaces.items()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
 
 from core.budget import ONE, Prices
 from core.errors import Problem
@@ -12,6 +14,22 @@ from core.records import SOURCE_WORDS, Source
 from core.studies.base import Cell, LeftOut
 
 MixesIn = Literal["synthetic", "llm-labelled"]
+Mixed = Annotated[
+    MixesIn,
+    Field(
+        description="LLM data mixed in with human rows: synthetic (an LLM wrote text and label) or "
+        "llm-labelled (human text with an LLM's label)"
+    ),
+]
+"""The field of a study that mixes in one kind of LLM data."""
+Mix = Annotated[
+    Classes,
+    Field(
+        description="class mix: natural (each source its own), human (that of the human rows), "
+        "or uniform"
+    ),
+]
+"""The field of a study whose cells have a class mix."""
 
 
 def shares_of(values: tuple[float, ...]) -> tuple[float, ...]:

@@ -7,7 +7,6 @@ from typing import ClassVar
 
 from pydantic import Field, field_validator
 
-from core.mixture import Classes
 from core.studies import _cells
 from core.studies.base import Cell, Ground, Study, StudyPlan, over_cells
 
@@ -39,11 +38,7 @@ class BudgetGrid(Study):
         "synthetic (an LLM wrote both; PP)",
     )
     seeds: int = Field(default=5, ge=1, le=1000, description="number of seeds per cell")
-    classes: Classes = Field(
-        default="natural",
-        description="class mix: natural (each source its own), human (that of the human rows), "
-        "or uniform",
-    )
+    classes: _cells.Mix = "natural"
 
     @field_validator("budgets")
     @classmethod

@@ -8,7 +8,6 @@ from typing import ClassVar, Literal
 from pydantic import Field, field_validator
 
 from core.budget import Prices
-from core.mixture import Classes
 from core.records import Trial
 from core.registry import canonical
 from core.studies import _adaptive, _cells
@@ -39,18 +38,8 @@ class RatioSweep(Study):
         default="total",
         description="what stays the same along the line: rows in all, human rows, or money",
     )
-    classes: Classes = Field(
-        default="natural",
-        description="class mix: natural (each source its own), human (that of the human rows), "
-        "or uniform",
-    )
-
-    mixes_in: _cells.MixesIn = Field(
-        default="synthetic",
-        description="LLM data mixed in with human rows: synthetic (an LLM wrote text and label) or "
-        "llm-labelled (human text with an LLM's label)",
-    )
-
+    classes: _cells.Mix = "natural"
+    mixes_in: _cells.Mixed = "synthetic"
     adaptive: bool = Field(
         default=False,
         description="choose trials by the results so far: a coarse line with 3 seeds first, then "

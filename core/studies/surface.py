@@ -7,7 +7,6 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, field_validator
 
-from core.mixture import Classes
 from core.studies import _cells
 from core.studies.base import Cell, Ground, Study, StudyPlan, over_cells
 
@@ -35,16 +34,8 @@ class Surface(Study):
     hold: Literal["total", "money"] = Field(
         default="total", description="what stays the same along a line: rows in all, or money"
     )
-    classes: Classes = Field(
-        default="natural",
-        description="class mix: natural (each source its own), human (that of the human rows), "
-        "or uniform",
-    )
-    mixes_in: _cells.MixesIn = Field(
-        default="synthetic",
-        description="LLM data mixed in with human rows: synthetic (an LLM wrote text and label) or "
-        "llm-labelled (human text with an LLM's label)",
-    )
+    classes: _cells.Mix = "natural"
+    mixes_in: _cells.Mixed = "synthetic"
 
     @field_validator("levels")
     @classmethod
