@@ -95,12 +95,13 @@ def make_planted() -> None:
 
 def open_page(page: Page, address: str, name: str, project: str) -> None:
     page.goto(f"{address}/{name}?project={project}")
-    expect(page.get_by_role("heading", name=name.capitalize(), exact=True)).to_be_visible()
+    expect(page.get_by_role("heading", name=name.capitalize(), exact=True).first).to_be_visible()
 
 
-def metric(page: Page, name: str):
+def metric(page: Page, name: str) -> Locator:
+    # While a part of the page is drawn anew, what it said before may stand below it for a moment.
     found = page.get_by_test_id("stMetric").filter(has_text=re.compile(f"^{name}"))
-    return found.get_by_test_id("stMetricValue")
+    return found.get_by_test_id("stMetricValue").first
 
 
 def choose(page: Page, label: str, option: str) -> None:
@@ -169,13 +170,13 @@ def test_a_preview_shows_its_price_and_a_run_its_counts(page: Page, address: str
     expect(page.get_by_text("Sent: system").first).to_be_visible()
     expect(metric(page, "Likely")).to_contain_text("$")
     page.get_by_text("Fill to the largest class").click()
-    expect(page.get_by_text(re.compile("samples in all"))).to_be_visible()
+    expect(page.get_by_text(re.compile("samples in all")).first).to_be_visible()
     page.get_by_role("button", name="Start", exact=True).click()
-    expect(page.get_by_text("Money: spent")).to_be_visible()
+    expect(page.get_by_text("Money: spent").first).to_be_visible()
     page.reload()
-    expect(page.get_by_text(re.compile(r"done · \d+ of \d+ usable"))).to_be_visible()
+    expect(page.get_by_text(re.compile(r"done · \d+ of \d+ usable")).first).to_be_visible()
     expect(metric(page, "Pending")).not_to_have_text("0")
-    expect(page.get_by_text("Money: spent")).to_be_visible()
+    expect(page.get_by_text("Money: spent").first).to_be_visible()
     expect(page.get_by_text(re.compile("at work"))).to_have_count(0)
 
 
@@ -189,7 +190,7 @@ def test_targets_are_edited_and_a_run_is_stopped_and_left_at_what_it_made(
     fill(page, "Input, USD per million tokens", "1")
     fill(page, "Output, USD per million tokens", "1")
     fill(page, "Human and synthetic rows in all", "600")
-    told = page.get_by_text(re.compile(r"^[\d,]+ samples in all"))
+    told = page.get_by_text(re.compile(r"^[\d,]+ samples in all")).first
     expect(told).to_be_visible()
     before = told.inner_text()
     type_into_targets(page, "7")
@@ -198,17 +199,17 @@ def test_targets_are_edited_and_a_run_is_stopped_and_left_at_what_it_made(
     expect(told).not_to_have_text(before)
     expect(metric(page, "Pending")).not_to_have_text("0")
     press_until_gone(page, "Stop")
-    expect(page.get_by_text(re.compile(r"paused · \d+ of \d+ usable"))).to_be_visible()
+    expect(page.get_by_text(re.compile(r"paused · \d+ of \d+ usable")).first).to_be_visible()
     n_asked_of_vendor = len(vendor.received)
     page.get_by_role("button", name="Leave it at that").click()
-    expect(page.get_by_role("button", name="Start", exact=True)).to_be_enabled()
+    expect(page.get_by_role("button", name="Start", exact=True).first).to_be_enabled()
     assert len(vendor.received) == n_asked_of_vendor
 
 
 def test_a_ticked_example_leaves_the_prompts(page: Page, address: str) -> None:
     open_page(page, address, "generate", "values")
     page.get_by_text("Examples that prompts may show").click()
-    told = page.get_by_text(re.compile(r"^Prompts may show these \d+ human rows"))
+    told = page.get_by_text(re.compile(r"^Prompts may show these \d+ human rows")).first
     before = int(re.search(r"\d+", told.inner_text())[0])
     grid = grid_with(page, "text")
     remove = page.get_by_role("button", name="Remove the ticked rows")
@@ -221,7 +222,9 @@ def test_a_ticked_example_leaves_the_prompts(page: Page, address: str) -> None:
 
     until(ticks, "a ticked row")
     remove.click()
-    expect(page.get_by_text(f"Prompts may show these {before - 1} human rows")).to_be_visible()
+    expect(
+        page.get_by_text(f"Prompts may show these {before - 1} human rows").first
+    ).to_be_visible()
 
 
 def test_a_budget_is_divided_and_its_plan_saved(page: Page, address: str) -> None:
@@ -249,8 +252,8 @@ def test_a_sweep_goes_on_while_its_page_is_reloaded(page: Page, address: str) ->
     page.get_by_role("button", name="Launch").click()
     expect(page.get_by_text(re.compile("at work|waiting to start")).first).to_be_visible()
     page.reload()
-    expect(page.get_by_text("done · 96 of 96 trials")).to_be_visible()
-    expect(page.get_by_role("button", name="Launch")).to_be_enabled()
+    expect(page.get_by_text("done · 96 of 96 trials").first).to_be_visible()
+    expect(page.get_by_role("button", name="Launch").first).to_be_enabled()
 
 
 def test_a_sweep_pauses_and_goes_on(page: Page, address: str) -> None:
@@ -267,7 +270,7 @@ def test_a_sweep_pauses_and_goes_on(page: Page, address: str) -> None:
         return int(re.search(r"(\d+) of 960", told.first.inner_text())[1])
 
     press_until_gone(page, "Pause")
-    expect(page.get_by_text(re.compile(r"paused · \d+ of 960 trials"))).to_be_visible()
+    expect(page.get_by_text(re.compile(r"paused · \d+ of 960 trials")).first).to_be_visible()
     before = n_done()
     press_until_gone(page, "Resume")
     until(lambda: n_done() > before, "more trials")
@@ -288,8 +291,10 @@ def test_a_click_on_a_point_shows_its_samples_and_mistakes(page: Page, address: 
     dots = page.get_by_test_id("stPlotlyChart").first.locator(".scatterlayer .point")
     # Plotly listens on a layer above its dots, so that the dot itself is never what is hit.
     dots.last.click(force=True)
-    expect(page.get_by_role("tab", name="Trained on 12 synthetic")).to_be_visible()
-    expect(page.get_by_role("tab", name=re.compile(r"Wrong: \d+ of 30 test items"))).to_be_visible()
+    expect(page.get_by_role("tab", name="Trained on 12 synthetic").first).to_be_visible()
+    expect(
+        page.get_by_role("tab", name=re.compile(r"Wrong: \d+ of 30 test items")).first
+    ).to_be_visible()
 
 
 def test_the_plot_downloads_as_png_and_svg(page: Page, address: str, tmp_path: Path) -> None:
