@@ -5,15 +5,16 @@ import streamlit as st
 from core import actions
 from core.__main__ import run
 from core.actions import demo, door
-from core.ui import frame, look
+from core.ui import frame, look, warm
 
 
 @st.cache_resource(show_spinner="Opening the home folder ...")
 def start() -> bool:
-    """Take commands for the home folder, once per process, and start what waits."""
+    """Take commands for the home folder, once per process, start what waits, and load packages."""
     session = actions.start(what="the app")
     door.serve(session.home, run)
     demo.start_queued()
+    warm.start()
     return True
 
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from itertools import islice
 from typing import Any, Literal, NamedTuple
 
@@ -49,7 +49,8 @@ class Mixture:
     `natural`: each source keeps its own mix; `human`: all take the human rows' mix; `uniform`:
     all take equally many of every class. `n_development` human rows beyond those decide when a
     training stops; nothing learns from them, and they are paid for like the others. With `quotas`
-    every class has its own numbers, which sum to those of all, in place of a class mix.
+    every class has its own numbers, which sum to those of all, in place of a class mix. With `only`
+    rows of language models are those whose origin is this, such as one generator's.
     """
 
     n_human: int
@@ -58,6 +59,7 @@ class Mixture:
     n_llm_labelled: int = 0
     n_development: int = 0
     quotas: Sequence[Quota] = ()
+    only: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def sizes(self) -> dict[Source, int]:
@@ -73,13 +75,14 @@ class Mixture:
         """
         told = [f"{n:,} {SOURCE_WORDS[source]}" for source, n in self.sizes.items() if n]
         more = f", and {self.n_development:,} human ones to develop on" * bool(self.n_development)
-        return f"{' and '.join(told) or 'no'} rows{more}"
+        of = f" ({', '.join(f'{fact} {value}' for fact, value in self.only.items())})"
+        return f"{' and '.join(told) or 'no'} rows{of * bool(self.only)}{more}"
 
     def to_json(self) -> dict[str, Any]:
         """Return the mixture as stored; a source that came later is named where it has rows."""
         made = asdict(self)
         # The keys of trials are made from this: those without such rows stay what they were.
-        for name in ("n_llm_labelled", "n_development", "quotas"):
+        for name in ("n_llm_labelled", "n_development", "quotas", "only"):
             if not made[name]:
                 del made[name]
         return made
@@ -143,31 +146,44 @@ class _Shown:
         return int(np.count_nonzero(is_there))
 
 
+class _Part(NamedTuple):
+    """The rows of a source, or those of them whose origin is this."""
+
+    source: Source
+    only: tuple[tuple[str, str], ...] = ()
+
+
+HUMAN = _Part("human")
+
+
 class Draws:
     """The orders of a pool, made once per seed and class mix."""
 
     def __init__(self, rows: Sequence[PoolRow], labels: Sequence[str]) -> None:
         self._rows = rows
         self._labels = labels
-        self._of: dict[str, list[int]] = {source: [] for source in SOURCES}
+        of: dict[Source, list[int]] = {source: [] for source in SOURCES}
         for i, row in enumerate(rows):
             if row.split == "train":
-                self._of[row.source].append(i)
+                of[row.source].append(i)
         self._texts: dict[int, str] = {}
         self._human_of: dict[str, str] = {}
-        if self._of["llm-labelled"]:
-            self._read_texts()
-        self._behind = behind([rows[i] for i in self._of["synthetic"] + self._of["llm-labelled"]])
+        if of["llm-labelled"]:
+            self._read_texts(of)
+        self._of = {_Part(source): self._once(found) for source, found in of.items()}
+        self._behind = behind([rows[i] for part, some in self._of.items() for i in some
+                               if part.source != "human"])  # fmt: skip
+        self._all = of
         self._shown = _Shown(rows)
         self._numbers = list(range(len(rows)))
-        self._names: dict[str, list[bytes]] = {}
-        self._ranks: dict[tuple[str, int], np.ndarray] = {}
-        self._turns: dict[tuple[str, str], tuple[np.ndarray, np.ndarray]] = {}
-        self._orders: dict[tuple[str, int, str], list[int]] = {}
+        self._names: dict[_Part, list[bytes]] = {}
+        self._ranks: dict[tuple[_Part, int], np.ndarray] = {}
+        self._turns: dict[tuple[_Part, str], tuple[np.ndarray, np.ndarray]] = {}
+        self._orders: dict[tuple[_Part, int, str], list[int]] = {}
 
     def available(self, source: Source, seed: int, classes: Classes) -> int:
         """Return how many rows of a source can be drawn in a class mix, if no others are."""
-        return len(self._order(source, seed, classes))
+        return len(self._order(_Part(source), seed, classes))
 
     def draw(self, mixture: Mixture, seed: int) -> list[int]:
         """Return the row numbers of a training set: human rows, synthetic, then LLM-labelled ones.
@@ -179,19 +195,21 @@ class Draws:
         for source, n in mixture.sizes.items():
             if not n:
                 continue
+            part = self._part(source, mixture)
             if mixture.quotas:
-                drawn += self._by_quota(source, mixture.quotas, seed)
+                drawn += self._by_quota(part, mixture.quotas, seed)
                 continue
             texts: set[str] = set()
             if source == "llm-labelled" and self._texts:
                 texts = {self._texts[i] for i in drawn}
-                there = self._not_among(texts, n, seed, mixture.classes)
+                there = self._not_among(part, texts, n, seed, mixture.classes)
             else:
-                there = self._order(source, seed, mixture.classes)
+                there = self._order(part, seed, mixture.classes)
             if n > len(there):
+                scarce = self._scarce(part, mixture.classes, texts)
                 raise Short(
-                    f"{n:,} {SOURCE_WORDS[source]} rows wanted, {len(there):,} can be drawn"
-                    f" ({mixture.classes} class mix{self._scarce(source, mixture.classes, texts)})."
+                    f"{n:,} {_in_words(part)} wanted, {len(there):,} can be drawn"
+                    f" ({mixture.classes} class mix{scarce})."
                 )
             drawn += there[:n]
         return drawn
@@ -204,9 +222,9 @@ class Draws:
         """
         if not mixture.n_development:
             return []
-        there = self._order("human", seed, mixture.classes)
+        there = self._order(HUMAN, seed, mixture.classes)
         if mixture.quotas:
-            drawn = self._by_quota("human", mixture.quotas, seed)
+            drawn = self._by_quota(HUMAN, mixture.quotas, seed)
             taken = set(drawn)
             there = [*drawn, *(i for i in there if i not in taken)]
         wanted = mixture.n_human + mixture.n_development
@@ -229,12 +247,23 @@ class Draws:
         """Return how many human rows a draw must pay for: its own and those in prompts."""
         return self._shown.n_behind(drawn, and_own=True)
 
-    def _by_quota(self, source: Source, quotas: Sequence[Quota], seed: int) -> list[int]:
+    def _part(self, source: Source, mixture: Mixture) -> _Part:
+        """Return the rows of a source that a mixture may take."""
+        if source == "human" or not mixture.only:
+            return _Part(source)
+        part = _Part(source, tuple(sorted(mixture.only.items())))
+        if part not in self._of:
+            rows, wanted = self._rows, dict(mixture.only).items()
+            fitting = [i for i in self._all[source] if wanted <= rows[i].origin.items()]
+            self._of[part] = self._once(fitting)
+        return part
+
+    def _by_quota(self, part: _Part, quotas: Sequence[Quota], seed: int) -> list[int]:
         """Return the first rows of every class of a source, as many as each is to have."""
-        place = 1 if source == "human" else 2
+        place = 1 if part.source == "human" else 2
         left = {quota[0]: int(quota[place]) for quota in quotas}
         drawn = []
-        for i in self._order(source, seed, "natural"):
+        for i in self._order(part, seed, "natural"):
             label = self._rows[i].stratum
             if left.get(label, 0):
                 left[label] -= 1
@@ -243,62 +272,66 @@ class Draws:
             if n:
                 wanted = next(int(quota[place]) for quota in quotas if quota[0] == label)
                 raise Short(
-                    f"{wanted:,} {SOURCE_WORDS[source]} rows of {label!r} wanted, {wanted - n:,}"
+                    f"{wanted:,} {_in_words(part)} of {label!r} wanted, {wanted - n:,}"
                     " can be drawn."
                 )
         return drawn
 
-    def _read_texts(self) -> None:
+    def _read_texts(self, of: Mapping[Source, Sequence[int]]) -> None:
         """Note every text as it counts for equality, and its human row if it has one."""
-        once: dict[str, int] = {}
-        for source, indices in self._of.items():
+        for source, indices in of.items():
             for i in indices:
                 text = self._texts[i] = normalise(self._rows[i].text)
                 if source == "human":
                     self._human_of.setdefault(text, self._rows[i].id)
-                elif source == "llm-labelled":
-                    once.setdefault(text, i)
-        # Several LLMs may have labelled one text: its first row stands for it.
-        self._of["llm-labelled"] = list(once.values())
 
-    def _ranked(self, source: Source, seed: int) -> np.ndarray:
-        key = (source, seed)
+    def _once(self, indices: list[int]) -> list[int]:
+        """Return rows of a source; of an LLM-labelled text the first of those that labelled it."""
+        if not indices or self._rows[indices[0]].source != "llm-labelled":
+            return indices
+        once: dict[str, int] = {}
+        for i in indices:
+            once.setdefault(self._texts[i], i)
+        return list(once.values())
+
+    def _ranked(self, part: _Part, seed: int) -> np.ndarray:
+        key = (part, seed)
         if key not in self._ranks:
-            if source not in self._names:
-                ids = ((i, self._rows[i].id) for i in self._of[source])
-                if source == "llm-labelled":
+            if part not in self._names:
+                ids = ((i, self._rows[i].id) for i in self._of[part])
+                if part.source == "llm-labelled":
                     ids = ((i, self._human_of.get(self._texts[i], id_)) for i, id_ in ids)
-                self._names[source] = [id_.encode() for _, id_ in ids]
+                self._names[part] = [id_.encode() for _, id_ in ids]
             start = f"{seed}/".encode()
-            ranks = [hashlib.sha256(start + name).digest() for name in self._names[source]]
+            ranks = [hashlib.sha256(start + name).digest() for name in self._names[part]]
             places = sorted(range(len(ranks)), key=ranks.__getitem__)
-            self._ranks[key] = np.array(self._of[source], dtype=np.int32)[places]
+            self._ranks[key] = np.array(self._of[part], dtype=np.int32)[places]
         return self._ranks[key]
 
-    def _order(self, source: Source, seed: int, classes: Classes) -> list[int]:
-        key = (source, seed, classes)
+    def _order(self, part: _Part, seed: int, classes: Classes) -> list[int]:
+        key = (part, seed, classes)
         if key not in self._orders:
-            queue_of, takes = self._turns_of(source, classes)
-            ranked = self._ranked(source, seed)
+            queue_of, takes = self._turns_of(part, classes)
+            ranked = self._ranked(part, seed)
             made = ranked[np.argsort(queue_of[ranked], kind="stable")][takes]
             # The same number is the same object in every order and draw: a plan holds thousands.
             self._orders[key] = [self._numbers[i] for i in made.tolist()]
         return self._orders[key]
 
-    def _turns_of(self, source: Source, classes: Classes) -> tuple[np.ndarray, np.ndarray]:
+    def _turns_of(self, part: _Part, classes: Classes) -> tuple[np.ndarray, np.ndarray]:
         """Return each row's queue, and where the order finds its rows when queues stand in line.
 
         Which class is due depends on how many rows each has, and so it is the same for all seeds.
         """
-        key = (source, classes)
+        key = (part, classes)
         if key not in self._turns:
-            shares = self._shares(source, classes)
-            first = self._behind if source == "human" else frozenset()
+            shares = self._shares(part, classes)
+            first = self._behind if part.source == "human" else frozenset()
             # Those that lead have the first queues, rows of no class here the one behind all.
             number = {label: place for place, label in enumerate(shares)}
             queue_of = np.zeros(len(self._rows), dtype=np.int32)
             queues: list[list[int]] = [[] for _ in range(2 * len(shares) + 1)]
-            for i in self._of[source]:
+            for i in self._of[part]:
                 row = self._rows[i]
                 queue = number.get(row.stratum, 2 * len(shares))
                 if row.stratum in number and row.id not in first:
@@ -312,35 +345,37 @@ class Draws:
             self._turns[key] = (queue_of, takes)
         return self._turns[key]
 
-    def _not_among(self, texts: Collection[str], n: int, seed: int, classes: Classes) -> list[int]:
+    def _not_among(
+        self, part: _Part, texts: Collection[str], n: int, seed: int, classes: Classes
+    ) -> list[int]:
         """Return up to n LLM-labelled rows in their order, but for those of some texts."""
-        ranked = self._ranked("llm-labelled", seed).tolist()
+        ranked = self._ranked(part, seed).tolist()
         left = [i for i in ranked if self._texts[i] not in texts]
-        shares = self._shares("llm-labelled", classes)
+        shares = self._shares(part, classes)
         return list(islice(order(self._rows, left, shares, is_natural=classes == "natural"), n))
 
-    def _shares(self, source: Source, classes: Classes) -> dict[str, float]:
-        basis = "human" if classes == "human" and self._of["human"] else source
+    def _shares(self, part: _Part, classes: Classes) -> dict[str, float]:
+        basis = HUMAN if classes == "human" and self._of[HUMAN] else part
         counts = self._counts(basis)
         if classes == "uniform":
-            everywhere = {label for each in SOURCES for label in self._counts(each)}
+            everywhere = {label for each in SOURCES for label in self._counts(_Part(each))}
             present = [label for label in self._labels if label in everywhere]
             return {label: 1 / len(present) for label in present}
         total = sum(counts.values())
         return {label: counts[label] / total for label in self._labels if label in counts}
 
-    def _counts(self, source: str, without: Collection[str] = ()) -> dict[str, int]:
+    def _counts(self, part: _Part, without: Collection[str] = ()) -> dict[str, int]:
         counts: dict[str, int] = {}
-        for index in self._of[source]:
+        for index in self._of[part]:
             if not without or self._texts[index] not in without:
                 label = self._rows[index].stratum
                 counts[label] = counts.get(label, 0) + 1
         return counts
 
-    def _scarce(self, source: Source, classes: Classes, texts: Collection[str]) -> str:
+    def _scarce(self, part: _Part, classes: Classes, texts: Collection[str]) -> str:
         """Return which class has too few rows, and how many have a text that is drawn already."""
-        shares, counts = self._shares(source, classes), self._counts(source, without=texts)
-        n_passed_over = sum(self._counts(source).values()) - sum(counts.values())
+        shares, counts = self._shares(part, classes), self._counts(part, without=texts)
+        n_passed_over = sum(self._counts(part).values()) - sum(counts.values())
         told = ""
         if classes != "natural" and shares:
             label = min(shares, key=lambda c: counts.get(c, 0) / shares[c])
@@ -348,6 +383,12 @@ class Draws:
         if n_passed_over:
             told += f"; the texts of {n_passed_over:,} more are drawn from another source"
         return told
+
+
+def _in_words(part: _Part) -> str:
+    """Return what rows of a part are, and of which origin."""
+    of = f" ({', '.join(f'{fact} {value}' for fact, value in part.only)})" if part.only else ""
+    return f"{SOURCE_WORDS[part.source]} rows{of}"
 
 
 def _in_turn(

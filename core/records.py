@@ -10,6 +10,10 @@ Source = Literal["human", "synthetic", "llm-labelled"]
 Status = Literal["pending", "accepted", "rejected", "deleted"]
 Kind = Literal["label", "accept", "reject", "edit", "undo", "split", "delete"]
 
+Fact = Literal["generator", "strategy", "temperature", "consistency"]
+"""What may be known of how a row of a language model came about."""
+
+FACTS: tuple[Fact, ...] = ("generator", "strategy", "temperature", "consistency")
 SOURCES: tuple[Source, ...] = ("human", "synthetic", "llm-labelled")
 SOURCE_WORDS: dict[str, str] = {
     "human": "human",
@@ -210,7 +214,10 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class PoolRow:
-    """One frozen row that a study draws from; `behind` are the human rows its prompt showed."""
+    """One frozen row that a study draws from; `behind` are the human rows its prompt showed.
+
+    `origin` is what is known of how a language model's row came about, by fact.
+    """
 
     id: str
     version: str
@@ -221,6 +228,7 @@ class PoolRow:
     source: Source
     split: str
     behind: tuple[str, ...] | None = ()
+    origin: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from core import formats
-from core.actions import columns
+from core.actions import columns, origins
 from core.actions.columns import Columns
 from core.actions.rows import (
     MAX_LABEL,
@@ -176,7 +176,8 @@ def prepare(
     return Prepared(
         table=table,
         rows=OnDemand(
-            len(rows), lambda place: _new_sample(task, table, rows.row(place), split, source)
+            len(rows),
+            lambda place: _new_sample(task, table, taken, rows.row(place), split, source),
         ),
         labels=rows.labels,
         task=task,
@@ -337,7 +338,11 @@ def _listed(labels: Sequence[str]) -> str:
     return ", ".join(map(repr, labels[:N_NAMED])) + more
 
 
-def _new_sample(task: Task, table: Table, row: Row, split: str, source: Source) -> NewSample:
+def _new_sample(
+    task: Task, table: Table, taken: Columns, row: Row, split: str, source: Source
+) -> NewSample:
+    cells = table.rows[row.number - table.first_row]
+    facts = origins.said(cells, taken) if source != "human" else {}
     return NewSample(
         inputs=dict(row.inputs),
         text=row.text,
@@ -345,5 +350,10 @@ def _new_sample(task: Task, table: Table, row: Row, split: str, source: Source) 
         stratum=None if row.label is None else task.stratum(row.label),
         source=source,
         split=split,
-        provenance={"file": Path(table.name).name, "row": row.number, **table.origin},
+        provenance={
+            "file": Path(table.name).name,
+            "row": row.number,
+            **table.origin,
+            **({"facts": facts} if facts else {}),
+        },
     )

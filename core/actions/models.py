@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from core.actions import curves, train
+from core.actions import curves, origins, train
 from core.actions.session import here, project_of
 from core.errors import Missing, Problem
 from core.jobs.saving import train_again
@@ -165,10 +165,11 @@ def _made_by(project: str, drawn: Sequence[PoolRow]) -> dict[str, int]:
 def _generator(provenance: Mapping[str, Any]) -> str:
     provider = provenance.get("provider")
     if not isinstance(provider, Mapping):
-        return "one that is not known, of samples imported"
-    model = provenance.get("model") or provider.get("model") or provider.get("recording")
+        named = (provenance.get("facts") or {}).get("generator")
+        return str(named or "one that is not known, of samples imported")
+    model = origins.generator(provenance)
     strategy = (provenance.get("strategy") or {}).get("kind")
-    told = " ".join(str(part) for part in (provider.get("kind"), model) if part)
+    told = " ".join(dict.fromkeys(str(part) for part in (provider.get("kind"), model) if part))
     return f"{told}, asked by {strategy}" if strategy else told
 
 

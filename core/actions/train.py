@@ -11,11 +11,13 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
+from core.actions import origins
 from core.actions.budget import prices
 from core.actions.gate import leaking, version
 from core.actions.lines import source_of
 from core.actions.session import here, task_of
 from core.budget import Prices
+from core.checks.self_consistency import SelfConsistency
 from core.errors import Missing, Problem
 from core.jobs.cluster import Cluster
 from core.jobs.machines import Machines
@@ -24,7 +26,7 @@ from core.mixture import behind
 from core.records import SOURCE_WORDS, SOURCES, Job, PoolRow, Source, Trial
 from core.registry import make, member, member_ids
 from core.statistics.power import TYPICAL, power
-from core.store import decisions, jobs, pools, samples, studies
+from core.store import decisions, jobs, pools, samples, studies, verdicts
 from core.store.db import new_id
 from core.store.pools import version_of
 from core.students.base import Preset, Student
@@ -207,7 +209,8 @@ def _pool_rows(
     train = [row for row in labelled if row["split"] == "train" and row["status"] == "accepted"]
     if not train:
         raise Problem("There are no accepted train rows.", "Import human-labelled text first.")
-    found = [_pool_row(row) for row in [*train, *test]]
+    consistent = verdicts.passed(database, project, SelfConsistency.id())
+    found = [_pool_row(row, consistent.get(row["id"])) for row in [*train, *test]]
     tests = version(project)  # first: of those that come meanwhile nothing is claimed
     gone = leaking(project, found)
     rows: list[PoolRow] = []
@@ -220,14 +223,6 @@ def _pool_rows(
         if row["split"] == "train" and row["status"] != "accepted"
     )
     return rows, replace(_report(rows, removed, n_not_used), tests=tests)
-
-
-def _behind(row: Mapping[str, Any]) -> tuple[str, ...] | None:
-    """Return the human rows behind a row, None where they are unknown."""
-    if row["source"] == "human":
-        return ()
-    human_ids = json.loads(row["provenance"] or "{}").get("human_ids")
-    return None if human_ids is None else tuple(human_ids)
 
 
 def outline(project: str, request: StudyRequest) -> Outline:
@@ -469,8 +464,11 @@ def _free_name(name: str, taken: Collection[str]) -> str:
     return next(free for free in itertools.chain([name], numbered) if free not in taken)
 
 
-def _pool_row(row: Mapping[str, Any]) -> PoolRow:
+def _pool_row(row: Mapping[str, Any], is_consistent: bool | None) -> PoolRow:
     inputs = json.loads(row["inputs"])
+    is_human = row["source"] == "human"
+    provenance = {} if is_human else json.loads(row["provenance"] or "{}")
+    human_ids = () if is_human else provenance.get("human_ids")
     return PoolRow(
         id=row["id"],
         version=version_of(inputs, row["label"]),
@@ -480,7 +478,8 @@ def _pool_row(row: Mapping[str, Any]) -> PoolRow:
         stratum=row["stratum"],
         source=row["source"],
         split=row["split"],
-        behind=_behind(row),
+        behind=None if human_ids is None else tuple(human_ids),
+        origin={} if is_human else origins.of(provenance, is_consistent),
     )
 
 

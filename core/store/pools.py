@@ -105,6 +105,8 @@ def _columns_of(rows: Sequence[PoolRow]) -> dict[str, list[Any]]:
     }
     if any(row.stratum != row.label for row in rows):
         columns["stratum"] = [row.stratum for row in rows]
+    if any(row.origin for row in rows):
+        columns["origin"] = [canonical(dict(row.origin)) for row in rows]
     return columns
 
 
@@ -127,6 +129,7 @@ def read(file: Path, split: str | None = None) -> list[PoolRow]:
             source=row["source"],
             split=row["split"],
             behind=None if row["behind"] is None else tuple(row["behind"]),
+            origin=json.loads(row.get("origin", "{}")),
         )
         # Neither this nor the condition loads pandas, as Arrow's own data sets and filters do.
         for row in pq.ParquetFile(file).read().to_pylist()

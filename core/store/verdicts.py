@@ -49,6 +49,17 @@ def replace(cursor: Cursor, project: str, verdicts: Sequence[Verdict]) -> None:
     refresh(cursor, project, samples)
 
 
+def passed(database: Database, project: str, check: str) -> dict[str, bool]:
+    """Return by sample whether a check that had evidence of it was content; a doubt is none."""
+    with database.read() as cursor:
+        cursor.execute(
+            "SELECT sample, NOT is_flagged AND score IS NOT NULL FROM verdict WHERE project = ?"
+            " AND check_id = ? AND (score IS NOT NULL OR reason <> '')",
+            [project, check],
+        )
+        return dict(cursor.fetchall())
+
+
 def of(database: Database, project: str, samples: Sequence[str]) -> dict[str, list[Verdict]]:
     """Return what checks said of samples, by sample: flags first, then what is only told."""
     with database.read() as cursor:

@@ -145,6 +145,11 @@ class Strategy(Member):
         del task
         return None
 
+    @property
+    def way(self) -> str:
+        """Return what studies tell its rows apart by: its id, with what changes it most."""
+        return self.id()
+
     def needs(self) -> frozenset[str]:
         """Return the evidence that prompts depend on with these settings."""
         return self.evidence

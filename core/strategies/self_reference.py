@@ -60,6 +60,11 @@ class SelfReference(Strategy):
         True, description="drop a batch unless it has all items asked for and each can be read"
     )
 
+    @property
+    def way(self) -> str:
+        """Return the strategy with how it chooses the next example."""
+        return f"{self.id()} {self.next_example}"
+
     def needs(self) -> frozenset[str]:
         """Return vectors where examples are chosen by them."""
         by_vectors = self.next_example in ("similar", "contrastive")

@@ -10,7 +10,7 @@ from pydantic import Field, field_validator
 from core.budget import Prices
 from core.records import Trial
 from core.registry import canonical
-from core.studies import _adaptive, _cells
+from core.studies import _adaptive, _cells, _origins
 from core.studies.base import Cell, Ground, LeftOut, Study, StudyPlan, over_cells
 
 DEFAULT_RATIOS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0)
@@ -40,6 +40,7 @@ class RatioSweep(Study):
     )
     classes: _cells.Mix = "natural"
     mixes_in: _cells.Mixed = "synthetic"
+    by: _origins.By = ()
     adaptive: bool = Field(
         default=False,
         description="choose trials by the results so far: a coarse line with 3 seeds first, then "
@@ -59,8 +60,13 @@ class RatioSweep(Study):
         return _cells.shares_of(ratios)
 
     def plan(self, on: Ground) -> StudyPlan:
-        """Return the trials of a line with a cell per share."""
-        cells = [self._cell(ratio, on.prices) for ratio in self.ratios]
+        """Return the trials of a line with a cell per share, or of a line for each origin."""
+        origins = _origins.origins(on.rows, self.mixes_in, self.by)
+        cells = [
+            _origins.on_line(self._cell(ratio, on.prices), origin)
+            for ratio in self.ratios
+            for origin in origins
+        ]
         return over_cells(cells, self.seeds, on)
 
     def chosen(self, trials: Sequence[Trial], figures: Mapping[str, float | None]) -> list[Trial]:
@@ -69,7 +75,8 @@ class RatioSweep(Study):
             return list(trials)
         lines: dict[str, list[Trial]] = {}
         for trial in trials:
-            lines.setdefault(canonical(trial.student), []).append(trial)
+            named = canonical([trial.student, dict(trial.factors)])
+            lines.setdefault(named, []).append(trial)
         wanted: set[str] = set()
         for line in lines.values():
             cells = sorted({(_mixed_in_share(trial), canonical(trial.mixture)) for trial in line})
