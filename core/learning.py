@@ -25,7 +25,8 @@ class Lesson:
     """One training: the numbers of the samples to learn from, and a seed.
 
     `is_synthetic` says which of them an LLM wrote or labelled, if somebody knows; `development`
-    are the numbers of further samples that may decide when to stop.
+    are the numbers of further samples that may decide when to stop. With `chunk` synthetic samples
+    are learned after the others, so many at a time.
     """
 
     key: str
@@ -33,6 +34,7 @@ class Lesson:
     seed: int
     is_synthetic: Sequence[bool] | None = None
     development: Sequence[int] = ()
+    chunk: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +205,7 @@ class Course:
             ),
             development=np.array(lesson.development, dtype=np.int64),
             development_targets=self._of(place, lesson.development),
+            chunk=lesson.chunk,
         )
 
     def _of(self, place: int, rows: Sequence[int]) -> np.ndarray:

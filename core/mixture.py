@@ -50,7 +50,8 @@ class Mixture:
     all take equally many of every class. `n_development` human rows beyond those decide when a
     training stops; nothing learns from them, and they are paid for like the others. With `quotas`
     every class has its own numbers, which sum to those of all, in place of a class mix. With `only`
-    rows of language models are those whose origin is this, such as one generator's.
+    rows of language models are those whose origin is this, such as one generator's. With `chunk`
+    they are learned after the human rows, so many at a time, each once.
     """
 
     n_human: int
@@ -60,6 +61,7 @@ class Mixture:
     n_development: int = 0
     quotas: Sequence[Quota] = ()
     only: Mapping[str, str] = field(default_factory=dict)
+    chunk: int = 0
 
     @property
     def sizes(self) -> dict[Source, int]:
@@ -82,7 +84,7 @@ class Mixture:
         """Return the mixture as stored; a source that came later is named where it has rows."""
         made = asdict(self)
         # The keys of trials are made from this: those without such rows stay what they were.
-        for name in ("n_llm_labelled", "n_development", "quotas", "only"):
+        for name in ("n_llm_labelled", "n_development", "quotas", "only", "chunk"):
             if not made[name]:
                 del made[name]
         return made

@@ -9,7 +9,9 @@ from core.actions import leaks
 from core.actions.cells import Point
 from core.actions.lines import in_words, source_of
 from core.records import SOURCE_WORDS, SOURCES, Source
+from core.registry import member
 from core.statistics.seeds import MIN_SEEDS
+from core.studies.base import Study
 
 NEARLY_ALL = 0.9
 """Share of a source's rows from which a draw leaves hardly anything to chance."""
@@ -66,7 +68,16 @@ def notes(
         )
     if removed := removed_in_words(report):
         found.append(f"Kept out because they are close to test texts: {removed}.")
+    if remark := remark_on(study["kind"]):
+        found.append(remark)
     return found
+
+
+def remark_on(kind: str) -> str:
+    """Return what a reader of a kind of study's results must know; nothing of most."""
+    cls = member("studies", kind)
+    assert issubclass(cls, Study)  # noqa: S101  the folder decides the class
+    return cls.remark
 
 
 def left_out(study: Mapping[str, Any], factors: Mapping[str, Any] | None = None) -> list[str]:

@@ -173,7 +173,8 @@ def lesson_of(trial: Mapping[str, Any], draws: Draws, rows: Sequence[PoolRow]) -
     mixture, seed = Mixture(**trial["mixture"]), trial["seed"]
     drawn = draws.draw(mixture, seed)
     is_synthetic = [rows[number].source != "human" for number in drawn]
-    return Lesson(trial["key"], drawn, seed, is_synthetic, draws.development(mixture, seed))
+    development = draws.development(mixture, seed)
+    return Lesson(trial["key"], drawn, seed, is_synthetic, development, mixture.chunk)
 
 
 def keep(cursor: Cursor, project: str, line: Mapping[str, Any]) -> None:

@@ -110,6 +110,42 @@ class Fitter:
                 "Choose a smaller batch, fewer tokens of a text, or fewer workers.",
             ) from error
 
+    def go_on(self, rows: Rows, course: Course, seed: int) -> tuple[float, int]:
+        """Go once through further rows from the weights that there are, at the full learning rate.
+
+        Returns the mean loss and the number of steps.
+        """
+        network, generator = self.network, np.random.default_rng([seed, 1])
+        torch.manual_seed(seed)
+        sequences = np.unique(self._tokens.sequence[self._features.examples_of(rows.samples)])
+        with network.words_of(self._tokens, sequences):
+            optimizer = torch.optim.AdamW(self._groups(course), lr=course.learning_rate, fused=True)
+            network.learning(is_on=True)
+            total, n_steps = 0.0, 0
+            for places in batches(self._lengths(rows.samples), course.batch_size, generator):
+                total += self._step(optimizer, rows.of(places), places, None, n_steps)
+                n_steps += 1
+        return total / len(rows.samples), n_steps
+
+    def _step(self, optimizer: torch.optim.Optimizer, some: Rows, places: np.ndarray,
+              weigh: Weigh | None, n_steps: int) -> float:  # fmt: skip
+        """Learn from a batch and return the sum of its rows' losses."""
+        optimizer.zero_grad(set_to_none=True)
+        said = self._said(some)
+        weights = torch.from_numpy(some.weights).to(said.losses)
+        if weigh is not None:
+            weights = weights * weigh(places, said.chances.detach())
+        loss = (said.losses * weights).sum() / weights.sum().clamp_min(1e-12)
+        if not torch.isfinite(loss):
+            raise Problem(
+                f"The loss is no number any more after {n_steps:,} steps.",
+                "Lower the learning rate, or clean what the encoder reads.",
+            )
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.network.learned, MOST_NORM)
+        optimizer.step()
+        return float(loss.detach()) * len(places)
+
     def _fit(self, rows: Rows, development: Rows | None, course: Course, seed: int,
              weigh: Weigh | None) -> Fit:  # fmt: skip
         network, generator = self.network, np.random.default_rng([seed, 1])
@@ -127,24 +163,9 @@ class Fitter:
             network.learning(is_on=True)
             total = 0.0
             for places in batches(lengths, course.batch_size, generator):
-                optimizer.zero_grad(set_to_none=True)
-                some = rows.of(places)
-                said = self._said(some)
-                weights = torch.from_numpy(some.weights).to(said.losses)
-                if weigh is not None:
-                    weights = weights * weigh(places, said.chances.detach())
-                loss = (said.losses * weights).sum() / weights.sum().clamp_min(1e-12)
-                if not torch.isfinite(loss):
-                    raise Problem(
-                        f"The loss is no number any more after {n_steps:,} steps.",
-                        "Lower the learning rate, or clean what the encoder reads.",
-                    )
-                loss.backward()
-                torch.nn.utils.clip_grad_norm_(network.learned, MOST_NORM)
-                optimizer.step()
+                total += self._step(optimizer, rows.of(places), places, weigh, n_steps)
                 schedule.step()
                 n_steps += 1
-                total += float(loss.detach()) * len(places)
             done.append(self._epoch(total / max(1, len(rows.samples)), development))
             now = done[-1]
             if now.development_loss is None or now.development_score is None:

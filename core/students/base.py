@@ -47,7 +47,8 @@ class FitRequest:
     head `choice` a target is the place of the right option, with `number` a value; with `tags`
     there is a target per example, sample by sample. `is_synthetic` says which samples an LLM wrote
     or labelled, None where nobody knows. `development` are further samples, with their targets,
-    that may decide when to stop.
+    that may decide when to stop. With `chunk` synthetic samples are learned after the others, in
+    their order, so many at a time and each once; only students that learn in turn can.
     """
 
     key: str
@@ -59,6 +60,7 @@ class FitRequest:
     is_synthetic: np.ndarray | None = None
     development: np.ndarray | None = None
     development_targets: np.ndarray | None = None
+    chunk: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +149,8 @@ class Student(Member):
     """Settings that were published, by name."""
     fits_from_files: ClassVar[bool] = False
     """Whether a training reads files of the machine that it runs on, and not features alone."""
+    learns_in_turn: ClassVar[bool] = False
+    """Whether it can learn some rows after others, in chunks."""
     is_slow: ClassVar[bool] = False
     """Whether a trial keeps one processor core busy for long, so that many side by side pay."""
 

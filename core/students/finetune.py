@@ -7,7 +7,7 @@ clipped, batches of texts of like length. The best epoch by development rows is 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -30,6 +30,8 @@ FEWEST_HUMAN = 16
 """Human rows below which nothing can be learned of quality."""
 MOST_QUALITY = 10.0
 """An LLM's row never counts more than so many others, nor less than that part of one."""
+FIRST_CHUNK = 16
+"""Purposes of a seed from this on are those of chunks that are learned in turn."""
 N_BITS = 31
 """Seeds are drawn from so many bits."""
 
@@ -55,6 +57,7 @@ class Finetune(ReadsWithEncoder):
     title: ClassVar[str] = "Fine-tuned transformer"
     heads: ClassVar[tuple[Head, ...]] = ("class", "choice", "number", "tags")
     fits_from_files: ClassVar[bool] = True
+    learns_in_turn: ClassVar[bool] = True
     is_slow: ClassVar[bool] = True
     presets: ClassVar[Mapping[str, Preset]] = {
         "values": Preset(
@@ -158,6 +161,7 @@ class Finetune(ReadsWithEncoder):
                 "Quality over diversity is defined for classes, not for numbers or marks.",
                 "Choose another weighting.",
             )
+        chain = _Chain()
         for request in requests:
             if not len(request.targets):
                 raise Problem(f"Trial {request.key} has no rows to learn from.")
@@ -167,19 +171,18 @@ class Finetune(ReadsWithEncoder):
                 continue
             with local_models.threads_of_torch(1):
                 fitter = self._fitter(features, model)
-                fit = self._trained(fitter, model, features, request)
-                weights_now = fitter.network.weights()
+                if request.chunk:
+                    chain = self._in_turn(fitter, model, features, request, chain)
+                    learned = chain.learned
+                else:
+                    learned = _learned(fitter, self._trained(fitter, model, features, request))
             about = {
-                "epochs": [
-                    [epoch.loss, epoch.development_loss, epoch.development_score]
-                    for epoch in fit.epochs
-                ],
-                "best_epoch": fit.best,
+                **learned.about,
                 "precision": "bfloat16" if fitter.network.is_half else "float32",
                 "threads": 1,
             }
             yield Fitted(
-                request.key, replace(model, weights=weights_now), fit.n_steps,
+                request.key, replace(model, weights=learned.weights), learned.n_steps,
                 device=fitter.network.device, about=about,
             )  # fmt: skip
 
@@ -275,6 +278,48 @@ class Finetune(ReadsWithEncoder):
             weigh = self._by_quality(fitter, train, is_synthetic, request.seed)
         return fitter.fit(train, held_out, self._course, _seed(request.seed, 0), weigh)
 
+    def _in_turn(
+        self, fitter: Fitter, model: FinetunedModel, features: Features, request: FitRequest,
+        before: _Chain,
+    ) -> _Chain:  # fmt: skip
+        """Learn the human rows, then the others a chunk at a time, and say how far that came.
+
+        It goes on from where a former request came to, if that is the way to this one: a chunk's
+        steps depend on the weights before it, on its rows and on their place alone.
+        """
+        from core.students._fitting import Rows
+
+        is_synthetic = request.is_synthetic
+        if is_synthetic is None or is_synthetic.all() or self.weighting == "quality":
+            raise Problem(
+                "Learning in turn needs human rows to begin with, which all count alike.",
+                "Hold some human rows, and weigh rows uniformly.",
+            )
+        own, others = np.flatnonzero(~is_synthetic), np.flatnonzero(is_synthetic)
+        start = (request.seed, request.chunk, tuple(request.rows[own]), tuple(model.present))
+        chunks = [
+            tuple(request.rows[others[at : at + request.chunk]])
+            for at in range(0, len(others), request.chunk)
+        ]
+        if before.leads_to(start, chunks):
+            fitter.network.put(before.learned.weights)
+            learned, n_done = before.learned, len(before.chunks)
+        else:
+            alone = _only(features, request, own)
+            learned, n_done = _learned(fitter, self._trained(fitter, model, features, alone)), 0
+        weight = self.synthetic_weight if self.weighting == "synthetic" else 1.0
+        placed = _placed(model, features, request.rows, request.targets)
+        rows = Rows(request.rows, placed, np.full(len(placed), weight))
+        losses, n_steps = list(learned.about.get("chunks", ())), learned.n_steps
+        for number in range(n_done, len(chunks)):
+            some = others[number * request.chunk : (number + 1) * request.chunk]
+            seed = _seed(request.seed, FIRST_CHUNK + number)
+            loss, n = fitter.go_on(rows.of(some), self._course, seed)
+            losses.append(loss)
+            n_steps += n
+        about = {**learned.about, "chunks": losses}
+        return _Chain(start, chunks, _Learned(fitter.network.weights(), n_steps, about))
+
     @property
     def _course(self) -> Course:
         from core.students._fitting import Course
@@ -325,9 +370,57 @@ class Finetune(ReadsWithEncoder):
         return weigh
 
 
+@dataclass(frozen=True)
+class _Learned:
+    """What a training came to: its weights, its steps, and what is to be said of it."""
+
+    weights: Mapping[str, np.ndarray]
+    n_steps: int
+    about: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class _Chain:
+    """How far learning in turn has come: from which human rows, through which chunks, to what."""
+
+    start: tuple[Any, ...] = ()
+    chunks: Sequence[tuple[int, ...]] = ()
+    learned: _Learned = field(default_factory=lambda: _Learned({}, 0, {}))
+
+    def leads_to(self, start: tuple[Any, ...], chunks: Sequence[tuple[int, ...]]) -> bool:
+        """Say whether others begin with these rows and chunks."""
+        return self.start == start and list(self.chunks) == list(chunks[: len(self.chunks)])
+
+
+def _learned(fitter: Fitter, fit: Fit) -> _Learned:
+    epochs = [[one.loss, one.development_loss, one.development_score] for one in fit.epochs]
+    return _Learned(
+        fitter.network.weights(), fit.n_steps, {"epochs": epochs, "best_epoch": fit.best}
+    )
+
+
+def _only(features: Features, request: FitRequest, places: np.ndarray) -> FitRequest:
+    """Return a request for some of its rows."""
+    targets = request.targets
+    if features.head == "tags":
+        parts = np.split(targets, np.cumsum(features.sizes_of(request.rows))[:-1])
+        chosen = np.concatenate([parts[place] for place in places])
+    else:
+        chosen = targets[places]
+    weights, is_synthetic = (
+        None if values is None else values[places]
+        for values in (request.weights, request.is_synthetic)
+    )
+    return replace(request, rows=request.rows[places], targets=chosen, weights=weights,
+                   is_synthetic=is_synthetic)  # fmt: skip
+
+
 def _model_for(features: Features, request: FitRequest) -> FinetunedModel:
     """Return a model of a request's classes, or of the unit of its numbers, without weights yet."""
     if features.head == "number":
+        if request.chunk and request.is_synthetic is not None and not request.is_synthetic.all():
+            # The unit of those that are learned first: later ones do not change what came before.
+            request = _only(features, request, np.flatnonzero(~request.is_synthetic))
         values, weights = request.targets.astype(np.float64), request.weights
         mean = float(np.average(values, weights=weights))
         spread = float(np.sqrt(np.average((values - mean) ** 2, weights=weights)))

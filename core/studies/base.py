@@ -75,6 +75,8 @@ class Study(Member):
     family: ClassVar[str] = "studies"
     axis: ClassVar[str] = "synthetic_share"
     """What its results are looked at over at first."""
+    remark: ClassVar[str] = ""
+    """What a reader of its results must know, in a sentence or two."""
 
     def needs(self) -> tuple[dict[str, Any], ...]:
         """Return the generation runs that the study draws from; none unless it says so."""
@@ -98,11 +100,14 @@ class Study(Member):
         return list(trials)
 
 
-def over_cells(cells: Iterable[Cell | LeftOut], n_seeds: int, on: Ground) -> StudyPlan:
+def over_cells(
+    cells: Iterable[Cell | LeftOut], n_seeds: int, on: Ground, ends_first: bool = True
+) -> StudyPlan:
     """Return seed after seed of a grid, its ends and middle first, so that a plot soon shows.
 
-    Every student sees the same cells, the same rows and the same seeds. A cell that the pool cannot
-    fill under some seed is left out under all of them.
+    Or else in the order of the cells, where each is trained from what the one before came to.
+    Every student sees the same cells, the same rows and the same seeds. A cell that the pool
+    cannot fill under some seed is left out under all of them.
     """
     draws = Draws(on.rows, on.task.strata)
     prints = [(student, student.fingerprint()) for student in on.students]
@@ -124,7 +129,7 @@ def over_cells(cells: Iterable[Cell | LeftOut], n_seeds: int, on: Ground) -> Stu
             )
         except Short as short:
             left_out.append(cell.left_out(short.message))
-    in_turn = [kept[i] for i in ends_and_middles(len(kept))]
+    in_turn = [kept[i] for i in ends_and_middles(len(kept))] if ends_first else kept
     trials = [trial for seed in range(n_seeds) for cell in in_turn for trial in cell[seed]]
     return StudyPlan(tuple(trials), tuple(left_out))
 
