@@ -29,7 +29,9 @@ class TwoArms(Study):
         "figures may come out lower than published."
     )
 
-    n_human: int = Field(default=100, ge=2, le=10_000_000, description="human rows of every step")
+    n_human: int = Field(
+        default=0, ge=0, le=10_000_000, description="human rows of every step; 0: all of the pool"
+    )
     chunk: int = Field(
         default=25, ge=1, le=1_000_000, description="rows of LLM data that each step adds"
     )
@@ -51,8 +53,9 @@ class TwoArms(Study):
                     f"{student.title} learns all of its rows at once.",
                     "Choose the fine-tuned transformer.",
                 )
+        there = sum((row.split, row.source) == ("train", "human") for row in on.rows)
         cells = [
-            self._cell(step, arm, origin)
+            self._cell(step, arm, origin, self.n_human or there)
             for origin in _origins.origins(on.rows, self.mixes_in, self.by)
             for arm in ("in chunks", "together")
             for step in range(self.n_chunks + 1)
@@ -60,10 +63,9 @@ class TwoArms(Study):
         # Step after step: a training in chunks goes on from where the step before came to.
         return over_cells(cells, self.seeds, on, ends_first=False)
 
-    def _cell(self, step: int, arm: str, origin: dict[str, str]) -> Cell | LeftOut:
+    def _cell(self, step: int, arm: str, origin: dict[str, str], n_human: int) -> Cell | LeftOut:
         n = step * self.chunk
-        made = _cells.cell(
-            self.n_human, n, self.mixes_in, self.classes, n / (self.n_human + n), arm=arm
-        )
+        share = n / (n_human + n) if n else 0.0
+        made = _cells.cell(n_human, n, self.mixes_in, self.classes, share, arm=arm)
         chunk = self.chunk if arm == "in chunks" and n else 0
         return _origins.on_line(replace(made, mixture=replace(made.mixture, chunk=chunk)), origin)
