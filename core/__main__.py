@@ -418,9 +418,9 @@ def _add_study(parent: Any, path: Callable[[str], Path]) -> None:
     of_study = study.add_subparsers(dest="what", required=True, metavar="WHAT")
     about = "run a study to its end, or resume it"
     launch = _command(of_study, "run", commands.study_run, about, commands.study_ended)
-    launch.add_argument("name", metavar="NAME")
-    launch.add_argument("kind", metavar="KIND", choices=member_ids("studies"))
-    launch.add_argument("--student", default="frozen", choices=member_ids("students"))
+    _add_asked(launch)
+    about = "say what a study would run, and what would fill its cells at which price"
+    _add_asked(_command(of_study, "plan", commands.study_plan, about))
     launch.add_argument(
         "--workers",
         type=whole(1, 256),
@@ -442,23 +442,12 @@ def _add_study(parent: Any, path: Callable[[str], Path]) -> None:
     launch.add_argument(
         "--num-gpus", type=amount, default=0.0, metavar="X", help="likewise; may be 0.25, say (0)"
     )
-    launch.add_argument(
-        "--learn-as", choices=("class", "number"), help="scores as classes (default) or a number"
-    )
-    launch.add_argument("--preset", metavar="NAME", help="published settings of the student")
-    launch.add_argument(
-        "--vary", action="append", metavar="NAME=V,V",
-        help="compare the student at several values of a setting; may be said more than once",
-    )  # fmt: skip
-    launch.add_argument("--study-name", default="", metavar="TEXT", help="a name to find it by")
     launch.add_argument("--human-usd", type=amount, metavar="X", help="price of a human label")
     launch.add_argument("--synthetic-usd", type=amount, metavar="X", help="of a synthetic sample")
     launch.add_argument(
         "--llm-labelled-usd", type=amount, metavar="X",
         help="of an LLM-labelled text; it must include collecting the text",
     )  # fmt: skip
-    _add_members(launch, "studies", "KIND")
-    _add_members(launch, "students", "--student")
     show = _command(
         of_study, "show", commands.study_show, "show a study's trials (default: the newest)"
     )
@@ -490,6 +479,29 @@ def _add_study(parent: Any, path: Callable[[str], Path]) -> None:
         "--trial", metavar="KEY",
         help="default: the first seed of the cell with the best mean of the main metric",
     )  # fmt: skip
+
+
+def _add_asked(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", metavar="NAME")
+    parser.add_argument("kind", metavar="KIND", choices=member_ids("studies"))
+    parser.add_argument(
+        "--recipe", metavar="NAME",
+        help="a published study of the kind, as `study kinds` lists them; other options go before",
+    )  # fmt: skip
+    parser.add_argument(
+        "--student", choices=member_ids("students"), help="(frozen, or that of the recipe)"
+    )
+    parser.add_argument(
+        "--learn-as", choices=("class", "number"), help="scores as classes (default) or a number"
+    )
+    parser.add_argument("--preset", metavar="NAME", help="published settings of the student")
+    parser.add_argument(
+        "--vary", action="append", metavar="NAME=V,V",
+        help="compare the student at several values of a setting; may be said more than once",
+    )  # fmt: skip
+    parser.add_argument("--study-name", default="", metavar="TEXT", help="a name to find it by")
+    _add_members(parser, "studies", "KIND")
+    _add_members(parser, "students", "--student")
 
 
 def _add_predict(parent: Any, path: Callable[[str], Path]) -> None:

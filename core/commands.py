@@ -34,9 +34,11 @@ from core.actions import (
     leaks,
     lineage,
     models,
+    needs,
     notes,
     predictions,
     profiles,
+    recipes,
     results,
     rows,
     solvers,
@@ -443,23 +445,48 @@ def _decide_rest(arguments: Namespace, kind: str, say: Say) -> int:
     return 0
 
 
-def study_run(arguments: Namespace, say: Say) -> str:
-    """Start a study, or go on with it; return the job."""
-    project = home.find_project(arguments.name)
-    kind, student = member("studies", arguments.kind), member("students", arguments.student)
+def _study_asked(arguments: Namespace) -> train.StudyRequest:
+    """Return the study that options ask for; what a recipe says counts where they say nothing."""
+    recipe, preset = None, arguments.preset
+    if arguments.recipe:
+        recipe = recipes.find(arguments.kind, arguments.recipe).recipe
+        preset = preset or recipe.preset
+    name = arguments.student or (recipe.student if recipe else "frozen")
+    if recipe and name != recipe.student and not arguments.preset:
+        preset = None  # that of another student
+    kind, student = member("studies", arguments.kind), member("students", name)
     refuse_unused(arguments, (kind, student))
-    request = train.StudyRequest(
+    arguments.student = name
+    return train.StudyRequest(
         kind=arguments.kind,
-        settings=settings_of(arguments, kind),
-        student=arguments.student,
+        settings={**(recipe.settings if recipe else {}), **settings_of(arguments, kind)},
+        student=name,
         student_settings={
-            **train.preset(arguments.student, arguments.preset).settings,
-            **settings_of(arguments, student),
+            **train.preset(name, preset).settings, **settings_of(arguments, student),
         },
         name=arguments.study_name,
         head=arguments.learn_as,
-        vary=varied(arguments.vary or (), student),
-    )
+        vary=varied(arguments.vary or (), student) or (recipe.vary if recipe else {}),
+    )  # fmt: skip
+
+
+def study_plan(arguments: Namespace, say: Say) -> int:
+    """Say what a study would run, what it lacks and what that costs; start nothing."""
+    project = home.find_project(arguments.name)
+    request = _study_asked(arguments)
+    found = train.outline(project.id, request)
+    say(f"{found.n_trials:,} trials on {found.report.n_test:,} test items.", False)
+    bill = needs.bill(project.id, request, found)
+    say(" ".join([bill.in_words, needs.hint(bill)]).strip(), False)
+    if bill.items:
+        _show_table(bill.rows(), say)
+    return 0
+
+
+def study_run(arguments: Namespace, say: Say) -> str:
+    """Start a study, or go on with it; return the job."""
+    project = home.find_project(arguments.name)
+    request = _study_asked(arguments)
     study, job_id = _launched(arguments, project, request)
     found = train.status(project.id, study)
     for line in notes.left_out(found.study):
@@ -503,6 +530,10 @@ def study_kinds(arguments: Namespace, say: Say) -> int:
             default = field.get_default()
             shown = ",".join(map(str, default)) if isinstance(default, tuple) else str(default)
             say(f"  {option(name)} (default: {shown.lower()}): {field.description}", False)
+        for (of, name), recipe in recipes.all_recipes().items():
+            if of == kind:
+                told = recipes.find(of, name).in_words
+                say(f"  --recipe {name}: {recipe.title}. {told}", False)
     return 0
 
 

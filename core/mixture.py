@@ -216,6 +216,24 @@ class Draws:
             drawn += there[:n]
         return drawn
 
+    def supply(self, mixture: Mixture) -> dict[Source, tuple[dict[str, float], dict[str, int]]]:
+        """Return for every source of a mixture its class shares, and the rows of each class.
+
+        A source without any rows is to have the human rows' mix. A text that has a human's label
+        and an LLM's counts in both.
+        """
+        made = {}
+        for source, n in mixture.sizes.items():
+            if not n:
+                continue
+            part = self._part(source, mixture)
+            place = 1 if source == "human" else 2
+            shares = {quota[0]: float(quota[place]) for quota in mixture.quotas}
+            shares = shares or self._shares(part, mixture.classes)
+            shares = shares or self._shares(HUMAN, "natural") or dict.fromkeys(self._labels, 1.0)
+            made[source] = (shares, self._counts(part))
+        return made
+
     def development(self, mixture: Mixture, seed: int) -> list[int]:
         """Return the human rows that follow those of a training set, to develop on.
 

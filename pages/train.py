@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import streamlit as st
 
-from core.actions import train
-from core.ui import forms, frame, growth, progress, students, study
+from core.actions import notes, train
+from core.ui import forms, frame, growth, look, progress, recipes, students, study
 
 project = frame.open_page(
     "train", "Train a small model at several shares of LLM data, several seeds each."
@@ -15,6 +15,7 @@ cluster = device = None
 at_work = train.at_work(project.id)
 with frame.problems():
     st.subheader("What to train")
+    recipe = recipes.offered(project.id)
     kind_titles = train.study_kinds()
     left, right = st.columns(2, gap="large")
     below = st.container()
@@ -25,11 +26,13 @@ with frame.problems():
             "Learn labels as", heads, format_func=study.HEADS.__getitem__, key="head"
         )  # fmt: skip
     with right:
-        kind = st.selectbox("Study", list(kind_titles), format_func=kind_titles.__getitem__)
-        settings = forms.settings(
-            "studies", kind, f"train_{project.id}",
-            defaults=train.suggested(project.id),
-        )  # fmt: skip
+        kind = st.selectbox(
+            "Study", list(kind_titles), format_func=kind_titles.__getitem__, key="study_kind"
+        )
+        key, defaults = recipes.defaults(project.id, kind, recipe)
+        settings = forms.settings("studies", kind, key, defaults=defaults)
+        if remark := notes.remark_on(kind):
+            st.caption(look.plain(remark))
 
     with st.spinner("Counting what the pool can fill"):
         asked = train.StudyRequest(kind, settings, student, student_settings, head=head, vary=vary)
@@ -44,6 +47,7 @@ with frame.problems():
         study.outline(found, None if cluster else int(workers))
     if found:
         study.left_out(found)
+        recipes.lacking(project.id, asked, found)
         growth.per_class(found.trials)
         with st.expander("What the pool holds", icon=":material/database:"):
             study.pool(found.report)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import ClassVar, Literal
 
 from pydantic import Field, field_validator
 
 from core.budget import spread
 from core.mixture import Mixture, Quota
-from core.studies.base import Cell, Ground, Study, StudyPlan, over_cells
+from core.studies.base import Cell, Ground, Recipe, Study, StudyPlan, over_cells
 
 
 class BalancedGrowth(Study):
@@ -23,6 +23,15 @@ class BalancedGrowth(Study):
 
     title: ClassVar[str] = "Balanced growth"
     axis: ClassVar[str] = "n_rows"
+    recipes: ClassVar[Mapping[str, Recipe]] = {
+        "values": Recipe(
+            "Human values, 1x to 4x (TAAI 2024)",
+            "Han et al. 2024 (TAAI): ValueNet, GPT-4o, bert-base-uncased",
+            {"steps": (1.0, 2.0, 3.0, 4.0), "target": "equal"},
+            preset="values",
+            unknown=("shots", "temperature", "split", "epochs", "seeds", "what k x balanced means"),
+        )
+    }
 
     n_original: int = Field(
         default=0, ge=0, le=10_000_000, description="human rows to begin with, in their class mix; "

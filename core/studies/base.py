@@ -5,11 +5,12 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any, ClassVar
 
-from core.budget import Prices
+from core.budget import Prices, spread
 from core.mixture import Draws, Mixture, Short
-from core.records import PoolRow, Trial
+from core.records import PoolRow, Source, Trial
 from core.registry import Member, content_hash
 from core.students.base import Student
 from core.tasks.base import Task
@@ -19,8 +20,26 @@ TRAINING_CODE = 2
 
 
 @dataclass(frozen=True, slots=True)
+class Need:
+    """Rows that a study wants and that are not there: of a source, by class, and for which split.
+
+    `origin` says how they should come about where that matters, such as the strategy.
+    """
+
+    source: Source
+    per_class: Mapping[str, int]
+    origin: Mapping[str, str] = field(default_factory=dict)
+    split: str = "train"
+
+    @property
+    def n_rows(self) -> int:
+        """Return how many rows that are."""
+        return sum(self.per_class.values())
+
+
+@dataclass(frozen=True, slots=True)
 class LeftOut:
-    """A cell that the pool cannot fill under some seed, and why."""
+    """A cell that the pool cannot fill under some seed, why, and what would fill it."""
 
     asked_share: float
     n_human: int
@@ -28,6 +47,7 @@ class LeftOut:
     reason: str
     n_llm_labelled: int = 0
     factors: Mapping[str, Any] = field(default_factory=dict)
+    needs: tuple[Need, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +61,12 @@ class Cell:
     asked_share: float
     factors: Mapping[str, Any] = field(default_factory=dict)
 
-    def left_out(self, reason: str) -> LeftOut:
+    def left_out(self, reason: str, needs: tuple[Need, ...] = ()) -> LeftOut:
         """Return it as one that cannot be."""
         mixed = self.mixture
         return LeftOut(
             self.asked_share, mixed.n_human, mixed.n_synthetic, reason, mixed.n_llm_labelled,
-            self.factors,
+            self.factors, needs,
         )  # fmt: skip
 
 
@@ -69,18 +89,46 @@ class StudyPlan:
     left_out: tuple[LeftOut, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """A published study as settings of its kind, with the student and the settings it varies.
+
+    `preset` names published settings of the student. `unknown` is what the publication does not
+    say, and which is therefore the user's.
+    """
+
+    title: str
+    source: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    student: str = "finetune"
+    preset: str | None = None
+    vary: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    unknown: Sequence[str] = ()
+
+
 class Study(Member):
     """A grid of factors with seeds; pure: it names rows of pools and never generates."""
 
     family: ClassVar[str] = "studies"
     axis: ClassVar[str] = "synthetic_share"
     """What its results are looked at over at first."""
+    recipes: ClassVar[Mapping[str, Recipe]] = MappingProxyType({})
+    """Published studies of this kind, by name."""
     remark: ClassVar[str] = ""
     """What a reader of its results must know, in a sentence or two."""
 
-    def needs(self) -> tuple[dict[str, Any], ...]:
-        """Return the generation runs that the study draws from; none unless it says so."""
-        return ()
+    def needs(self, plan: StudyPlan) -> tuple[Need, ...]:
+        """Return the rows that all cells left out of a plan wait for, each counted once."""
+        most: dict[tuple[Source, str, tuple[tuple[str, str], ...]], dict[str, int]] = {}
+        for need in (need for cell in plan.left_out for need in cell.needs):
+            place = (need.source, need.split, tuple(sorted(need.origin.items())))
+            found = most.setdefault(place, {})
+            for label, n in need.per_class.items():
+                found[label] = max(n, found.get(label, 0))
+        return tuple(
+            Need(source, per_class, dict(origin), split)
+            for (source, split, origin), per_class in most.items()
+        )
 
     @abstractmethod
     def plan(self, on: Ground) -> StudyPlan:
@@ -128,10 +176,21 @@ def over_cells(
                 }
             )
         except Short as short:
-            left_out.append(cell.left_out(short.message))
+            left_out.append(cell.left_out(short.message, _needs(cell.mixture, draws)))
     in_turn = [kept[i] for i in ends_and_middles(len(kept))] if ends_first else kept
     trials = [trial for seed in range(n_seeds) for cell in in_turn for trial in cell[seed]]
     return StudyPlan(tuple(trials), tuple(left_out))
+
+
+def _needs(mixture: Mixture, draws: Draws) -> tuple[Need, ...]:
+    """Return the rows by source and class that a pool lacks of a mixture."""
+    made = []
+    for source, (shares, there) in draws.supply(mixture).items():
+        wanted = spread(mixture.sizes[source], shares)
+        lacks = {label: n - there.get(label, 0) for label, n in wanted.items()}
+        if lacks := {label: n for label, n in lacks.items() if n > 0}:
+            made.append(Need(source, lacks, {} if source == "human" else mixture.only))
+    return tuple(made)
 
 
 def ends_and_middles(n: int) -> list[int]:

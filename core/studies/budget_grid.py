@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import ClassVar
 
 from pydantic import Field, field_validator
 
 from core.studies import _cells
-from core.studies.base import Cell, Ground, Study, StudyPlan, over_cells
+from core.studies.base import Cell, Ground, Recipe, Study, StudyPlan, over_cells
 
 DOUBLING = (200.0, 400.0, 800.0, 1_600.0, 3_200.0, 6_400.0, 12_800.0)
 """US dollars. Source: Matta et al. 2024 (arXiv 2410.06550)."""
@@ -22,6 +23,14 @@ class BudgetGrid(Study):
     """
 
     title: ClassVar[str] = "Budget grid"
+    recipes: ClassVar[Mapping[str, Recipe]] = {
+        "frames": Recipe(
+            "Conversational semantic frames, $200 to $12,800 (2024)",
+            "Matta et al. 2024 (arXiv 2410.06550): human, LLM-labelled and LLM-written dialogues",
+            {"budgets": DOUBLING, "sources": ("llm-labelled", "synthetic")},
+            unknown=("every price", "the grid of shares", "shots", "sizes"),
+        )
+    }
 
     budgets: tuple[float, ...] = Field(
         default=DOUBLING, min_length=1, description="amounts of money in US dollars"

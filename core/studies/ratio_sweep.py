@@ -11,7 +11,7 @@ from core.budget import Prices
 from core.records import Trial
 from core.registry import canonical
 from core.studies import _adaptive, _cells, _origins
-from core.studies.base import Cell, Ground, LeftOut, Study, StudyPlan, over_cells
+from core.studies.base import Cell, Ground, LeftOut, Recipe, Study, StudyPlan, over_cells
 
 DEFAULT_RATIOS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0)
 
@@ -20,6 +20,22 @@ class RatioSweep(Study):
     """Train at several shares of synthetic or LLM-labelled data with several seeds each."""
 
     title: ClassVar[str] = "Ratio sweep"
+    recipes: ClassVar[Mapping[str, Recipe]] = {
+        "responses": Recipe(
+            "Open responses: ratio and temperature (2025)",
+            "Borchers et al. 2025 (arXiv 2501.09126): GPT-4o, bert-base-uncased; look at ROC-AUC",
+            {"by": ("temperature",)},
+            preset="responses",
+            unknown=("the highest temperature", "seeds"),
+        ),
+        "consistency": Recipe(
+            "Open responses: consistency filter on and off (2025)",
+            "Borchers et al. 2025 (arXiv 2501.09126); look at ROC-AUC",
+            {"by": ("consistency",)},
+            preset="responses",
+            unknown=("seeds",),
+        ),
+    }
 
     n_total: int = Field(
         default=400,

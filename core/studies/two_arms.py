@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import ClassVar
 
@@ -9,7 +10,7 @@ from pydantic import Field
 
 from core.errors import Problem
 from core.studies import _cells, _origins
-from core.studies.base import Cell, Ground, LeftOut, Study, StudyPlan, over_cells
+from core.studies.base import Cell, Ground, LeftOut, Recipe, Study, StudyPlan, over_cells
 
 
 class TwoArms(Study):
@@ -23,6 +24,15 @@ class TwoArms(Study):
 
     title: ClassVar[str] = "Two arms: in chunks, or together"
     axis: ClassVar[str] = "n_synthetic"
+    recipes: ClassVar[Mapping[str, Recipe]] = {
+        "responses": Recipe(
+            "Open responses: ten chunks of 25 (2025)",
+            "Borchers et al. 2025 (arXiv 2501.09126): GPT-4o, bert-base-uncased; look at ROC-AUC",
+            {"chunk": 25, "n_chunks": 10},
+            preset="responses",
+            unknown=("seeds",),
+        )
+    }
     remark: ClassVar[str] = (
         "In the publication the test set said when to stop training, which leaks it into the "
         "figures. Here human rows held out from training say so, and the test set is never seen: "

@@ -36,6 +36,10 @@ TITLES = {
     "n_chains": "Chains of each class",
     "n_examples": "Examples in a prompt",
     "n_items": "Items asked for in a call",
+    "by": "A line for each",
+    "chunk": "Rows of a chunk",
+    "n_chunks": "Chunks",
+    "n_human": "Human rows",
     "n_total": "Training size (rows)",
     "most_likely": "Probability at most",
     "most_entities": "Entities of a text, at most",
@@ -174,6 +178,8 @@ def _widget(label: str, field: FieldInfo, default: Any, key: str) -> Any:
         return st.number_input(label, **about, **number)
     if get_origin(kind) is tuple:
         part = get_args(kind)[0]
+        if get_origin(part) is Literal:
+            return tuple(st.multiselect(label, get_args(part), default or (), **about))
         text = st.text_input(
             label,
             value=", ".join(f"{x:g}" if part is float else str(x) for x in default or ()),

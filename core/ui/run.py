@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import streamlit as st
 
 from core.actions import generate
@@ -11,6 +13,8 @@ from core.budget import Target
 from core.records import Job
 from core.ui import batches, costs, frame, lineage, look, progress
 
+NEEDED = "needed_"
+"""Prefix of the state in which Train leaves, by project, what a study lacks of each class."""
 TARGETS: dict[Target, str] = {
     "balanced": "Balanced to a total",
     "proportional": "In the human class mix",
@@ -33,10 +37,14 @@ def is_preview(project: str, run: str) -> bool:
 def targets(project: str) -> dict[str, int]:
     """Ask how many samples each class should get, by a rule and then by hand."""
     human, synthetic = generate.human_counts(project), generate.synthetic_counts(project)
+    needed: dict[str, int] = st.session_state.get(f"{NEEDED}{project}") or {}
+    lacking: list[Target | Literal["needed"]] = ["needed"] if needed else []
+    kinds = [*lacking, *TARGETS]
     with st.container(horizontal=True, vertical_alignment="bottom"):
         kind = st.segmented_control(
-            "Targets", list(TARGETS), default="balanced", format_func=TARGETS.__getitem__,
-            key="target_kind", required=True, wrap=True,
+            "Targets", kinds, default=kinds[0],
+            format_func=lambda one: "What a study lacks" if one == "needed" else TARGETS[one],
+            key=f"target_kind_{len(kinds)}", required=True, wrap=True,
         )  # fmt: skip
         told = {"balanced": "Human and synthetic rows in all", "proportional": "Synthetic rows"}
         total = None
@@ -44,7 +52,10 @@ def targets(project: str) -> dict[str, int]:
             n_human = max(100, sum(human.values()))
             total = st.number_input(told[kind], 0, 10_000_000, 2 * n_human, 10, width=260,
                                     key=f"target_total_{kind}")  # fmt: skip
-    rule = generate.targets(project, kind, total)
+    if kind == "needed":
+        rule = {label: needed.get(label, 0) for label in human}
+    else:
+        rule = generate.targets(project, kind, total)
     rows = [
         {
             "class": label,
