@@ -16,17 +16,24 @@ from core.store.db import new_id
 from core.store.samples import Filter
 
 FOLDER = Path(__file__).parents[2] / "data" / "demo"
-PER_CLASS = 60
-"""Pseudo-samples made at first; the recording holds more than twice as many."""
+PER_CLASS = 100
+"""Pseudo-samples made at first, enough for four times the human rows; the recording holds more."""
 LEFT_PER_CLASS = 8
 """Good ones left pending, so that there is something to curate."""
 WHO = "demo"
-SWEEP = train.StudyRequest(
-    kind="ratio_sweep",
-    settings={"n_total": 400, "seeds": 5, "classes": "natural"},
-    student="frozen",
-    name="Demo sweep",
-)
+STUDIES = (
+    train.StudyRequest(
+        "balanced_growth", {"n_original": 240, "steps": (1, 2, 3, 4), "target": "equal"},
+        name="1: balanced, 1x to 4x",
+    ),
+    train.StudyRequest(
+        "budget_grid",
+        {"budgets": (2, 5, 10), "shares": (0, 0.05, 0.1, 0.2, 0.4, 1), "sources": ("synthetic",)},
+        name="4: budgets",
+    ),
+    train.StudyRequest("ratio_sweep", {"n_total": 400}, name="2: ratio of synthetic data"),
+)  # fmt: skip
+"""Those of the published studies that recorded replies can stand behind, by their numbers; the last is shown first."""
 
 
 def find() -> Project | None:
@@ -37,10 +44,10 @@ def find() -> Project | None:
 def create() -> tuple[Project, bool]:
     """Make the demo project unless it is there; return it and whether it was made.
 
-    Its sweep is queued and starts with the app.
+    Its studies are queued and start with the app.
     """
     there = find()
-    if there is not None and train.all_studies(there.id):
+    if there is not None and len(train.all_studies(there.id)) >= len(STUDIES):
         return there, False
     if there is not None:
         # It was killed while it was being made.
@@ -60,8 +67,9 @@ def create() -> tuple[Project, bool]:
     if job.state != "done":
         raise Problem(f"The demo could not be made: {job.message}")
     _accept(project.id, [name for name, _ in labels])
-    study = train.create_study(project.id, SWEEP)
-    jobs.create(here().database, new_id(), project.id, "train", study)
+    for request in STUDIES:
+        study = train.create_study(project.id, request)
+        jobs.create(here().database, new_id(), project.id, "train", study)
     return home.find_project(project.name), True
 
 
