@@ -29,6 +29,8 @@ from core.store import pools, studies
 
 METRICS = ("accuracy", "macro_f1")
 """Figures that an answer is given in, side by side."""
+SIZES = ("budget_usd", "rows", "mixes_in")
+"""Factors that lie on one surface: they say how many rows there are of which source."""
 MOST_SEEDS = 30
 """Seeds that are looked at: beyond, the test items are what limits an answer."""
 
@@ -108,7 +110,11 @@ def _grid(
     by_size: dict[tuple[int, int], dict[int, str]] = {}
     for row in studies.outcomes(database, project, found["id"], []):
         n_of = {"synthetic": row["n_synthetic"], "llm-labelled": row["n_llm_labelled"]}
-        is_of_line = row["student"] == chosen.student and sum(n_of.values()) == n_of[source]
+        is_of_line = (
+            row["student"] == chosen.student
+            and sum(n_of.values()) == n_of[source]
+            and _apart(row["factors"]) == _apart(chosen.factors)
+        )
         if is_line and row["factors"] != chosen.factors:
             continue
         if row["status"] == "done" and is_of_line:
@@ -125,6 +131,11 @@ def _grid(
             for h, m in sizes
         ]),
     )  # fmt: skip
+
+
+def _apart(factors: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what sets trials apart beside how many rows of which source they learn from."""
+    return {name: value for name, value in factors.items() if name not in SIZES}
 
 
 def budgets(project: str, found: Grid) -> list[float]:

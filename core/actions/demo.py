@@ -33,7 +33,7 @@ STUDIES = (
     ),
     train.StudyRequest("ratio_sweep", {"n_total": 400}, name="2: ratio of synthetic data"),
 )  # fmt: skip
-"""Those of the published studies that recorded replies can stand behind, by their numbers; the last is shown first."""
+"""Published studies, by their numbers, that recorded replies can stand behind, the first last."""
 
 
 def find() -> Project | None:
