@@ -67,8 +67,8 @@ def create() -> tuple[Project, bool]:
     if job.state != "done":
         raise Problem(f"The demo could not be made: {job.message}")
     _accept(project.id, [name for name, _ in labels])
-    for request in STUDIES:
-        study = train.create_study(project.id, request)
+    for asked in STUDIES:
+        study = train.create_study(project.id, asked)
         jobs.create(here().database, new_id(), project.id, "train", study)
     return home.find_project(project.name), True
 
