@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 try:
-    from core import commands
-    from core.actions import archives, checking, door, following
+    from core import commands, study_commands
+    from core.actions import archives, checking, door, following, report, study_files
     from core.actions.answers import CONSISTENCY
     from core.actions.asking import MODES
     from core.actions.curate import SOURCE_ORDER
@@ -417,9 +417,18 @@ def _add_study(parent: Any, path: Callable[[str], Path]) -> None:
     study = parent.add_parser("study", help=about, description=about)
     of_study = study.add_subparsers(dest="what", required=True, metavar="WHAT")
     about = "run a study to its end, or resume it"
-    launch = _command(of_study, "run", commands.study_run, about, commands.study_ended)
-    launch.add_argument("name", metavar="NAME")
-    launch.add_argument("kind", metavar="KIND", choices=member_ids("studies"))
+    launch = _command(of_study, "run", study_commands.study_run, about, commands.study_ended)
+    launch.add_argument("name", metavar="NAME", nargs="?")
+    launch.add_argument("kind", metavar="KIND", nargs="?", choices=member_ids("studies"))
+    launch.add_argument(
+        "--from", dest="source", metavar="FILE", type=path,
+        help="in place of NAME and KIND: the very trials of a file that `study file` wrote",
+    )  # fmt: skip
+    launch.add_argument(
+        "--project", dest="into", metavar="NEW",
+        help="with --from: the project to put it in, made if there is none of that name (default:"
+        " called as the one it comes from)",
+    )  # fmt: skip
     launch.add_argument("--student", default="frozen", choices=member_ids("students"))
     launch.add_argument(
         "--workers",
@@ -490,6 +499,30 @@ def _add_study(parent: Any, path: Callable[[str], Path]) -> None:
         "--trial", metavar="KEY",
         help="default: the first seed of the cell with the best mean of the main metric",
     )  # fmt: skip
+
+    _add_handed_on(of_study, path)
+
+
+def _add_handed_on(of_study: Any, path: Callable[[str], Path]) -> None:
+    told = _command(
+        of_study, "report", study_commands.study_report,
+        "write what a study was and what came out, with intervals, tables and figures; no texts",
+    )  # fmt: skip
+    told.add_argument(
+        "--format", choices=tuple(report.FORMS), help="default: by the ending of FILE"
+    )
+    file = _command(
+        of_study, "file", study_commands.study_file,
+        "write a study to one file, with the texts of its pool, that `study run --from` runs on"
+        " another machine to the same figures",
+    )  # fmt: skip
+    for one, about in (
+        (told, f"ending in .{', .'.join(report.FORMS)}; HTML shows figures and needs no network"),
+        (file, f"a new file, by custom NAME{study_files.ENDING}"),
+    ):
+        one.add_argument("name", metavar="NAME")
+        one.add_argument("--study", metavar="STUDY", help="name or id (default: the newest)")
+        one.add_argument("--out", metavar="FILE", type=path, required=True, help=about)
 
 
 def _add_predict(parent: Any, path: Callable[[str], Path]) -> None:
