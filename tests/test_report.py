@@ -20,6 +20,7 @@ from core.documents.web import web
 from core.errors import Problem
 from core.ui import printed
 from tests.conftest import WORDS, bring, planted
+from tests.serving import chromium_browser
 from tests.test_cli import told
 from tests.test_pages_research import page_of
 
@@ -117,10 +118,11 @@ def test_html_is_one_file_with_figures_intervals_and_nothing_from_elsewhere(plai
     page = Read(text)
     assert loads(page) == [] and handlers(page) == []
     assert "default-src 'none'" in text
-    assert text.count("Plotly.newPlot(") == 2 + text.count("Plotly.newPlot(e")
+    drawn = [has["id"] for tag, has in page.tags if "plotly-graph-div" in (has.get("class") or "")]
+    assert drawn == ["figure-1", "figure-2"]
     for interval in limits(plain):
         assert interval in page.words
-    for words in ("Sweep", "of water", "30", "training code".title()[:8], "No cell was left out",
+    for words in ("Sweep", "of water", "30", "Training code", "No cell was left out",
                   "study run --from", train.find_study(plain)["pool"]):  # fmt: skip
         assert words in page.words, words
 
@@ -152,6 +154,26 @@ def test_hostile_names_do_nothing_in_a_script_of_a_figure(hostile: str) -> None:
     figures = re.findall(r"Plotly\.newPlot\(\s*\"figure-.*?</script>", text, re.DOTALL)
     assert figures
     assert not any("<script" in figure or "<img" in figure for figure in figures)
+
+
+@pytest.mark.browser
+def test_a_browser_draws_the_figures_and_asks_nobody_for_anything(
+    hostile: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "report.html"
+    file.write_bytes(report.written(hostile, HOSTILE[2], "html", printed.figures))
+    with chromium_browser() as browser:
+        page = browser.new_page(viewport={"width": 800, "height": 1000})
+        seen: list[str] = []
+        page.on("request", lambda request: seen.append(request.url))
+        page.on("console", lambda message: seen.append(message.text))
+        page.on("dialog", lambda dialog: seen.append(dialog.message))
+        page.goto(file.as_uri())
+        page.wait_for_selector("#figure-2 .main-svg")
+        assert page.locator(".js-plotly-plot").count() == 2
+        assert page.evaluate("document.documentElement.scrollWidth") == 800
+        assert seen == [file.as_uri()]
+        page.close()
 
 
 def test_hostile_names_do_nothing_in_markdown(hostile: str) -> None:

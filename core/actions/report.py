@@ -258,8 +258,8 @@ def _by_class(project: str, done: Sequence[Curve]) -> list[Section]:
 def _in_groups(names: Sequence[str]) -> Iterator[tuple[Sequence[str], str]]:
     """Yield names in groups of nearly one size that fit into a table, and which they are."""
     n_groups = math.ceil(len(names) / AT_ONCE)
-    ends = [round(place * len(names) / n_groups) for place in range(n_groups + 1)]
-    for first, last in zip(ends, ends[1:], strict=False):
+    for group in range(n_groups):
+        first, last = (place * len(names) // n_groups for place in (group, group + 1))
         yield names[first:last], f", {first + 1} to {last} of {len(names)}" * (n_groups > 1)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -131,11 +132,9 @@ def refused(project: str, study: str) -> str | None:
             "Texts of this study's pool were erased, so its trials cannot be run from a file."
             " Launch a new study, and write that one."
         )
-    trials = studies.trials(here().database, found["id"])
+    firsts = _one_of_each(here().home, found["id"], found["pool"])
     try:
-        # All of a student's trials were planned at once, so one of them tells.
-        firsts = {canonical(trial.student): trial for trial in trials}.values()
-        return None if _are_as_planned(list(firsts), found) else STALE
+        return None if _are_as_planned(firsts, found) else STALE
     except Problem as problem:
         return str(problem)
 
@@ -388,6 +387,16 @@ def _create(project: str, about: About, study: Study, trials: Sequence[Trial]) -
         [asdict(cell) for cell in about.left_out],
     )
     return made
+
+
+@lru_cache(maxsize=8)
+def _one_of_each(_home: Path, study: str, _pool: str) -> tuple[Trial, ...]:
+    """Return a trial of each student: all of a study were planned at once, so it tells of others.
+
+    A page asks at every change on it, and of thousands of trials this takes long.
+    """
+    trials = studies.trials(here().database, study)
+    return tuple({canonical(trial.student): trial for trial in trials}.values())
 
 
 def _check_factors(archive: Archive, factors: Mapping[str, Any]) -> None:

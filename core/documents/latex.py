@@ -75,7 +75,7 @@ def _block(block: Block) -> str:
 
 def _table(table: Table) -> str:
     title = escaped(table.title + (f". {table.note}" if table.note else ""))
-    head = f"\\toprule\n{_row(table.columns)}\n\\midrule"
+    head = f"\\toprule\n{_row(table.columns)}\n\\midrule" if any(table.columns) else "\\toprule"
     return "\n".join(
         [
             "{\\scriptsize" if len(table.columns) > WIDE else "{\\footnotesize",

@@ -32,12 +32,14 @@ h2 { font-size: 1.25rem; margin: 2.2rem 0 .6rem; padding-top: .5rem;
 .about, .note { color: #555a6b; }
 .note { font-size: .875rem; margin: .4rem 0 0; }
 .strong { font-size: 1.1rem; font-weight: 600; }
-p, li, caption, figcaption { overflow-wrap: anywhere; }
+p, li, figcaption { overflow-wrap: anywhere; }
 .wide { overflow-x: auto; margin: 1rem 0 1.4rem; }
 table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums; }
 caption, figcaption { text-align: left; font-weight: 600; padding-bottom: .35rem; }
-thead { border-top: 2px solid #1e2130; border-bottom: 1px solid #1e2130; }
-tbody { border-bottom: 2px solid #1e2130; }
+caption { white-space: nowrap; }
+table { border-bottom: 2px solid #1e2130; }
+thead, caption + tbody { border-top: 2px solid #1e2130; }
+thead { border-bottom: 1px solid #1e2130; }
 th, td { padding: .25rem .8rem .25rem 0; text-align: right; vertical-align: top; }
 th:last-child, td:last-child { padding-right: 0; }
 th { font-weight: 600; vertical-align: bottom; }
@@ -111,11 +113,12 @@ def _table(table: Table) -> str:
         found = zip(kinds, cells, strict=True)
         return f"<tr>{''.join(f'<{tag}{kind}>{cell}</{tag}>' for kind, cell in found)}</tr>"
 
-    head = row([_shown(name) for name in table.columns], "th")
+    names = row([_shown(name) for name in table.columns], "th")
+    head = f"<thead>{names}</thead>\n" if any(table.columns) else ""
     body = "\n".join(row([_shown(cell) for cell in cells], "td") for cells in table.rows)
     return (
         f'<div class="wide"><table>\n<caption>{_shown(table.title)}</caption>\n'
-        f"<thead>{head}</thead>\n<tbody>\n{body}\n</tbody>\n</table>\n{_note(table.note)}</div>"
+        f"{head}<tbody>\n{body}\n</tbody>\n</table>\n{_note(table.note)}</div>"
     )
 
 
