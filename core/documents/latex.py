@@ -5,6 +5,7 @@ Each table needs `\usepackage{booktabs,longtable,array}` where it is copied to.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from core.documents.base import Block, Code, Document, Figure, Listed, Table, Text, one_line
@@ -18,9 +19,8 @@ _SIGNS = {
     "&": r"\&", "_": r"\_", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
     "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", "`": r"\textasciigrave{}",
     "'": r"\textquotesingle{}", '"': r"\textquotedbl{}",
-    # At the beginning of a row these would belong to the end of the row before; two dashes, or a
-    # question mark and what follows it, would become another sign.
-    "[": "{[}", "]": "{]}", "*": "{*}", "-": "{-}", "?": "{?}", "!": "{!}",
+    # At the beginning of a row these would belong to the end of the row before.
+    "[": "{[}", "]": "{]}", "*": "{*}",
     "\u2212": "$-$", "\u00d7": r"$\times$", "\ufffd": "?", "\u2013": r"\textendash{}",
 }  # fmt: skip
 _PREAMBLE = r"""% Labels in scripts that pdflatex does not know: compile with lualatex.
@@ -53,7 +53,9 @@ def escaped(text: str) -> str:
     >>> escaped("50% of $x_1$ \\input{a}")
     '50\\% of \\$x\\_1\\$ \\textbackslash{}input\\{a\\}'
     """
-    return "".join(_SIGNS.get(sign, sign) for sign in one_line(text))
+    made = "".join(_SIGNS.get(sign, sign) for sign in one_line(text))
+    # Dashes side by side would become a longer one.
+    return re.sub("-(?=-)", "-{}", made)
 
 
 def _block(block: Block) -> str:
