@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 try:
-    from core import commands
-    from core.actions import archives, checking, door, following
+    from core import commands, study_commands, telling
+    from core.actions import archives, checking, door, following, report, study_files
     from core.actions.answers import CONSISTENCY
     from core.actions.asking import MODES
     from core.actions.curate import SOURCE_ORDER
@@ -66,7 +66,7 @@ def run(
         if arguments.then is None:
             return int(arguments.run(arguments, say))
         followed = arguments.run(arguments, say) if job is None else job
-        ended = following.follow(followed, commands.teller(say), follows, is_new=job is None)
+        ended = following.follow(followed, telling.teller(say), follows, is_new=job is None)
         return int(arguments.then(arguments, ended, say))
 
     return _mended(act, say)
@@ -417,10 +417,19 @@ def _add_study(parent: Any, path: Callable[[str], Path]) -> None:
     study = parent.add_parser("study", help=about, description=about)
     of_study = study.add_subparsers(dest="what", required=True, metavar="WHAT")
     about = "run a study to its end, or resume it"
-    launch = _command(of_study, "run", commands.study_run, about, commands.study_ended)
-    _add_asked(launch)
+    launch = _command(of_study, "run", study_commands.study_run, about, study_commands.study_ended)
+    _add_asked(launch, needs_name=False)
+    launch.add_argument(
+        "--from", dest="source", metavar="FILE", type=path,
+        help="in place of NAME and KIND: the very trials of a file that `study file` wrote",
+    )  # fmt: skip
+    launch.add_argument(
+        "--project", dest="into", metavar="NEW",
+        help="with --from: the project to put it in, made if there is none of that name (default:"
+        " called as the one it comes from)",
+    )  # fmt: skip
     about = "say what a study would run, and what would fill its cells at which price"
-    _add_asked(_command(of_study, "plan", commands.study_plan, about))
+    _add_asked(_command(of_study, "plan", study_commands.study_plan, about))
     launch.add_argument(
         "--workers",
         type=whole(1, 256),
@@ -449,14 +458,16 @@ def _add_study(parent: Any, path: Callable[[str], Path]) -> None:
         help="of an LLM-labelled text; it must include collecting the text",
     )  # fmt: skip
     show = _command(
-        of_study, "show", commands.study_show, "show a study's trials (default: the newest)"
+        of_study, "show", study_commands.study_show, "show a study's trials (default: the newest)"
     )
     show.add_argument("name", metavar="NAME")
     show.add_argument("study", metavar="STUDY", nargs="?")
     _add_format(show)
-    _command(of_study, "kinds", commands.study_kinds, "list the kinds of study and their settings")
+    _command(
+        of_study, "kinds", study_commands.study_kinds, "list the kinds of study and their settings"
+    )
     said = _command(
-        of_study, "answer", commands.study_answer,
+        of_study, "answer", study_commands.study_answer,
         "say how a study's trials would split budgets, or that they cannot tell",
     )  # fmt: skip
     said.add_argument("name", metavar="NAME")
@@ -469,7 +480,7 @@ def _add_study(parent: Any, path: Callable[[str], Path]) -> None:
         help="loss of score that does not matter (0.01)",
     )  # fmt: skip
     keep = _command(
-        of_study, "export", commands.study_export,
+        of_study, "export", study_commands.study_export,
         "train a trial again and write its model, for `predict`, to a new folder",
     )  # fmt: skip
     keep.add_argument("name", metavar="NAME")
@@ -480,10 +491,35 @@ def _add_study(parent: Any, path: Callable[[str], Path]) -> None:
         help="default: the first seed of the cell with the best mean of the main metric",
     )  # fmt: skip
 
+    _add_handed_on(of_study, path)
 
-def _add_asked(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("name", metavar="NAME")
-    parser.add_argument("kind", metavar="KIND", choices=member_ids("studies"))
+
+def _add_handed_on(of_study: Any, path: Callable[[str], Path]) -> None:
+    told = _command(
+        of_study, "report", study_commands.study_report,
+        "write what a study was and what came out, with intervals, tables and figures; no texts",
+    )  # fmt: skip
+    told.add_argument(
+        "--format", choices=tuple(report.FORMS), help="default: by the ending of FILE"
+    )
+    file = _command(
+        of_study, "file", study_commands.study_file,
+        "write a study to one file, with the texts of its pool, that `study run --from` runs on"
+        " another machine to the same figures",
+    )  # fmt: skip
+    for one, about in (
+        (told, f"ending in .{', .'.join(report.FORMS)}; HTML shows figures and needs no network"),
+        (file, f"a new file, by custom NAME{study_files.ENDING}"),
+    ):
+        one.add_argument("name", metavar="NAME")
+        one.add_argument("--study", metavar="STUDY", help="name or id (default: the newest)")
+        one.add_argument("--out", metavar="FILE", type=path, required=True, help=about)
+
+
+def _add_asked(parser: argparse.ArgumentParser, needs_name: bool = True) -> None:
+    number = None if needs_name else "?"
+    parser.add_argument("name", metavar="NAME", nargs=number)
+    parser.add_argument("kind", metavar="KIND", nargs=number, choices=member_ids("studies"))
     parser.add_argument(
         "--recipe", metavar="NAME",
         help="a published study of the kind, as `study kinds` lists them; other options go before",

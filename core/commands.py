@@ -6,26 +6,22 @@ import json
 import os
 from argparse import Namespace
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from core import formats
 from core.actions import (
-    advice,
     answers,
     archives,
     audit,
     batches,
-    budget,
     checking,
-    clusters,
     consistency,
     curate,
     data,
     dataset,
     demo,
-    door,
     exports,
     gate,
     generate,
@@ -33,17 +29,10 @@ from core.actions import (
     imports,
     leaks,
     lineage,
-    models,
-    needs,
-    notes,
     predictions,
     profiles,
-    recipes,
-    results,
     rows,
     solvers,
-    tables,
-    train,
     vectors,
 )
 from core.actions.asking import Writer
@@ -51,18 +40,11 @@ from core.answering import Purpose
 from core.errors import Problem
 from core.formats import Table
 from core.formats.dataset import HUB, is_dataset
-from core.options import option, refuse_unused, settings_of, varied
-from core.records import Job, Price, Project
+from core.options import refuse_unused, settings_of
+from core.records import Job, Price
 from core.registry import member, member_ids
+from core.telling import Say, ended, liner, show, show_table
 
-Say = door.Say
-ASKING = ("generate", "solve", "label")
-"""Kinds of job that ask a language model."""
-COUNTED = {
-    "train": "trials", "encode": "texts", "generate": "usable pseudo-samples",
-    "solve": "test items", "label": "rows", "judge": "samples", "check": "samples",
-}  # fmt: skip
-"""Kind of job -> what it counts."""
 LIVE = ("queued", "running", "pausing")
 """States in which a job is at work."""
 WHO = os.environ.get("USER") or "command line"
@@ -209,7 +191,7 @@ def made(arguments: Namespace, job: Job, say: Say) -> int:
         f" failed. Spent {spent}.",
         False,
     )
-    return _ended(job, say) or (0 if n_made else 1)
+    return ended(job, say) or (0 if n_made else 1)
 
 
 def run_resume(arguments: Namespace, say: Say) -> str:
@@ -235,8 +217,8 @@ def run_ended(arguments: Namespace, job: Job, say: Say) -> int:
     """Say what a run came to that has ended again."""
     if job.kind == "generate":
         return made(arguments, job, say)
-    _show(answers.table(job.project, [job.subject]), "table", say)
-    return _ended(job, say)
+    show(answers.table(job.project, [job.subject]), "table", say)
+    return ended(job, say)
 
 
 def run_status(arguments: Namespace, say: Say) -> int:
@@ -245,7 +227,7 @@ def run_status(arguments: Namespace, say: Say) -> int:
     n_done, n_wanted = job.progress.get("n_done"), job.progress.get("n_wanted")
     say(f"Run {run}: {job.state}, {n_done or 0} of {n_wanted or '?'}. {job.message}".strip(), False)
     if found := batches.of_run(run):
-        _show_table([asdict(one) for one in found], say)
+        show_table([asdict(one) for one in found], say)
     return 0
 
 
@@ -275,7 +257,7 @@ def encoded(arguments: Namespace, job: Job, say: Say) -> int:
     del arguments
     now = vectors.state(job.project)
     say(f"{now.n_there:,} of {now.n_texts:,} texts have a vector.", False)
-    return _ended(job, say)
+    return ended(job, say)
 
 
 def profile(arguments: Namespace, say: Say) -> int:
@@ -284,7 +266,7 @@ def profile(arguments: Namespace, say: Say) -> int:
     found = profiles.table(project.id)
     if not found:
         raise Problem("No row has a class yet.", "Import labelled texts into train.")
-    _show(found, arguments.format, say)
+    show(found, arguments.format, say)
     return 0
 
 
@@ -299,8 +281,8 @@ def solved(arguments: Namespace, job: Job, say: Say) -> int:
     metric = next(iter(data.metrics(job.project)))
     if found := solvers.of_run(job.project, job.subject, metric):
         rows = [{**rows[0], **solvers.row(metric, found)}]
-    _show(rows, arguments.format, say)
-    return _ended(job, say)
+    show(rows, arguments.format, say)
+    return ended(job, say)
 
 
 def label(arguments: Namespace, say: Say) -> str:
@@ -311,14 +293,14 @@ def label(arguments: Namespace, say: Say) -> str:
 def labelled(arguments: Namespace, job: Job, say: Say) -> int:
     """Say what became of the rows without a label; people curate what the model says."""
     rows = answers.table(job.project, [job.subject])
-    _show(rows, arguments.format, say)
-    return _ended(job, say) or (0 if rows[0]["answered"] else 1)
+    show(rows, arguments.format, say)
+    return ended(job, say) or (0 if rows[0]["answered"] else 1)
 
 
 def check_show(arguments: Namespace, say: Say) -> int:
     """Say what each check looked at and flags."""
     project = home.find_project(arguments.name)
-    _show(checking.summary(project.id), arguments.format, say)
+    show(checking.summary(project.id), arguments.format, say)
     return 0
 
 
@@ -340,7 +322,7 @@ def checked(arguments: Namespace, job: Job, say: Say) -> int:
     del arguments
     now = checking.status(job.project, job.subject)
     say(f"{now.n_checked:,} of {now.n_items:,} samples checked: {now.n_flagged:,} flagged.", False)
-    return _ended(job, say)
+    return ended(job, say)
 
 
 def check_ask(arguments: Namespace, say: Say) -> str:
@@ -354,7 +336,7 @@ def check_ask(arguments: Namespace, say: Say) -> str:
 def asked_blind(arguments: Namespace, job: Job, say: Say) -> int:
     """Say how far a language model agrees with the labels of samples."""
     _show_agreement(job.project, job.subject, arguments.format, say)
-    return _ended(job, say)
+    return ended(job, say)
 
 
 def check_report(arguments: Namespace, say: Say) -> int:
@@ -407,7 +389,7 @@ def audit_sample(arguments: Namespace, say: Say) -> int:
     made = audit.start(project.id, WHO, wanted, arguments.size, arguments.seed)
     n_here = len(made.drawn) + len(made.others)
     say(f"Audit {made.id}: {len(made.drawn):,} of {n_here:,} ({audit.named(made)}).", True)
-    _show(audit.drawn_rows(project.id, made), arguments.format, say)
+    show(audit.drawn_rows(project.id, made), arguments.format, say)
     return 0
 
 
@@ -422,7 +404,7 @@ def audit_status(arguments: Namespace, say: Say) -> int:
         "rest": len(now.rest), "low": now.low, "high": now.high,
         f"more for {arguments.points} points": audit.n_for_width(now, arguments.points / 100),
     }  # fmt: skip
-    _show([row], arguments.format, say)
+    show([row], arguments.format, say)
     return 0
 
 
@@ -445,136 +427,11 @@ def _decide_rest(arguments: Namespace, kind: str, say: Say) -> int:
     return 0
 
 
-def _study_asked(arguments: Namespace) -> train.StudyRequest:
-    """Return the study that options ask for; what a recipe says counts where they say nothing."""
-    recipe, preset = None, arguments.preset
-    if arguments.recipe:
-        recipe = recipes.find(arguments.kind, arguments.recipe).recipe
-        preset = preset or recipe.preset
-    name = arguments.student or (recipe.student if recipe else "frozen")
-    if recipe and name != recipe.student and not arguments.preset:
-        preset = None  # that of another student
-    kind, student = member("studies", arguments.kind), member("students", name)
-    refuse_unused(arguments, (kind, student))
-    arguments.student = name
-    return train.StudyRequest(
-        kind=arguments.kind,
-        settings={**(recipe.settings if recipe else {}), **settings_of(arguments, kind)},
-        student=name,
-        student_settings={
-            **train.preset(name, preset).settings, **settings_of(arguments, student),
-        },
-        name=arguments.study_name,
-        head=arguments.learn_as,
-        vary=varied(arguments.vary or (), student) or (recipe.vary if recipe else {}),
-    )  # fmt: skip
-
-
-def study_plan(arguments: Namespace, say: Say) -> int:
-    """Say what a study would run, what it lacks and what that costs; start nothing."""
-    project = home.find_project(arguments.name)
-    request = _study_asked(arguments)
-    found = train.outline(project.id, request)
-    say(f"{found.n_trials:,} trials on {found.report.n_test:,} test items.", False)
-    bill = needs.bill(project.id, request, found)
-    say(" ".join([bill.in_words, needs.hint(bill)]).strip(), False)
-    if bill.items:
-        _show_table(bill.rows(), say)
-    return 0
-
-
-def study_run(arguments: Namespace, say: Say) -> str:
-    """Start a study, or go on with it; return the job."""
-    project = home.find_project(arguments.name)
-    request = _study_asked(arguments)
-    study, job_id = _launched(arguments, project, request)
-    found = train.status(project.id, study)
-    for line in notes.left_out(found.study):
-        say(line, True)
-    return job_id
-
-
-def study_ended(arguments: Namespace, job: Job, say: Say) -> int:
-    """Show each cell of a study."""
-    del arguments
-    found = train.status(job.project, job.subject)
-    if removed := notes.removed_in_words(found.report):
-        say(f"Kept out, close to test texts: {removed}.", True)
-    say(f"Study {found.study['name']!r} ({job.subject}):", False)
-    _show_table(tables.summary(job.project, job.subject), say)
-    _note_invalid(job.project, job.subject, say)
-    return _ended(job, say)
-
-
-def study_show(arguments: Namespace, say: Say) -> int:
-    """Show the trials of a study."""
-    project = home.find_project(arguments.name)
-    study = _study(project, arguments.study)
-    rows = tables.table(project.id, study["id"])
-    if arguments.format == "table":
-        say(f"Study {study['name']!r} ({study['id']}):", False)
-        hidden = ("study", "trial")
-        rows = [{k: v for k, v in row.items() if k not in hidden} for row in rows]
-    _show(rows, arguments.format, say)
-    _note_invalid(project.id, study["id"], say)
-    return 0
-
-
-def study_kinds(arguments: Namespace, say: Say) -> int:
-    """List the kinds of study with their settings."""
-    del arguments
-    for kind, title in train.study_kinds().items():
-        cls = member("studies", kind)
-        say(f"{kind}: {title}. {(cls.__doc__ or '').splitlines()[0]}", False)
-        for name, field in cls.model_fields.items():
-            default = field.get_default()
-            shown = ",".join(map(str, default)) if isinstance(default, tuple) else str(default)
-            say(f"  {option(name)} (default: {shown.lower()}): {field.description}", False)
-        for (of, name), recipe in recipes.all_recipes().items():
-            if of == kind:
-                told = recipes.find(of, name).in_words
-                say(f"  --recipe {name}: {recipe.title}. {told}", False)
-    return 0
-
-
-def study_answer(arguments: Namespace, say: Say) -> int:
-    """Say how a study's trials would split a budget, or that they cannot tell."""
-    project = home.find_project(arguments.name)
-    found = advice.grid(project.id, _study(project, arguments.study)["id"])
-    usd = arguments.budget_usd
-    amounts = advice.budgets(project.id, found) if usd is None else [usd]
-    if not amounts:
-        raise Problem(
-            "The trials of this study have no budget in common.",
-            "Run a study of several budgets: study run NAME surface.",
-        )
-    for usd in amounts:
-        told = advice.advice(project.id, found, usd, arguments.smallest_difference)
-        say(advice.headline(told), False)
-        for line in advice.details(told):
-            say(f"  {line}", False)
-    return 0
-
-
-def study_export(arguments: Namespace, say: Say) -> int:
-    """Train a trial of a study again and keep its model."""
-    project = home.find_project(arguments.name)
-    study = _study(project, arguments.study)
-    done = models.export_model(
-        project.id, study["id"], arguments.folder, arguments.trial, _liner(say)
-    )
-    if done.differs:
-        say(f"Note: {done.differs}", True)
-    _note_invalid(project.id, study["id"], say)
-    say(f"{done.told} Its model is in {arguments.folder}.", False)
-    return 0
-
-
 def check_selftest(arguments: Namespace, say: Say) -> int:
     """Plant leaks made from the test texts, and show which of them the gate catches."""
     project = home.find_project(arguments.name)
     found = leaks.selftest_rows(leaks.selftest(project.id))
-    _show(found, arguments.format, say)
+    show(found, arguments.format, say)
     say(f"Leakage gate: {gate.IN_WORDS}. What was planted is kept nowhere.", True)
     return 0
 
@@ -585,7 +442,7 @@ def predict(arguments: Namespace, say: Say) -> int:
     if arguments.out is not None:
         predictions.check_target(model, arguments.out)
     table = _table_of(arguments.file)
-    tell = _liner(say)
+    tell = liner(say)
     done = predictions.predict(
         model, table, arguments.map,
         lambda n_done, n_texts: tell(f"encoding: {10 * n_done // max(1, n_texts) * 10}%"),
@@ -644,7 +501,7 @@ def _show_agreement(project: str, run: str, format_: str, say: Say) -> None:
         f" {found.n_flagged:,} answered otherwise than intended.",
         True,
     )
-    _show(consistency.table(found), format_, say)
+    show(consistency.table(found), format_, say)
 
 
 def _asked(arguments: Namespace, purpose: Purpose, say: Say, **more: Any) -> str:
@@ -675,11 +532,6 @@ def _asked(arguments: Namespace, purpose: Purpose, say: Say, **more: Any) -> str
         True,
     )
     return generate.job_of(run).id
-
-
-def _note_invalid(project: str, study: str, say: Say) -> None:
-    if why := results.invalid_in_words(project, study):
-        say(f"Note: {why}", True)
 
 
 def _labels(text: str, file: Path) -> list[tuple[str, str]]:
@@ -756,106 +608,12 @@ def _typed_price(text: str | None) -> Price | None:
     return Price(price_in, price_out, "typed", "when the run was started")
 
 
-def _launched(
-    arguments: Namespace, project: Project, request: train.StudyRequest
-) -> tuple[str, str]:
-    """Start a study with the prices that were given, which stay if it starts."""
-    address = clusters.default_address() if arguments.ray is None else arguments.ray
-    on = clusters.asked(address, arguments.num_cpus, arguments.num_gpus)
-    typed = {
-        name: price
-        for name in ("human_usd", "synthetic_usd", "llm_labelled_usd")
-        if (price := getattr(arguments, name)) is not None
-    }
-    workers = arguments.workers or train.usual_workers(request.student)
-    if not typed:
-        return train.launch(project.id, request, workers, on, arguments.device)
-    train.pool_rows(project.id)  # says what is missing before any price is set
-    before = budget.prices(project.id)
-    budget.set_prices(project.id, replace(before, **typed))
-    try:
-        return train.launch(project.id, request, workers, on, arguments.device)
-    except Problem:
-        budget.set_prices(project.id, before)
-        raise
-
-
-def _study(project: Project, name: str | None) -> dict[str, Any]:
-    """Return a study by its name or id, or the newest."""
-    if name is None:
-        return train.find_study(project.id)
-    found = train.all_studies(project.id)
-    for study in found:
-        if name in (study["name"], study["id"]):
-            return study
-    names = ", ".join(repr(study["name"]) for study in found) or "none yet"
-    raise Problem(f"{project.name!r} has no study {name!r}.", f"Studies: {names}.")
-
-
-def teller(say: Say) -> Callable[[Job], None]:
-    """Return what says where a job stands, beside the output, whenever that is news."""
-    line_of = _liner(say)
-
-    def tell(job: Job) -> None:
-        n_done, n_wanted = job.progress.get("n_done"), job.progress.get("n_wanted")
-        counted = f"{job.state}: {n_done} of {n_wanted} {COUNTED[job.kind]}"
-        line = counted if n_wanted else job.state
-        doing = job.progress.get("doing", "") if job.kind in ASKING else ""
-        line_of(f"{line}; {doing}" if doing else line)
-
-    return tell
-
-
 def _rows_told(say: Say) -> Callable[[str, int, int], None]:
     """Return what says how far an import is, where it is one of many rows."""
-    tell = _liner(say)
+    tell = liner(say)
 
     def told(doing: str, n_done: int, n_rows: int) -> None:
         if n_rows > rows.STEP:
             tell(f"{doing}: {n_done:,} of {n_rows:,} rows")
 
     return told
-
-
-def _liner(say: Say) -> Callable[[str], None]:
-    """Return what says a line beside the output, unless it was the last one too."""
-    last = [""]
-
-    def tell(line: str) -> None:
-        if line != last[0]:
-            last[0] = line
-            say(line, True)
-
-    return tell
-
-
-def _ended(job: Job, say: Say) -> int:
-    if job.message:
-        say(job.message, True)
-    return 0 if job.state == "done" else 1
-
-
-def _show(rows: Sequence[dict[str, Any]], format_: str, say: Say) -> None:
-    if format_ == "json":
-        say(json.dumps(rows, ensure_ascii=False, indent=1), False)
-    elif format_ == "csv":
-        say(formats.write_csv(list(rows[0]), rows).removesuffix("\n"), False)
-    else:
-        _show_table(rows, say)
-
-
-def _show_table(rows: Sequence[dict[str, Any]], say: Say) -> None:
-    if not rows:
-        say("Nothing to show yet.", False)
-        return
-
-    def cell(value: Any) -> str:
-        if value is None:
-            return "-"
-        return f"{value:.4f}" if isinstance(value, float) else str(value)
-
-    columns = list(rows[0])
-    texts = [[cell(row[column]) for column in columns] for row in rows]
-    widths = [max(len(column), *(len(row[i]) for row in texts)) for i, column in enumerate(columns)]
-    for row in [columns, *texts]:
-        say("  ".join(text.rjust(width) for text, width in zip(row, widths, strict=True)), False)

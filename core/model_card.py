@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from core.documents.markdown import plain
 from core.mixture import Mixture
 from core.records import SOURCE_WORDS
 from core.saving import ABOUT, WEIGHTS
@@ -18,7 +19,6 @@ from core.tasks.base import Task
 UPSTREAM = {"embedded": "sentence-transformers/all-MiniLM-L6-v2"}
 """What the encoder that is installed with Admix is called on the Hub."""
 _TAGS = {"tags": "token-classification", "choice": "multiple-choice"}
-_MEANING = re.compile(r"([\\`*_\[\]#!|<>~$&])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +54,8 @@ class ModelCard:
 def card_text(card: ModelCard) -> str:
     """Return the card: front matter as the Hub reads it, then what people should know."""
     parts = [
-        f"# {_plain(card.project)}",
-        f"{_plain(card.task.title)}, by a small model that was trained with Admix {card.version}."
+        f"# {plain(card.project)}",
+        f"{plain(card.task.title)}, by a small model that was trained with Admix {card.version}."
         f" It learned from {card.mixture.in_words()}.",
         "## What it predicts",
         *_predicts(card.task),
@@ -198,19 +198,10 @@ def _figure(value: Any) -> str:
 
 def _table(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     def line(cells: Sequence[Any]) -> str:
-        texts = (f"{one:,}" if isinstance(one, int) else _plain(str(one)) for one in cells)
+        texts = (f"{one:,}" if isinstance(one, int) else plain(str(one)) for one in cells)
         return f"| {' | '.join(texts)} |"
 
     return "\n".join([line(names), f"|{' --- |' * len(names)}", *map(line, rows)])
-
-
-def _plain(text: str) -> str:
-    r"""Return text that Markdown shows as it is, on one line.
-
-    >>> _plain("a|b\n<i>")
-    'a\\|b \\<i\\>'
-    """
-    return _MEANING.sub(r"\\\1", " ".join(text.split()))
 
 
 def _shell(name: str) -> str:

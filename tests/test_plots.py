@@ -13,7 +13,7 @@ from core.actions.cells import Point
 from core.actions.curves import AXES, Curve, axes
 from core.statistics.seeds import Estimate, over_seeds, paired
 from core.ui import bars, canvas, plots
-from core.ui.look import COLOURS
+from core.ui.colours import COLOURS
 
 STUDY = {
     "id": "s", "name": "A <study> & more", "pool": "p", "left_out": [],

@@ -7,15 +7,16 @@ import json
 import shutil
 import tempfile
 import tomllib
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
 from core.actions.home import MAX_NAME, all_projects
 from core.actions.session import here, project_of
-from core.errors import Problem
+from core.errors import BadFile, Problem
 from core.formats import bundle_check
-from core.formats.bundle import Archive, damaged
+from core.formats.bundle import FORMAT, Archive, damaged
 from core.records import Project
 from core.registry import from_json
 from core.store import archives
@@ -32,12 +33,26 @@ def export_project(project: str, target: Path) -> int:
     Raises:
         Problem: the file exists, or cannot be written.
     """
+    return written(target, lambda file: _write(project, file))
+
+
+def export_bytes(project: str) -> bytes:
+    """Return a project as the bytes of an archive, for a browser to keep."""
+    return as_bytes(lambda file: _write(project, file))
+
+
+def written(target: Path, write: Callable[[BinaryIO], int]) -> int:
+    """Have an archive written to a new file, whole or not at all; return what `write` does.
+
+    Raises:
+        Problem: the file exists, or cannot be written.
+    """
     if target.exists():
         raise Problem(f"{target} exists already.", "Name a file that does not exist yet.")
     staging = target.with_name(f".{new_id()}.new")
     try:
         with staging.open("xb") as file:
-            n = _write(project, file)
+            n = write(file)
         staging.replace(target)
     except OSError as error:
         raise Problem(f"{target} cannot be written: {error.strerror}.") from error
@@ -47,12 +62,31 @@ def export_project(project: str, target: Path) -> int:
     return n
 
 
-def export_bytes(project: str) -> bytes:
-    """Return a project as the bytes of an archive, for a browser to keep."""
+def as_bytes(write: Callable[[BinaryIO], int]) -> bytes:
+    """Have an archive written and return its bytes."""
     with tempfile.TemporaryFile(dir=here().home) as file:
-        _write(project, file)
+        write(file)
         file.seek(0)
         return file.read()
+
+
+@contextmanager
+def checked(source: BinaryIO, file_name: str, form: str, otherwise: str) -> Iterator[Archive]:
+    """Lend an archive of a form, every file of which was found to be what it should be.
+
+    Raises:
+        BadFile: not a whole archive, a newer one, or one of another form; then `otherwise` says
+            what opens it.
+    """
+    # A copy without a name, which goes when this process does, and that nobody changes meanwhile.
+    with tempfile.TemporaryFile(dir=here().home) as file:
+        shutil.copyfileobj(source, file, 1_000_000)
+        file.flush()
+        archive = Archive(file, file_name)
+        if archive.manifest.format != form:
+            raise BadFile(f"{file_name} holds an {archive.manifest.format}.", otherwise)
+        bundle_check.check(file, file_name)
+        yield archive
 
 
 def open_project(source: BinaryIO, file_name: str, name: str | None = None) -> Project:
@@ -63,12 +97,9 @@ def open_project(source: BinaryIO, file_name: str, name: str | None = None) -> P
         Problem: the name that was asked for is taken or too long.
     """
     database = here().database
-    # A copy without a name, which goes when this process does, and that nobody changes meanwhile.
-    with tempfile.TemporaryFile(dir=database.home) as file:
-        shutil.copyfileobj(source, file, 1_000_000)
-        file.flush()
-        archive = Archive(file, file_name)
-        bundle_check.check(file, file_name)
+    with checked(
+        source, file_name, FORMAT, "Open it with: python -m core study run --from FILE"
+    ) as archive:
         row = archives.project_row(database, archive)
         try:
             from_json(Task, json.loads(row["task"]))

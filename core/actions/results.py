@@ -48,6 +48,14 @@ def gold(project: str, study: str) -> tuple[Task, dict[str, str]]:
     return task_in(found), {row.id: row.label for row in rows}
 
 
+def support(project: str, study: str) -> dict[str, int]:
+    """Return how many test items, or of marked texts how many marks, each class of a study has."""
+    found = studies.get(here().database, project, study)
+    constant, _ = baselines(here().home, found["pool"], task_in(found))
+    each = constant.get("per_class") or {}
+    return {label: figures["support"] for label, figures in each.items()}
+
+
 def invalid_in_words(project: str, study: str) -> str:
     """Return how many trials of a study are invalid by today's test sets, and why, if some are."""
     found = train.find_study(project, study)

@@ -222,7 +222,7 @@ def _pool_rows(
         for row in stored
         if row["split"] == "train" and row["status"] != "accepted"
     )
-    return rows, replace(_report(rows, removed, n_not_used), tests=tests)
+    return rows, replace(report_of(rows, removed, n_not_used), tests=tests)
 
 
 def outline(project: str, request: StudyRequest) -> Outline:
@@ -287,7 +287,7 @@ def create_study(project: str, request: StudyRequest) -> str:
         {
             "id": made,
             "project": project,
-            "name": _free_name(request.name.strip() or f"{study.title}, {request.student}", names),
+            "name": free_name(request.name.strip() or f"{study.title}, {request.student}", names),
             "kind": request.kind,
             "spec": {
                 "task": task.to_json(),
@@ -458,7 +458,7 @@ def heads(project: str) -> tuple[Head, ...]:
     return task_of(project).heads
 
 
-def _free_name(name: str, taken: Collection[str]) -> str:
+def free_name(name: str, taken: Collection[str]) -> str:
     """Return a name that no study of the project has: links and commands name studies by it."""
     numbered = (f"{name} ({number})" for number in itertools.count(2))
     return next(free for free in itertools.chain([name], numbered) if free not in taken)
@@ -483,9 +483,10 @@ def _pool_row(row: Mapping[str, Any], is_consistent: bool | None) -> PoolRow:
     )
 
 
-def _report(
+def report_of(
     rows: Sequence[PoolRow], removed: Sequence[PoolRow], n_not_used: Mapping[str, int]
 ) -> PoolReport:
+    """Return what a pool of these rows holds, and what was kept out of it."""
     train = [row for row in rows if row.split == "train"]
     from_llm = {
         source: [row for row in train if row.source == source]

@@ -1,4 +1,4 @@
-"""What is in a project's archive? Parquet files in a ZIP, and a manifest of what they must be.
+"""What is in the archive of a project or a study? Parquet in a ZIP, and what each file must be.
 
 Entries are stored, never packed: Parquet is packed already, and so an entry can be read where it
 lies, and unpacks to no more than the archive's size.
@@ -24,6 +24,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from core.errors import BadFile
 
 FORMAT = "Admix project"
+STUDY = "Admix study"
+"""What a manifest says of an archive that holds one study and no project."""
 VERSION = 1
 """Of the archive's own form; the shape of its tables is the database's migration."""
 MANIFEST = "manifest.json"
@@ -37,7 +39,7 @@ ROWS_AT_ONCE = 2_000
 _NAME = re.compile(r"tables/[a-z_]{1,40}\.parquet|pools/[0-9a-f]{24}\.parquet")
 _LOCAL_HEADER = 30
 _ENCRYPTED = 0x1
-_HINT = "Make it anew with `project export`; nothing was opened."
+_HINT = "Make it anew with `project export` or `study file`; nothing was opened."
 
 
 class Entry(BaseModel):
@@ -62,6 +64,8 @@ class Manifest(BaseModel):
     project: str = Field(max_length=400)
     made_at: str = Field(max_length=40)
     entries: dict[str, Entry]
+    about: dict[str, Any] = Field(default_factory=dict)
+    """What else is to be known; of a study, what its trials depend on beside the pool."""
 
 
 class Writer:
@@ -89,9 +93,9 @@ class Writer:
                 out.write(data)
         self._keep(name, out, pq.read_metadata(path).num_rows)
 
-    def finish(self, **about: Any) -> None:
+    def finish(self, form: str = FORMAT, **about: Any) -> None:
         """Write what the archive says of itself, and its end."""
-        manifest = Manifest(format=FORMAT, version=VERSION, entries=self._entries, **about)
+        manifest = Manifest(format=form, version=VERSION, entries=self._entries, **about)
         self._zip.writestr(MANIFEST, manifest.model_dump_json(indent=1))
         self._zip.close()
 
@@ -110,7 +114,7 @@ class Archive:
     """An archive whose directory and manifest agree; its Parquet files were not looked into.
 
     Raises:
-        BadFile: not an archive of a project, damaged, or of a newer Admix.
+        BadFile: not an archive of a project or a study, damaged, or of a newer Admix.
     """
 
     def __init__(self, file: BinaryIO, name: str) -> None:
@@ -122,7 +126,9 @@ class Archive:
                 self._check_directory(entries)
                 self.manifest = self._manifest(found)
         except (zipfile.BadZipFile, NotImplementedError, OSError, EOFError, RuntimeError) as error:
-            raise BadFile(f"{name} is not a whole archive of a project.", _HINT) from error
+            raise BadFile(
+                f"{name} is not a whole archive of a project or a study.", _HINT
+            ) from error
         self._entries = {entry.filename: entry for entry in entries}
         if self._entries.keys() != {MANIFEST, *self.manifest.entries}:
             raise BadFile(f"{name} does not hold what its manifest lists.", _HINT)
@@ -142,7 +148,7 @@ class Archive:
         self._file.seek(about.header_offset)
         head = self._file.read(_LOCAL_HEADER)
         if len(head) < _LOCAL_HEADER or not head.startswith(b"PK\x03\x04"):
-            raise BadFile(f"{self.name} is not a whole archive of a project.", _HINT)
+            raise BadFile(f"{self.name} is not a whole archive of a project or a study.", _HINT)
         n_name, n_extra = (int.from_bytes(head[at : at + 2], "little") for at in (26, 28))
         start = about.header_offset + _LOCAL_HEADER + n_name + n_extra
         return io.BufferedReader(_Window(self._file, start, about.file_size), 1_000_000)
@@ -169,13 +175,13 @@ class Archive:
             raise BadFile(f"{self.name} holds too many files, or one of them twice.", _HINT)
         if MANIFEST not in names:
             raise BadFile(
-                f"{self.name} is not the archive of an Admix project.",
+                f"{self.name} is not the archive of an Admix project or study.",
                 "Files of texts are brought in on Data, or with `import`.",
             )
         for entry in entries:
             if entry.filename != MANIFEST and not _NAME.fullmatch(entry.filename):
                 raise BadFile(f"{self.name} holds {entry.filename[:80]!r}, which no archive"
-                              " of a project does.", _HINT)  # fmt: skip
+                              " of Admix does.", _HINT)  # fmt: skip
             if stat.S_IFMT(entry.external_attr >> 16) not in (0, stat.S_IFREG):
                 raise BadFile(f"{self.name} holds something that is no plain file.", _HINT)
             if entry.flag_bits & _ENCRYPTED:
@@ -190,7 +196,7 @@ class Archive:
     def _manifest(self, found: zipfile.ZipFile) -> Manifest:
         try:
             data = json.loads(found.read(MANIFEST))
-            if data["format"] != FORMAT:
+            if data["format"] not in (FORMAT, STUDY):
                 raise ValueError("another format")
             if data["version"] > VERSION:
                 raise newer(self.name, str(data.get("admix"))[:40])

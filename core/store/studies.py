@@ -181,6 +181,18 @@ def device(database: Database, project: str, study: str) -> str | None:
     return row[0] if row else None
 
 
+def devices(database: Database, project: str, study: str) -> list[tuple[str, int, float]]:
+    """Return on which devices the trials of a study are done, how many, and seconds in all."""
+    with database.read() as cursor:
+        cursor.execute(
+            "SELECT device, count(*), sum(seconds) FROM result WHERE project = ?"
+            " AND status = 'done' AND key IN (SELECT key FROM trial WHERE study = ?)"
+            " GROUP BY device ORDER BY count(*) DESC, device",
+            [project, study],
+        )
+        return cursor.fetchall()
+
+
 def choose(database: Database, study: str, keys: Collection[str]) -> None:
     """Mark the trials that a study wants so far."""
     with database.write() as cursor:

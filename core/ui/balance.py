@@ -12,7 +12,7 @@ import streamlit as st
 from core.formats import write_csv
 from core.records import SOURCE_WORDS, SOURCES
 from core.ui import canvas, pictures
-from core.ui.look import COLOURS
+from core.ui.colours import COLOURS
 
 UNLABELLED = "(no label)"
 

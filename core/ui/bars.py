@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from core.records import SOURCE_TITLES, SOURCES
 from core.ui.canvas import GREY, HUMAN, SYNTHETIC, dressed, safe
-from core.ui.look import COLOURS
+from core.ui.colours import COLOURS
 
 
 def confusion_figure(labels: Sequence[str], counts: Sequence[Sequence[int]]) -> go.Figure:

@@ -12,7 +12,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from core.ui.look import COLOURS
+from core.ui.colours import COLOURS
 
 HUMAN, SYNTHETIC = COLOURS["human"], COLOURS["synthetic"]
 GREY = "#8A8D99"

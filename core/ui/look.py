@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import streamlit as st
 
 from core.records import SOURCE_WORDS
+from core.ui.colours import COLOURS
 
-COLOURS: Mapping[str, str] = {
-    "human": "#E69F00",
-    "synthetic": "#0072B2",
-    "llm-labelled": "#009E73",
-}
-"""Okabe-Ito, told apart with every common colour blindness; the same on every screen and plot."""
 PAGE_ICON = "⚖️"
 SIDEBAR_PIXELS = 245
 """Wide enough for the words in it; the rest of a narrow screen belongs to the page."""

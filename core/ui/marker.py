@@ -16,7 +16,7 @@ import streamlit as st
 from streamlit.components.v2.types import ComponentRenderer
 
 from core.errors import Problem
-from core.ui import look
+from core.ui.colours import COLOURS
 from core.ui.marks import Span, as_html, look_of, pieces, shown, static
 
 __all__ = ["Span", "as_html", "mark", "shown"]
@@ -69,7 +69,7 @@ def mark(  # noqa: PLR0913  what a card holds, each by its name
         data={
             **about,
             "card": card,
-            "source": look.COLOURS.get(source, "#888888"),
+            "source": COLOURS.get(source, "#888888"),
             "disabled": disabled,
             # What the server knows; read only where the browser had to draw everything anew.
             "current": _read(kept.get("value"), card, edges, bool(roles)),

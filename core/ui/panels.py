@@ -12,7 +12,7 @@ from core.actions.profiles import FIGURES, NEAR_COSINE, Profile, Repeats
 from core.diversity import Measured
 from core.records import SOURCE_TITLES, SOURCE_WORDS, SOURCES
 from core.ui.canvas import dressed, safe
-from core.ui.look import COLOURS
+from core.ui.colours import COLOURS
 
 ALL = "all classes"
 LANE = 0.22

@@ -13,7 +13,7 @@ from core.actions.curves import Curve
 from core.actions.solvers import Solved
 from core.records import SOURCE_WORDS
 from core.ui.canvas import GREY, HUMAN, SOLVER, dressed, safe
-from core.ui.look import COLOURS
+from core.ui.colours import COLOURS
 
 _INTERVAL = (
     "Bars: 95% interval of the mean (Student's t over seeds), for new draws from this pool and the"
