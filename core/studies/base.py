@@ -75,9 +75,15 @@ class Study(Member):
     family: ClassVar[str] = "studies"
     axis: ClassVar[str] = "synthetic_share"
     """What its results are looked at over at first."""
+    takes_benchmarks: ClassVar[bool] = False
+    """Whether its students are also tested on test sets that language models wrote (`bench:`)."""
 
     def needs(self) -> tuple[dict[str, Any], ...]:
-        """Return the generation runs that the study draws from; none unless it says so."""
+        """Return the runs of language models that the study draws from; none unless it says so.
+
+        Each says its `kind` (`generate` or `solve`), `split`, `strategy`, `n` items and
+        `temperature`; a `split` that names a `<generator>` stands for one of each.
+        """
         return ()
 
     @abstractmethod

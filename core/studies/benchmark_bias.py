@@ -1,0 +1,64 @@
+"""Can language models write a test set that ranks models as the real one does, and whom it favours?
+
+Each of several models writes a test set (`bench:<name>`) and answers all of them and the real one;
+so do students that were trained on human rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+from pydantic import Field
+
+from core.mixture import Mixture
+from core.records import BENCHMARK
+from core.studies import _cells
+from core.studies.base import Cell, Ground, Study, StudyPlan, over_cells
+
+TEMPERATURE = 0.99
+"""At which models write their test sets; they answer at 0."""
+
+
+class BenchmarkBias(Study):
+    """Train on human rows alone, and test on the real test set and on every synthetic one.
+
+    Training rows that are close to a synthetic test text are kept out of its pool, as those are
+    that are close to a real one. Source: Maheshwari et al. 2024 (arXiv 2409.11968).
+    """
+
+    title: ClassVar[str] = "Synthetic test sets"
+    axis: ClassVar[str] = "n_rows"
+    takes_benchmarks: ClassVar[bool] = True
+
+    n_human: int = Field(
+        default=0, ge=0, le=10_000_000, description="human rows to train on; 0: all of the pool"
+    )
+    seeds: int = Field(default=5, ge=1, le=1000, description="number of seeds")
+    classes: _cells.Mix = "natural"
+    n_items: int = Field(
+        default=200, ge=1, le=100_000, description="items that each language model writes, and of "
+        "each test set answers",
+    )  # fmt: skip
+
+    def needs(self) -> tuple[dict[str, Any], ...]:
+        """Return the runs of each generator: it writes a test set, and answers all of them."""
+        own = f"{BENCHMARK}<generator>"
+        writes = {"kind": "generate", "split": own, "strategy": "few_shot", "n": self.n_items,
+                  "temperature": TEMPERATURE}  # fmt: skip
+        answers = [
+            {"kind": "solve", "split": split, "strategy": "", "n": self.n_items, "temperature": 0.0}
+            for split in ("test", own)
+        ]
+        return (writes, *answers)
+
+    def plan(self, on: Ground) -> StudyPlan:
+        """Return a trial per student and seed, all on as many human rows."""
+        return over_cells(self._cells(on), self.seeds, on)
+
+    def _cells(self, on: Ground) -> Iterator[Cell]:
+        n_there = sum((row.split, row.source) == ("train", "human") for row in on.rows)
+        # Students that develop on further human rows need some beyond those.
+        n_kept = max((student.n_development for student in on.students), default=0)
+        n_human = self.n_human or max(1, n_there - n_kept)
+        yield Cell(Mixture(n_human, 0, self.classes), 0.0)
