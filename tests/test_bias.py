@@ -192,11 +192,11 @@ def test_a_test_set_is_sealed_and_is_no_training_data(session: Session) -> None:
     project = humans()
     with writers("alpha") as models:
         before = generate.synthetic_counts(project)
-        split = write(project, models["alpha"], "alpha", n=4)
+        split = write(project, models["alpha"], "alpha", n=5)
         assert split == "bench:alpha"
         rows = samples.page(session.database, project, Filter(split=split), 100)
         assert {(row.source, row.status) for row in rows} == {("synthetic", "accepted")}
-        assert Counter(row.label for row in rows) == dict.fromkeys(("sea", "sky", "soil"), 4)
+        assert Counter(row.label for row in rows) == dict.fromkeys(("sea", "sky", "soil"), 5)
         # Counted nowhere as training data, shown in no prompt, and drawn by no other study.
         assert generate.synthetic_counts(project) == before
         assert home.overview(project).n_synthetic == 0
@@ -292,13 +292,13 @@ def test_two_models_write_two_test_sets_and_solve_them_beside_students(
             solve(project, server, name)
         for server in models.values():
             items = asked_items(server)
-            assert len(items) == 30 + 24 + 24
+            assert len(items) == 30 + 30 + 30
             assert {frozenset(one["item"]) for one in items} == {frozenset({"text"})}
             calm = [body["temperature"] for body in server.received if "item" in str(body)]
             assert calm[-1] == 0.0
     found = bias.compare(project, study)
     assert [each.split for each in found.benchmarks] == ["test", "bench:alpha", "bench:beta"]
-    assert [each.n for each in found.benchmarks] == [30, 24, 24]
+    assert [each.n for each in found.benchmarks] == [30, 30, 30]
     ids = {solver.title: solver.id for solver in found.solvers}
     assert list(ids) == ["alpha", "beta", "tfidf student"]
     score = {
@@ -318,10 +318,10 @@ def test_two_models_write_two_test_sets_and_solve_them_beside_students(
     )
     assert set(found.biases) == {ids["alpha"], ids["beta"]}
     average = found.scores[bias.AVERAGE, ids["alpha"]]
-    assert average.value == pytest.approx((1 + 2 / 3) / 2) and average.n == 48
+    assert average.value == pytest.approx((1 + 2 / 3) / 2) and average.n == 60
     assert found.likeness["bench:alpha"].n_solvers == 3 and bias.AVERAGE in found.likeness
     assert [solver.failures for solver in found.solvers][2] is None
-    assert found.solvers[0].failures == (0.0, 0.0, pytest.approx(0.0469, abs=1e-3))
+    assert found.solvers[0].failures == (0.0, 0.0, pytest.approx(0.0409, abs=1e-3))
     assert not found.notes
     # The test split alone is what a curve is shown beside, whatever else was solved.
     assert {each.n for each in scored.of_study(project, study)} == {30}
@@ -344,9 +344,9 @@ def test_what_is_missing_is_said_and_kept_out(session: Session) -> None:
     with pytest.raises(Problem, match="cannot be compared in 'roc_auc'"):
         bias.compare(project, metric="roc_auc")
     with writers("alpha", "beta") as models:
-        write(project, models["alpha"], "alpha", n=3)
+        write(project, models["alpha"], "alpha", n=5)
         assert "Only one test set" in bias.wants(project)[0]
-        write(project, models["beta"], "beta", n=3)
+        write(project, models["beta"], "beta", n=5)
         solve(project, models["alpha"], "alpha")
         one = bias.compare(project)
         assert len(one.solvers) == 1 and not one.biases
@@ -354,7 +354,7 @@ def test_what_is_missing_is_said_and_kept_out(session: Session) -> None:
         solve(project, models["beta"], "beta", splits=("test", "bench:beta"), limit=5)
         some = bias.compare(project)
     # Compared are the items that both answered, and the solvers that answered everything.
-    assert [each.n for each in some.benchmarks] == [5, 9, 5]
+    assert [each.n for each in some.benchmarks] == [5, 15, 5]
     assert len(some.compared) == 1 and not some.biases
     assert any("beta has no score on bench:alpha" in note for note in some.notes)
     assert bias.wants(project) == []

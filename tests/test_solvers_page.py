@@ -29,7 +29,7 @@ def test_without_anything_it_says_what_to_do(session: Session) -> None:
 def test_one_solver_and_one_test_set_are_shown_with_what_is_missing(session: Session) -> None:
     project = humans()
     with writers("alpha") as models:
-        write(project, models["alpha"], "alpha", n=3)
+        write(project, models["alpha"], "alpha", n=5)
         solve(project, models["alpha"], "alpha")
     at = page_of("solvers")
     told = said(at)
@@ -43,7 +43,7 @@ def test_scores_likeness_and_biases_are_shown(session: Session) -> None:
     project = humans()
     with writers("alpha", "beta") as models:
         for name, server in models.items():
-            write(project, server, name, n=3)
+            write(project, server, name, n=5)
         students(project, seeds=2)
         for name, server in models.items():
             solve(project, server, name)
@@ -67,8 +67,8 @@ def test_generate_writes_into_a_test_set_that_is_curated_by_itself(session: Sess
     at = page_of("generate")
     at.selectbox(key="provider").set_value("openai_compatible").run()
     assert not at.exception
-    assert generate.own_benchmark("openai_compatible", {"base_url": "http://127.0.0.1:9/v1",
-                                                        "model": " a\tb "}) == "bench:a b"  # fmt: skip
+    asked = {"base_url": "http://127.0.0.1:9/v1", "model": " a\tb "}
+    assert generate.own_benchmark("openai_compatible", asked) == "bench:a b"
     rows = [{**row, "text": f"{row['text']} y"} for row in planted(2, seed=6)]
     bring(project, rows, "bench:a", "synthetic")
     at = page_of("curate", who="Ana")

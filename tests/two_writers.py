@@ -69,7 +69,7 @@ def humans(name: str = "planted", n_test: int = 10) -> str:
     return project
 
 
-def write(project: str, server: FakeLLM, name: str, n: int = 8) -> str:
+def write(project: str, server: FakeLLM, name: str, n: int = 10) -> str:
     """Have a model write a test set of its own, accept it, and return its split."""
     asked = settings(server, name)
     into = generate.own_benchmark("openai_compatible", asked)

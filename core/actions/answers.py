@@ -383,19 +383,15 @@ def _test_items(project: str, splits: Sequence[str], limit: int | None = None) -
     Raises:
         Problem: there is no such test set, or no item of it is accepted.
     """
-    database, there = here().database, test_sets(project)
-    if unknown := [split for split in splits if split not in there]:
-        if there.get("test") is None and unknown[0] == "test":
-            return []
-        known = f"There are {', '.join(there)}." if there else "Import a test split."
-        raise Problem(f"There is no accepted test item in {unknown[0]!r}.", known)
-    return [
-        id_
-        for split in dict.fromkeys(splits)
-        for id_ in sorted(
-            samples.ids(database, project, Filter(split=split, status="accepted", unlabelled=False))
-        )[:limit]
-    ]
+    found: list[str] = []
+    for split in dict.fromkeys(splits):
+        wanted = Filter(split=split, status="accepted", unlabelled=False)
+        ids = [] if split == "train" else samples.ids(here().database, project, wanted)
+        if not ids and split != "test":
+            known = ", ".join(test_sets(project))
+            raise Problem(f"There is no accepted test item in {split!r}.", f"Test sets: {known}.")
+        found += sorted(ids)[:limit]
+    return found
 
 
 def _unlabelled(project: str, provider: Mapping[str, Any]) -> list[str]:

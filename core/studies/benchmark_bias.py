@@ -6,7 +6,6 @@ so do students that were trained on human rows.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from pydantic import Field
@@ -54,11 +53,11 @@ class BenchmarkBias(Study):
 
     def plan(self, on: Ground) -> StudyPlan:
         """Return a trial per student and seed, all on as many human rows."""
-        return over_cells(self._cells(on), self.seeds, on)
+        return over_cells([self._cell(on)], self.seeds, on)
 
-    def _cells(self, on: Ground) -> Iterator[Cell]:
+    def _cell(self, on: Ground) -> Cell:
         n_there = sum((row.split, row.source) == ("train", "human") for row in on.rows)
         # Students that develop on further human rows need some beyond those.
         n_kept = max((student.n_development for student in on.students), default=0)
         n_human = self.n_human or max(1, n_there - n_kept)
-        yield Cell(Mixture(n_human, 0, self.classes), 0.0)
+        return Cell(Mixture(n_human, 0, self.classes), 0.0)

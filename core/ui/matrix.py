@@ -30,9 +30,9 @@ def matrix_figure(
         go.Heatmap(
             x=list(columns), y=list(rows), z=values,
             text=[["" if v is None else f"{v:.3f}" for v in row] for row in values],
-            texttemplate="%{text}", customdata=about,
+            texttemplate="%{text}", textfont={"color": "#1E2130"}, customdata=about,
             hovertemplate="%{customdata}<extra></extra>" if about else "%{text}<extra></extra>",
-            colorscale=[[0, "#F1F2F8"], [1, "#474A8A"]], hoverongaps=False,
+            colorscale=[[0, "#F1F2F8"], [1, "#8F93CC"]], hoverongaps=False,
             colorbar={"title": {"text": safe(title)}, "tickformat": ".2f"}, xgap=2, ygap=2,
         )
     )  # fmt: skip
