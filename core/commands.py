@@ -19,6 +19,7 @@ from core.actions import (
     batches,
     bias,
     bias_rows,
+    bias_steps,
     budget,
     checking,
     clusters,
@@ -323,7 +324,7 @@ def compare(arguments: Namespace, say: Say) -> int:
         "benchmarks": bias_rows.benchmark_rows(found),
         "solvers": bias_rows.solver_rows(found),
     }
-    for note in [*bias.wants(project.id), *found.notes]:
+    for note in [*bias_steps.wants(project.id), *found.notes]:
         say(f"Note: {note}", True)
     if not found.scores:
         raise Problem("No solver has answered a test set yet.", "See `solve` and `study run`.")

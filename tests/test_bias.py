@@ -5,15 +5,29 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from core import bootstrap
-from core.actions import answers, bias, bias_rows, curate, data, generate, home, imports, train
+from core.actions import (
+    answers,
+    archives,
+    bias,
+    bias_rows,
+    bias_steps,
+    curate,
+    data,
+    generate,
+    home,
+    imports,
+    train,
+)  # fmt: skip
 from core.actions import results as said_before
 from core.actions import solvers as scored
 from core.actions.asking import Writer
+from core.actions.compared import AVERAGE
 from core.actions.session import Session
 from core.errors import Problem
 from core.records import Result
@@ -146,7 +160,7 @@ def test_seeds_are_drawn_with_replacement() -> None:
 
 
 @pytest.mark.executor("inline")
-def test_predictions_are_kept_of_every_test_set(session: Session) -> None:
+def test_predictions_are_kept_of_every_test_set(session: Session, tmp_path: Path) -> None:
     project = humans()
     bring(project, planted(4, seed=7), "ood:far", "human")
     rows = [{**row, "text": f"{row['text']} x"} for row in planted(3, seed=8)]
@@ -170,6 +184,12 @@ def test_predictions_are_kept_of_every_test_set(session: Session) -> None:
         [task.label_names[one] == each.label for one, each in zip(said, pool, strict=True)]
     )  # type: ignore[index]
     assert row["scores"]["ood:far"]["accuracy"] == pytest.approx(right) and len(rows_there) == 30
+    # They travel with the project.
+    archives.export_project(project, tmp_path / "there.admix.zip")
+    with (tmp_path / "there.admix.zip").open("rb") as file:
+        other = archives.open_project(file, "there.admix.zip", "there").id
+    for split, each in found.items():
+        assert studies.predictions(session.database, other, keys, split) == each
 
 
 def test_a_result_without_other_test_sets_has_nothing_of_them(session: Session) -> None:
@@ -317,9 +337,9 @@ def test_two_models_write_two_test_sets_and_solve_them_beside_students(
         1 / np.mean([2 / 3, student[0]]) - 1 / np.mean([1, score["test", "tfidf student"]])
     )
     assert set(found.biases) == {ids["alpha"], ids["beta"]}
-    average = found.scores[bias.AVERAGE, ids["alpha"]]
+    average = found.scores[AVERAGE, ids["alpha"]]
     assert average.value == pytest.approx((1 + 2 / 3) / 2) and average.n == 60
-    assert found.likeness["bench:alpha"].n_solvers == 3 and bias.AVERAGE in found.likeness
+    assert found.likeness["bench:alpha"].n_solvers == 3 and AVERAGE in found.likeness
     assert [solver.failures for solver in found.solvers][2] is None
     assert found.solvers[0].failures == (0.0, 0.0, pytest.approx(0.0409, abs=1e-3))
     assert not found.notes
@@ -338,14 +358,14 @@ def test_two_models_write_two_test_sets_and_solve_them_beside_students(
 @pytest.mark.executor("inline")
 def test_what_is_missing_is_said_and_kept_out(session: Session) -> None:
     project = humans("gaps", n_test=4)
-    assert "No language model has written a test set" in bias.wants(project)[0]
+    assert "No language model has written a test set" in bias_steps.wants(project)[0]
     nothing = bias.compare(project)
     assert not nothing.scores and not nothing.biases
     with pytest.raises(Problem, match="cannot be compared in 'roc_auc'"):
         bias.compare(project, metric="roc_auc")
     with writers("alpha", "beta") as models:
         write(project, models["alpha"], "alpha", n=5)
-        assert "Only one test set" in bias.wants(project)[0]
+        assert "Only one test set" in bias_steps.wants(project)[0]
         write(project, models["beta"], "beta", n=5)
         solve(project, models["alpha"], "alpha")
         one = bias.compare(project)
@@ -357,7 +377,7 @@ def test_what_is_missing_is_said_and_kept_out(session: Session) -> None:
     assert [each.n for each in some.benchmarks] == [5, 15, 5]
     assert len(some.compared) == 1 and not some.biases
     assert any("beta has no score on bench:alpha" in note for note in some.notes)
-    assert bias.wants(project) == []
+    assert bias_steps.wants(project) == []
 
 
 @pytest.mark.executor("inline")

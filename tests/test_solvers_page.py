@@ -9,7 +9,7 @@ from core.actions.session import Session, here
 from core.store import samples
 from core.store.samples import Filter
 from tests.conftest import bring, planted
-from tests.test_pages_research import charts, metrics, page_of, press, said
+from tests.test_pages_research import charts, metrics, page_of, press, said, values  # noqa: F401
 from tests.two_writers import humans, solve, students, write, writers
 
 pytestmark = pytest.mark.executor("inline")
@@ -62,11 +62,23 @@ def test_scores_likeness_and_biases_are_shown(session: Session) -> None:
     assert len(charts(at)) == 4
 
 
-def test_generate_writes_into_a_test_set_that_is_curated_by_itself(session: Session) -> None:
-    project = humans()
+def test_generate_writes_into_a_test_set_that_has_items_of_its_own(values: str) -> None:  # noqa: F811
     at = page_of("generate")
-    at.selectbox(key="provider").set_value("openai_compatible").run()
+    at.segmented_control(key=f"into_{values}").set_value("bench").run()
     assert not at.exception
+    split = "bench:recorded-example"
+    assert f"{split} has 0 items" in said(at).replace("\\", "")
+    at.number_input(key=f"items_{values}").set_value(10).run()
+    press(at, "Start")
+    (run,) = generate.run_ids(values)
+    assert generate.wait(run).state == "done"
+    rows = samples.page(here().database, values, Filter(run=run), 100)
+    assert rows and {row.split for row in rows} == {split}
+    assert generate.history(values)[0]["into"] == split
+
+
+def test_a_test_set_is_curated_by_itself(session: Session) -> None:
+    project = humans()
     asked = {"base_url": "http://127.0.0.1:9/v1", "model": " a\tb "}
     assert generate.own_benchmark("openai_compatible", asked) == "bench:a b"
     rows = [{**row, "text": f"{row['text']} y"} for row in planted(2, seed=6)]

@@ -7,14 +7,14 @@ test set all are compared on the items that all of them answered.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
 
 import numpy as np
 
 from core import bootstrap
 from core.actions import results, train
+from core.actions.bias_steps import missing
+from core.actions.compared import AVERAGE, Benchmark, Bias, Comparison, Score, Solver
 from core.actions.said import (
     REAL,
     Gold,
@@ -30,8 +30,6 @@ from core.providers.base import Provider
 from core.records import BENCHMARK
 from core.registry import content_hash, from_json
 from core.statistics import bias
-from core.statistics.bias import Likeness
-from core.statistics.shares import wilson
 from core.store import runs, samples
 from core.store.samples import Filter
 from core.tasks.base import Task
@@ -41,104 +39,6 @@ KIND = "benchmark_bias"
 FEWEST = 2
 """Solvers, and benchmarks, that a bias factor takes at least."""
 _EVERY = 10_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Benchmark:
-    """A test set: its split, who wrote it (empty for people, or for several), and items compared.
-
-    `n_pending` are items that wait on Curate, `n_all` those that are accepted.
-    """
-
-    split: str
-    writer: str
-    n: int
-    n_all: int
-    n_pending: int = 0
-
-    @property
-    def title(self) -> str:
-        """Return its name on screen."""
-        return "real test set" if self.split == REAL else self.split.removeprefix(BENCHMARK)
-
-
-@dataclass(frozen=True, slots=True)
-class Solver:
-    """Who answered: a language model, or a student with its seeds; `wrote` is its own benchmark.
-
-    `n_bad` of `n_asked` answers of a language model could not be read, were refused or failed.
-    """
-
-    id: str
-    title: str
-    kind: Literal["llm", "student"]
-    model: str
-    n_seeds: int = 1
-    n_asked: int = 0
-    n_bad: int = 0
-    wrote: str | None = None
-
-    @property
-    def failures(self) -> tuple[float, float, float] | None:
-        """Return the share of answers without a label and its Wilson limits; None of a student."""
-        limits = wilson(self.n_bad, self.n_asked)
-        return None if limits is None else (self.n_bad / self.n_asked, *limits)
-
-
-@dataclass(frozen=True, slots=True)
-class Score:
-    """A figure with its 95% limits over new items (and seeds), None where they are not defined."""
-
-    value: float
-    low: float | None
-    high: float | None
-    n: int
-
-
-@dataclass(frozen=True, slots=True)
-class Bias:
-    """How far a solver that wrote a benchmark does better there: bias factor and self-bias.
-
-    Both with 95% limits over new items of every benchmark and new seeds of students; None where
-    they are not defined.
-    """
-
-    factor: float
-    low: float | None
-    high: float | None
-    self_bias: float | None
-    self_low: float | None
-    self_high: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """Solvers by benchmarks, the real test set first, in one metric, with what follows from it.
-
-    `scores` are by split and solver; the split `average` is the mean over all benchmarks.
-    `compared` are the solvers that answered all of them, on whom the average and biases rest.
-    `notes` say what is missing and what to do.
-    """
-
-    metric: str
-    title: str
-    is_lower_better: bool
-    benchmarks: tuple[Benchmark, ...]
-    solvers: tuple[Solver, ...]
-    scores: Mapping[tuple[str, str], Score]
-    compared: tuple[str, ...]
-    likeness: Mapping[str, Likeness]
-    biases: Mapping[str, Bias]
-    notes: tuple[str, ...]
-
-    @property
-    def written(self) -> tuple[Benchmark, ...]:
-        """Return the benchmarks that language models wrote."""
-        return tuple(each for each in self.benchmarks if each.split != REAL)
-
-
-AVERAGE = "average"
-"""Stands for the average over all benchmarks where a split is named."""
 
 
 def all_studies(project: str) -> dict[str, str]:
@@ -206,7 +106,7 @@ def _compared(
     }
     written = [each.split for each in sets if each.split != REAL]
     answered = [split for split in written if any((split, id_) in values for id_ in said)]
-    notes += _missing(sets, solvers, values, answered)
+    notes += missing(sets, solvers, values, answered)
     compared = [id_ for id_ in said if answered and all((g, id_) in values for g in answered)]
     for id_ in compared:
         mean = np.mean([drawn[g, id_] for g in answered], axis=0)
@@ -330,39 +230,6 @@ def _own(one: Said, writers: Mapping[str, str], notes: list[str]) -> str | None:
     return own[0] if len(own) == 1 else None
 
 
-def _missing(
-    sets: Sequence[Benchmark], solvers: Sequence[Solver],
-    values: Mapping[tuple[str, str], float], answered: Sequence[str],
-) -> list[str]:  # fmt: skip
-    """Return what is missing for the whole table, and what to do, in sentences."""
-    notes = []
-    for each in sets:
-        if each.split != REAL and not each.writer:
-            notes.append(f"{each.split} has several writers, so it is nobody's own.")
-        if not each.n_all and each.n_pending:
-            notes.append(
-                f"{each.split}: {each.n_pending:,} items are pending; accept the good ones on"
-                " Curate."
-            )
-        elif not each.n_all:
-            notes.append(f"{each.split} is not in this study's pool: launch the study again.")
-    there = [each for each in sets if each.n_all]
-    for each in there:
-        if each.split != REAL and each.split not in answered:
-            notes.append(f"Nobody has answered {each.split} yet: run an LLM solver on it.")
-    wanted = [each for each in there if each.split == REAL or each.split in answered]
-    for solver in solvers:
-        lacking = [each.split for each in wanted if (each.split, solver.id) not in values]
-        if lacking:
-            notes.append(
-                f"{solver.title} has no score on {', '.join(lacking)}, and is left out where all"
-                " are compared."
-            )
-    if not any(each.split == REAL for each in there):
-        notes.append("There is no real test set to compare with: import one on Data.")
-    return notes
-
-
 def _vectors(
     scores: Mapping[tuple[str, str], Score], split: str, said: Mapping[str, Said]
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -402,26 +269,3 @@ def _biases(
         for i, id_ in enumerate(compared)
         if np.isfinite(factors[i])
     }
-
-
-def wants(project: str) -> list[str]:
-    """Return what is missing before anything can be compared, in sentences, the first step first.
-
-    None of it is wrong; these are the steps of the study.
-    """
-    counts = samples.counts(here().database, project)
-    made = []
-    if not any(row["split"] == REAL and row["status"] == "accepted" for row in counts):
-        made.append("There is no real test set: import or draw one on Data.")
-    n = len(benchmarks(project))
-    if not n:
-        made.append(
-            "No language model has written a test set: on Generate, start a run into a test set"
-            " of its own, best one for each of several large models (200 items, temperature 0.99)."
-        )
-    elif n == 1:
-        made.append(
-            "Only one test set is written: whether a model favours its own shows beside those of"
-            " others. Let another model write one on Generate."
-        )
-    return made

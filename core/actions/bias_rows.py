@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from core.actions.bias import AVERAGE, Comparison
+from core.actions.compared import AVERAGE, Comparison
 from core.actions.said import REAL
 from core.records import BENCHMARK
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from core.actions import bias, bias_rows, results
-from core.actions.bias import AVERAGE, Comparison
+from core.actions import bias, bias_rows, bias_steps, results
+from core.actions.compared import AVERAGE, Comparison, Score
 from core.formats import write_csv
 from core.ui import canvas, look, matrix, pictures
 
@@ -34,7 +34,7 @@ def asked(project: str) -> tuple[str | None, str]:
 
 def missing(project: str, found: Comparison) -> None:
     """Say which steps are still to be taken, and where; the first ones before there are scores."""
-    for step in bias.wants(project):
+    for step in bias_steps.wants(project):
         st.info(look.plain(step), icon=":material/info:")
     if not found.solvers:
         st.info("No solver has answered yet. Ask language models below, and train students on Train"
@@ -210,6 +210,6 @@ def published() -> None:
     )  # fmt: skip
 
 
-def _told(score: bias.Score) -> str:
+def _told(score: Score) -> str:
     limits = "" if score.low is None else f", 95% interval {score.low:.3f} to {score.high:.3f}"
     return f"{score.value:.3f}{limits}, {score.n:,} items"
