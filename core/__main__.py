@@ -200,7 +200,7 @@ def _add_import(parent: Any, path: Callable[[str], Path]) -> None:
         help=f"ending in {', '.join(EXTENSIONS)} (brat); a folder of brat's files, or one that"
         f" `datasets` saved; or {HUB}OWNER/NAME of the Hugging Face Hub",
     )
-    bring.add_argument("--split", required=True, help="train, test or ood:NAME")
+    bring.add_argument("--split", required=True, help="train, test, ood:NAME or bench:NAME")
     bring.add_argument("--source", required=True, choices=("human", "synthetic", "llm-labelled"))
     bring.add_argument(
         "--map", metavar="FIELD=COL,...",
@@ -242,6 +242,10 @@ def _add_generate(parent: Any) -> None:
         "--min-yield", type=float, default=0.1, metavar="X",
         help="give a class up early that surely yields less usable items of those asked for (0.1)",
     )  # fmt: skip
+    make.add_argument(
+        "--into", default="train", metavar="SPLIT",
+        help="train, bench:NAME or bench: a test set of the model's own, named after it (train)",
+    )  # fmt: skip
     _add_run(make)
     _add_members(make, "providers", "--provider")
     _add_members(make, "strategies", "--strategy")
@@ -273,10 +277,31 @@ def _add_answers(parent: Any) -> None:
     ):  # fmt: skip
         ask = _command(parent, name, act, about, then)
         _add_asking(ask)
+        if name == "solve":
+            ask.add_argument(
+                "--split", action="append", metavar="SPLIT",
+                help="test, ood:NAME, bench:NAME, or all; may be said more than once (test); the"
+                " limit is for each",
+            )  # fmt: skip
         ask.add_argument(
             "--steps", action="store_true",
             help="frames: ask for entities, then triggers, then the arguments of each",
         )  # fmt: skip
+    compare = _command(
+        parent, "solvers", commands.compare,
+        "compare solvers on the real and the synthetic test sets: scores, likeness, and bias",
+    )  # fmt: skip
+    compare.add_argument("name", metavar="NAME")
+    compare.add_argument(
+        "--study", metavar="STUDY",
+        help="whose students are solvers, too (default: the newest of the kind benchmark_bias)",
+    )  # fmt: skip
+    compare.add_argument("--metric", metavar="M", help="default: the task's main one")
+    compare.add_argument(
+        "--show", choices=("scores", "benchmarks", "solvers"),
+        help="one of the tables (default: all; of csv the scores)",
+    )  # fmt: skip
+    _add_format(compare)
 
 
 def _add_asking(ask: argparse.ArgumentParser) -> None:
@@ -382,6 +407,9 @@ def _add_accept(parent: Any) -> None:
     which.add_argument("--class", dest="label", metavar="C", help="those of one class")
     which.add_argument("--ids", nargs="+", metavar="ID", help="those named")
     take.add_argument("--flagged", action="store_true", help="flagged ones too")
+    take.add_argument(
+        "--split", default="train", metavar="SPLIT", help="train, or a bench:NAME (train)"
+    )
 
 
 def _add_audit(parent: Any) -> None:

@@ -16,6 +16,9 @@ from core.actions import (
     archives,
     audit,
     batches,
+    bias,
+    bias_rows,
+    bias_steps,
     checking,
     consistency,
     curate,
@@ -41,7 +44,7 @@ from core.errors import Problem
 from core.formats import Table
 from core.formats.dataset import HUB, is_dataset
 from core.options import refuse_unused, settings_of
-from core.records import Job, Price
+from core.records import Job, Price, Project
 from core.registry import member, member_ids
 from core.telling import Say, ended, liner, show, show_table
 
@@ -151,9 +154,13 @@ def make(arguments: Namespace, say: Say) -> str:
     provider = member("providers", arguments.provider)
     strategy = member("strategies", arguments.strategy)
     refuse_unused(arguments, (provider, strategy))
+    settings = settings_of(arguments, provider)
+    into = arguments.into
+    if into == "bench":
+        into = generate.own_benchmark(arguments.provider, settings)
     request = generate.Request(
         provider=arguments.provider,
-        provider_settings=settings_of(arguments, provider),
+        provider_settings=settings,
         strategy=arguments.strategy,
         strategy_settings=settings_of(arguments, strategy),
         targets=dict.fromkeys(data.strata(project.id), arguments.per_class),
@@ -164,6 +171,7 @@ def make(arguments: Namespace, say: Say) -> str:
         others=[_writer(words) for words in arguments.also or ()],
         min_yield=arguments.min_yield,
         mode=arguments.mode,
+        into=into,
     )
     expected = generate.estimate(project.id, request)
     run = generate.launch(project.id, request)
@@ -277,12 +285,44 @@ def solve(arguments: Namespace, say: Say) -> str:
 
 def solved(arguments: Namespace, job: Job, say: Say) -> int:
     """Say how well a language model answered the test set."""
-    rows = answers.table(job.project, [job.subject])
+    (row,) = answers.table(job.project, [job.subject])
     metric = next(iter(data.metrics(job.project)))
-    if found := solvers.of_run(job.project, job.subject, metric):
-        rows = [{**rows[0], **solvers.row(metric, found)}]
+    splits = answers.status(job.project, job.subject).splits
+    found = {split: solvers.of_run(job.project, job.subject, metric, split) for split in splits}
+    rows = [
+        {**row, **({"test set": split} if splits != ("test",) else {}),
+         **(solvers.row(metric, one) if one else {})}
+        for split, one in found.items()
+    ]  # fmt: skip
     show(rows, arguments.format, say)
     return ended(job, say)
+
+
+def compare(arguments: Namespace, say: Say) -> int:
+    """Show solvers by test sets, real and synthetic, and whether models favour what they wrote."""
+    project = home.find_project(arguments.name)
+    study = arguments.study or next(iter(bias.all_studies(project.id)), None)
+    found = bias.compare(project.id, study, arguments.metric)
+    parts = {
+        "scores": bias_rows.score_rows(found),
+        "benchmarks": bias_rows.benchmark_rows(found),
+        "solvers": bias_rows.solver_rows(found),
+    }
+    for note in [*bias_steps.wants(project.id), *found.notes]:
+        say(f"Note: {note}", True)
+    if not found.scores:
+        raise Problem("No solver has answered a test set yet.", "See `solve` and `study run`.")
+    if arguments.show is None and arguments.format == "json":
+        say(json.dumps({"metric": found.metric, **parts, "notes": list(found.notes)},
+                       ensure_ascii=False, indent=1), False)  # fmt: skip
+        return 0
+    shown = [arguments.show] if arguments.show else list(parts)
+    for part in shown if arguments.format == "table" else shown[:1]:
+        if len(shown) > 1 and arguments.format == "table":
+            say(f"{part.capitalize()}:", False)
+        if parts[part] or arguments.format == "table":
+            show(parts[part], arguments.format, say)
+    return 0
 
 
 def label(arguments: Namespace, say: Say) -> str:
@@ -374,7 +414,9 @@ def accept(arguments: Namespace, say: Say) -> int:
             f"{arguments.label!r} is not one of the labels.", f"Labels: {', '.join(names)}."
         )
     ids = arguments.ids and [id_ for word in arguments.ids for id_ in word.split(",") if id_]
-    done = curate.accept_many(project.id, WHO, arguments.label, arguments.flagged, ids)
+    done = curate.accept_many(
+        project.id, WHO, arguments.label, arguments.flagged, ids, split=arguments.split
+    )
     say(f"Accepted {done.n_accepted:,} pseudo-samples.", False)
     for reason, n in done.left.items():
         say(f"  left pending, flagged by {reason}: {n:,}", False)
@@ -521,6 +563,7 @@ def _asked(arguments: Namespace, purpose: Purpose, say: Say, **more: Any) -> str
         price=_typed_price(arguments.usd_per_mtok),
         mode=arguments.mode,
         in_steps=getattr(arguments, "steps", False),
+        splits=_test_sets(project, getattr(arguments, "split", None)),
         **more,
     )
     expected = answers.estimate(project.id, request)
@@ -532,6 +575,13 @@ def _asked(arguments: Namespace, purpose: Purpose, say: Say, **more: Any) -> str
         True,
     )
     return generate.job_of(run).id
+
+
+def _test_sets(project: Project, named: Sequence[str] | None) -> Sequence[str]:
+    """Return the test sets that were named, `all` being every one that there is."""
+    if named and "all" in named:
+        return tuple(answers.test_sets(project.id)) or ("test",)
+    return tuple(named or ("test",))
 
 
 def _labels(text: str, file: Path) -> list[tuple[str, str]]:

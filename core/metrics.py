@@ -161,14 +161,14 @@ def agreement_intervals(
     drawn = np.random.default_rng(0).integers(0, len(a), (n, len(a)))
     x, y = a[drawn], b[drawn]
     found = {
-        "pearson_interval": _correlations(x, y),
-        "spearman_interval": _correlations(rankdata(x, axis=1), rankdata(y, axis=1)),
+        "pearson_interval": correlations(x, y),
+        "spearman_interval": correlations(rankdata(x, axis=1), rankdata(y, axis=1)),
         "mse_interval": np.mean((x - y) ** 2, axis=1),
     }
     return {name: _middle(values) for name, values in found.items()}
 
 
-def _correlations(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+def correlations(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Return Pearson's correlation row by row; NaN where one side does not vary."""
     x, y = x - x.mean(axis=1, keepdims=True), y - y.mean(axis=1, keepdims=True)
     with np.errstate(invalid="ignore", divide="ignore"):

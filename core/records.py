@@ -33,6 +33,17 @@ SOURCE_PARTS: dict[Source, tuple[str, str]] = {
     "llm-labelled": ("human", "llm"),
 }
 """Source on screen -> (text_source, label_source)."""
+BENCHMARK = "bench:"
+"""How the split of a test set begins that a language model wrote; its name follows."""
+
+
+def is_benchmark(split: str) -> bool:
+    """Say whether a split is a test set that a language model wrote.
+
+    >>> is_benchmark("bench:gpt-4o"), is_benchmark("test")
+    (True, False)
+    """
+    return split.startswith(BENCHMARK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,8 +272,10 @@ class Result:
     """What a trial came to: an answer per test row of the pool.
 
     `predicted` indexes the task's labels; of a task whose labels are no classes it is empty, and
-    `answers` are the predicted labels themselves. `about` is what the student says of its training,
-    stage by stage. One that failed has a reason and nothing else.
+    `answers` are the predicted labels themselves. `others` has the same three lists (`predicted`,
+    `answers`, `probabilities`) for every other split that is tested on, by its name. `about` is
+    what the student says of its training, stage by stage. One that failed has a reason and nothing
+    else.
     """
 
     key: str
@@ -276,6 +289,7 @@ class Result:
     about: Sequence[Mapping[str, Any]] = ()
     status: Literal["done", "failed"] = "done"
     error: str = ""
+    others: Mapping[str, Mapping[str, Sequence[Any]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

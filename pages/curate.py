@@ -75,26 +75,33 @@ mode = st.segmented_control("Show", MODES, default=ONE, required=True, key="cura
                             label_visibility="collapsed")  # fmt: skip
 with st.container(horizontal=True, vertical_alignment="bottom"):
     source = st.selectbox("Source", sources, width=145, key=f"curate_source_{project.id}")
-    counts = curate.counts(project.id, source)
+    splits = curate.splits(project.id)
+    split = splits[0] if len(splits) == 1 else st.selectbox(
+        "For", splits, width=200, key=f"curate_split_{project.id}",
+        help="Training, or a test set that a model wrote.",
+    )  # fmt: skip
+    counts = curate.counts(project.id, source, split)
     label = st.selectbox("Class", list(counts), index=None, width=265, placeholder="any",
                          format_func=lambda name: curation.counted(name, counts[name]),
                          key=f"curate_class_{project.id}")  # fmt: skip
     flags = st.selectbox("Flags", list(FLAGS), width=150, key="curate_flags",
                          persist_state="session")  # fmt: skip
-    curation.accept_rest(project.id, who, source, label, counts)
+    curation.accept_rest(project.id, who, source, label, counts, split)
 curation.totals(counts, label)
-if mode == CHECKS:
+if split != "train" and mode not in (ONE, MANY):
+    st.info("A test set is curated one by one or in the grid.", icon=":material/info:")
+elif mode == CHECKS:
     checking.show(project.id, source, label)
 elif mode in VIEWS:
     with frame.problems():
         VIEWS[mode](project.id, label)
 elif mode == MANY:
     with frame.problems():
-        curation.grid(project.id, who, source, label, FLAGS[flags])
+        curation.grid(project.id, who, source, label, FLAGS[flags], split)
 elif mode == audit.MODE:
     with frame.problems():
         chosen = audit.choose(project.id, who, source, label, FLAGS[flags])
         if chosen:
             one_by_one(chosen.wanted, chosen)
 else:
-    one_by_one(curate.wanted(label, FLAGS[flags], source=source))
+    one_by_one(curate.wanted(label, FLAGS[flags], source=source, split=split))

@@ -63,8 +63,9 @@ with frame.problems():
     st.subheader("3 · Run")
     if at_work and not is_previewing:
         run.follow(project.id, at_work.subject)
-    goals = run.targets(project.id)
-    request = replace(asked, price=price, targets=goals)
+    into = run.into(project.id, asked)
+    goals = run.targets(project.id, into)
+    request = replace(asked, price=price, targets=goals, into=into)
     found = generate.estimate(project.id, request, seen)
     preview.estimate(found, seen is not None)
     mode = batches.mode(found, project.id)

@@ -100,12 +100,26 @@ def test_test_rows_are_leaks_and_no_duplicates():
     ]
     assert flagged(judged(Duplicates(), copies)) == {}
     found = flagged(judged(Leakage(), [*FRESH, *copies]))
-    assert [verdict.close_to for verdict in found.values()] == ["test-1", "ood-1", "bench-1"]
+    # What a model wrote to test on keeps nothing out but where a study is tested on it.
+    assert [verdict.close_to for verdict in found.values()] == ["test-1", "ood-1"]
     assert [verdict.reason for verdict in found.values()] == [
         "the same text as a sample of the test set",
         "the same text as a sample of the other test set 'forum'",
-        "the same text as a sample of the synthetic test set 'small'",
     ]
+
+
+def test_what_is_written_to_test_on_is_compared_with_train_and_its_own_test_set():
+    small, other = (
+        Item(f"of {split}", EXISTING[4].text, split=split) for split in ("bench:small", "bench:b")
+    )
+    copy = Item("copy", EXISTING[0].text, split="bench:b")
+    found = flagged(judged(Duplicates(), [small, other, copy]))
+    assert {name: one.close_to for name, one in found.items()} == {
+        "of bench:small": "bench-1", "copy": "train-1",
+    }  # fmt: skip
+    assert found["of bench:small"].reason == "the same text as another sample of its test set"
+    again = Item("again", EXISTING[2].text, split="bench:b")
+    assert list(flagged(judged(Leakage(), [small, again]))) == ["again"]
 
 
 def test_a_near_leak_is_found_and_training_rows_are_not_leaks():

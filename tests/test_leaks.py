@@ -25,7 +25,7 @@ SWEEP = train.StudyRequest(
     settings={"n_total": 40, "ratios": [0, 0.5, 1], "seeds": 3}, student="tfidf", name="sweep"
 )
 EIGHT = "one two three four five six seven eight"
-SPLITS = ("test", "ood:forum", "bench:small")
+SPLITS = ("test", "ood:forum")
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ Stopping, another cap and the end of a run are those of every run, in `generate`
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -56,7 +57,8 @@ class Request:
 
     `price` is one the user typed, for a model whose price is not known. `wanted` are the samples
     that are judged, `check` the settings of the check that says what their answers mean. With
-    `in_steps` labels are asked for in the steps that the kind of task has.
+    `in_steps` labels are asked for in the steps that the kind of task has. `splits` are the test
+    sets that are solved; the limit is for each.
     """
 
     purpose: Purpose
@@ -71,6 +73,7 @@ class Request:
     check: Mapping[str, Any] = field(default_factory=dict)
     in_steps: bool = False
     mode: Mode = "live"
+    splits: Sequence[str] = ("test",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +94,19 @@ class Status:
     n_flagged: int
     account: ledger.Account
     cap_usd: float | None
+    splits: tuple[str, ...] = ()
+
+
+def test_sets(project: str) -> dict[str, int]:
+    """Return the test sets of a project with their items that can be solved, the real one first.
+
+    Items are accepted and have a label.
+    """
+    found: Counter[str] = Counter()
+    for row in samples.counts(here().database, project):
+        if row["split"] != "train" and row["status"] == "accepted" and row["stratum"] is not None:
+            found[row["split"]] += row["n"]
+    return {split: found[split] for split in sorted(found, key=lambda one: (one != "test", one))}
 
 
 def n_unlabelled(project: str) -> int:
@@ -239,7 +255,16 @@ def status(project: str, run: str) -> Status:
         n_flagged=samples.count(database, project, Filter(run=run, flagged=True)),
         account=ledger.account(database, run),
         cap_usd=plan["cap_usd"],
+        splits=splits_of(plan),
     )
+
+
+def splits_of(plan: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the test sets that a stored plan solves; plans of before they could be said, `test`.
+
+    One that does not solve has none.
+    """
+    return tuple(plan.get("splits", ("test",))) if plan["purpose"] == "solve" else ()
 
 
 def run_ids(project: str, purpose: Purpose) -> list[str]:
@@ -269,6 +294,8 @@ def table(project: str, found: Sequence[str]) -> list[dict[str, Any]]:
             "refused": now.n_refused,
             "failed": now.n_failed,
         }
+        if now.splits not in ((), ("test",)):
+            row["test sets"] = ", ".join(now.splits)
         if now.purpose == "label":
             row |= {"pending": now.n_pending, "flagged": now.n_flagged}
         spent = now.account.spent_usd if now.account.is_price_known else None
@@ -277,7 +304,6 @@ def table(project: str, found: Sequence[str]) -> list[dict[str, Any]]:
 
 
 _UNLABELLED = Filter(split="train", source="human", status="pending", unlabelled=True)
-_TEST = Filter(split="test", status="accepted", unlabelled=False)
 
 
 def _plan(project: str, request: Request) -> dict[str, Any]:
@@ -298,11 +324,12 @@ def _plan(project: str, request: Request) -> dict[str, Any]:
         raise Problem(f"A prompt shows 0 to {MOST_EXAMPLES} examples, not {request.n_examples}.")
     is_judged = request.purpose == "judge"
     judged = chosen.candidates(project, request.wanted)[: request.limit] if is_judged else []
-    items = (
-        [row.id for row in judged]
-        if is_judged
-        else _items(project, request.purpose, provider.to_json())[: request.limit]
-    )
+    if request.purpose == "solve":
+        items = _test_items(project, request.splits, request.limit)
+    elif is_judged:
+        items = [row.id for row in judged]
+    else:
+        items = _unlabelled(project, provider.to_json())[: request.limit]
     if not items:
         what, hint = _NOTHING[request.purpose]
         raise Problem(what, hint)
@@ -317,6 +344,7 @@ def _plan(project: str, request: Request) -> dict[str, Any]:
         "seed": request.seed,
         "items": items,
         **({"in_steps": True} if request.in_steps else {}),
+        **({"splits": list(request.splits)} if request.purpose == "solve" else {}),
         **(_judging(request, judged) if is_judged else {}),
         "mode": request.mode,
         "poll_seconds": batching.POLL_SECONDS,
@@ -342,16 +370,33 @@ _NOTHING = {
 
 def _still_may(project: str, plan: Mapping[str, Any]) -> set[str]:
     """Return the items that a stored plan may still ask about; what was changed is not judged."""
-    if plan["purpose"] != "judge":
-        return set(_items(project, plan["purpose"], plan["provider"]))
+    if plan["purpose"] == "solve":
+        return set(_test_items(project, splits_of(plan)))
+    if plan["purpose"] == "label":
+        return set(_unlabelled(project, plan["provider"]))
     return chosen.still(project, {id_: seen for id_, (_, seen) in plan["intended"].items()})
 
 
-def _items(project: str, purpose: str, provider: Mapping[str, Any]) -> list[str]:
-    """Return the ids of the items that may be asked about, in order."""
+def _test_items(project: str, splits: Sequence[str], limit: int | None = None) -> list[str]:
+    """Return the ids of the first items of each test set, in order.
+
+    Raises:
+        Problem: there is no such test set, or no item of it is accepted.
+    """
+    found: list[str] = []
+    for split in dict.fromkeys(splits):
+        wanted = Filter(split=split, status="accepted", unlabelled=False)
+        ids = [] if split == "train" else samples.ids(here().database, project, wanted)
+        if not ids and split != "test":
+            known = ", ".join(test_sets(project))
+            raise Problem(f"There is no accepted test item in {split!r}.", f"Test sets: {known}.")
+        found += sorted(ids)[:limit]
+    return found
+
+
+def _unlabelled(project: str, provider: Mapping[str, Any]) -> list[str]:
+    """Return the ids of the rows that may be labelled, in order."""
     database = here().database
-    if purpose == "solve":
-        return sorted(row.id for row in samples.page(database, project, _TEST, _ALL))
     tests, taken = gate(project), _labelled(project, provider)
     return sorted(
         row.id

@@ -12,7 +12,7 @@ from core.actions.imports import judge
 from core.actions.session import here, task_of
 from core.checks.base import Item
 from core.errors import Missing, Problem, Unreadable
-from core.records import Decision, Sample, Verdict
+from core.records import Decision, Sample, Verdict, is_benchmark
 from core.store import decisions, runs, samples, verdicts
 from core.store.samples import Filter as Filter  # noqa: PLC0414  the ui asks for it here
 
@@ -33,10 +33,11 @@ class Accepted:
 def wanted(
     label: str | None = None, flagged: bool | None = None, status: str | None = "pending",
     text: str | None = None, run: str | None = None, source: str = "synthetic",
+    split: str = "train",
 ) -> Filter:  # fmt: skip
-    """Return a filter over pseudo-samples."""
+    """Return a filter over pseudo-samples, for training or for a test set that a model wrote."""
     return Filter(
-        source=source, split="train", status=status, stratum=label, flagged=flagged, text=text,
+        source=source, split=split, status=status, stratum=label, flagged=flagged, text=text,
         run=run,
     )  # fmt: skip
 
@@ -95,11 +96,11 @@ def edit(
     text = task.text_of(inputs)
     database = here().database
     before = samples.get(database, project, sample)
-    if before.source == "human" or before.split != "train":
+    if before.source == "human":
         raise Problem("Only pseudo-samples can be edited.", "Leave the row out instead.")
     if before.label is not None and (fault := task.check(before.label, inputs)):
         raise Problem(fault)
-    item = Item(sample, text, before.label, source=before.source)
+    item = Item(sample, text, before.label, before.split, before.source)
     others = [Item(*row) for row in samples.texts(database, project) if row[0] != sample]
     found = judge(others, [item])
     leaks = [verdict for verdict in found if verdict.check == "leakage" and verdict.is_flagged]
@@ -123,7 +124,7 @@ def edit(
 
 def accept_many(
     project: str, annotator: str, label: str | None = None, flagged: bool = False,
-    ids: Sequence[str] | None = None, sources: Sequence[str] = SOURCE_ORDER,
+    ids: Sequence[str] | None = None, sources: Sequence[str] = SOURCE_ORDER, split: str = "train",
 ) -> Accepted:  # fmt: skip
     """Accept every pending pseudo-sample that no check flags, or those named, as one batch.
 
@@ -135,7 +136,7 @@ def accept_many(
     database = here().database
     pending: list[Sample] = []
     for source in sources:
-        filter_ = Filter(source=source, split="train", status="pending", stratum=label)
+        filter_ = Filter(source=source, split=split, status="pending", stratum=label)
         pending += samples.page(database, project, filter_, 10_000_000)
     if ids is not None:
         there = {sample.id for sample in pending}
@@ -213,11 +214,19 @@ def sources(project: str) -> list[str]:
     return [source for source in SOURCE_ORDER if source in there]
 
 
-def counts(project: str, source: str = "synthetic") -> dict[str, Counter[str]]:
+def splits(project: str) -> list[str]:
+    """Return `train`, then the test sets that language models wrote."""
+    there = {row["split"] for row in samples.counts(here().database, project)}
+    return ["train", *sorted(filter(is_benchmark, there))]
+
+
+def counts(
+    project: str, source: str = "synthetic", split: str = "train"
+) -> dict[str, Counter[str]]:
     """Return, per class, counts of pending, flagged, accepted and rejected pseudo-samples."""
     made: dict[str, Counter[str]] = {label: Counter() for label in task_of(project).strata}
     for row in samples.counts(here().database, project):
-        if row["source"] == source and row["split"] == "train" and row["stratum"] in made:
+        if row["source"] == source and row["split"] == split and row["stratum"] in made:
             made[row["stratum"]][row["status"]] += row["n"]
             if row["is_flagged"] and row["status"] == "pending":
                 made[row["stratum"]]["flagged"] += row["n"]

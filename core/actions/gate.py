@@ -7,7 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from core.actions.session import here
-from core.records import PoolRow
+from core.records import PoolRow, is_benchmark
 from core.store import samples
 from core.text import MIN_WORDS, NEAR, Nearby
 
@@ -15,10 +15,7 @@ IN_WORDS = f"equal, or {NEAR:.0%} of the words in common ({MIN_WORDS} or more)"
 
 
 class Gate:
-    """The test texts of a project as they are now, of every split but `train`.
-
-    An answer per text is found once.
-    """
+    """The test texts of a project as they are now; an answer per text is found once."""
 
     def __init__(self, texts: Sequence[tuple[str, str]]) -> None:
         self.ids = frozenset(id_ for id_, _ in texts)
@@ -32,10 +29,15 @@ class Gate:
         return self._found[text]
 
 
-def gate(project: str) -> Gate:
-    """Return the gate of a project, made anew only when its test texts have changed."""
+def gate(project: str, with_benchmarks: bool = False) -> Gate:
+    """Return the gate of a project, made anew only when its test texts have changed.
+
+    It knows the `test` and `ood` splits. Test sets that language models wrote count only where a
+    study is tested on them: whoever wrote one also wrote rows for training, which other studies
+    should keep.
+    """
     session = here()
-    return _gate(session.home, project, version(project))
+    return _gate(session.home, project, version(project), with_benchmarks)
 
 
 def version(project: str) -> tuple[int, int, int]:
@@ -43,12 +45,12 @@ def version(project: str) -> tuple[int, int, int]:
     return samples.test_version(here().database, project)
 
 
-def leaking(project: str, rows: Sequence[PoolRow]) -> frozenset[str]:
+def leaking(project: str, rows: Sequence[PoolRow], with_benchmarks: bool = False) -> frozenset[str]:
     """Return the ids of train rows that give a test text away.
 
     They are close to one, or their prompt showed a row that is, or that is itself for testing.
     """
-    tests = gate(project)
+    tests = gate(project, with_benchmarks)
     train = [row for row in rows if row.split == "train"]
     close = {row.id for row in train if tests.is_leak(row.text)}
     shown = {id_ for row in train for id_ in row.behind or ()}
@@ -65,6 +67,12 @@ def _close_elsewhere(project: str, tests: Gate, ids: Collection[str]) -> set[str
 
 
 @lru_cache(maxsize=4)
-def _gate(_home: Path, project: str, _version: tuple[int, int, int]) -> Gate:
+def _gate(_home: Path, project: str, _version: tuple[int, int, int], with_benchmarks: bool) -> Gate:
     texts = samples.texts(here().database, project)
-    return Gate([(id_, text) for id_, text, _, split, _ in texts if split != "train"])
+    return Gate(
+        [
+            (id_, text)
+            for id_, text, _, split, _ in texts
+            if split != "train" and (with_benchmarks or not is_benchmark(split))
+        ]
+    )

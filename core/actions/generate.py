@@ -21,6 +21,8 @@ from core.actions.asking import (
 )
 from core.actions.estimates import Estimated
 from core.actions.examples import example_set, refuse_gone
+from core.actions.imports import check_split
+from core.actions.rows import MAX_LABEL
 from core.actions.session import here, project_of, task_of
 from core.budget import Target
 from core.errors import Problem, ProviderStop
@@ -28,7 +30,7 @@ from core.jobs import batching, generation
 from core.jobs.asking import completion_of, prompt_of
 from core.options import option
 from core.providers.base import Provider, find_key
-from core.records import Job, Price, Reading
+from core.records import BENCHMARK, Job, Price, Reading, is_benchmark
 from core.registry import from_json, make, member, member_ids
 from core.store import jobs, ledger, runs, samples
 from core.store.db import new_id
@@ -46,7 +48,8 @@ class Request:
     `price` is one the user typed, for a model whose price is not known. `others` write too: each
     class's calls go round all writers, by their shares. A class that surely yields less usable
     items than `min_yield` of those asked for is given up early. Of the `mode` batch everything is
-    asked in batches, for less and within a day a round.
+    asked in batches, for less and within a day a round. Samples go `into` the split `train`, or
+    into a test set of the model's own, `bench:<name>`.
     """
 
     provider: str
@@ -61,6 +64,7 @@ class Request:
     others: Sequence[Writer] = ()
     min_yield: float = 0.1
     mode: Mode = "live"
+    into: str = "train"
 
     @property
     def writers(self) -> tuple[Asked, ...]:
@@ -163,25 +167,37 @@ def human_counts(project: str) -> dict[str, int]:
     return found
 
 
-def targets(project: str, kind: Target, total: int | None = None) -> dict[str, int]:
+def targets(
+    project: str, kind: Target, total: int | None = None, into: str = "train"
+) -> dict[str, int]:
     """Return how many synthetic samples each class should get, on top of what is there.
 
-    What is there are accepted human rows, and synthetic ones that are accepted or may yet be.
+    What is there are accepted human rows, and synthetic ones that are accepted or may yet be. Into
+    a test set the human rows do not count, but for their mix.
     """
-    there = Counter(human_counts(project))
+    there = Counter(human_counts(project) if into == "train" or kind == "proportional" else {})
     if kind != "proportional":
-        there.update(synthetic_counts(project))
+        there.update(synthetic_counts(project, into))
     return budget.targets(kind, there, task_of(project).strata, total)
 
 
-def synthetic_counts(project: str) -> dict[str, int]:
-    """Return per class the synthetic train rows that are accepted, or pending without a flag."""
+def own_benchmark(provider: str, settings: Mapping[str, Any]) -> str:
+    """Return the split of a model's own test set: named after it."""
+    name = "".join(
+        c if c.isprintable() else " " for c in make(Provider, provider, settings).model_name
+    )
+    return check_split(BENCHMARK + " ".join(name.split())[:MAX_LABEL])
+
+
+def synthetic_counts(project: str, split: str = "train") -> dict[str, int]:
+    """Return per class a split's synthetic rows that are accepted, or pending without a flag."""
     found = dict.fromkeys(task_of(project).strata, 0)
     for row in samples.counts(here().database, project):
         is_good = row["status"] == "accepted" or (
             row["status"] == "pending" and not row["is_flagged"]
         )
-        if row["source"] == "synthetic" and is_good and row["stratum"] in found:
+        is_there = (row["source"], row["split"]) == ("synthetic", split)
+        if is_there and is_good and row["stratum"] in found:
             found[row["stratum"]] += row["n"]
     return found
 
@@ -329,6 +345,7 @@ def history(project: str, limit: int = 50) -> list[dict[str, Any]]:
                 "provider": _each([one["provider"]["kind"] for one in runs.writers(plan)]),
                 "model": _each([one["provider"].get("model", "") for one in runs.writers(plan)]),
                 "strategy": plan["strategy"]["kind"],
+                "into": plan.get("into", "train"),
                 "wanted": now.n_wanted,
                 "usable": now.n_usable,
                 "pending": now.n_pending,
@@ -403,6 +420,8 @@ def _plan(project: str, request: Request) -> dict[str, Any]:
         raise Problem(f"{unknown[0]!r} is not one of the labels.")
     if why := strategy.refused(task):
         raise Problem(f"{strategy.title} cannot write for this task: {why}.", "Choose another.")
+    if request.into != "train":
+        _refuse_place(request)
     shown = example_set(project)
     if strategy.needs_examples and not shown:
         raise Problem(
@@ -439,8 +458,28 @@ def _plan(project: str, request: Request) -> dict[str, Any]:
         "min_yield": request.min_yield,
         "mode": request.mode,
         "poll_seconds": batching.POLL_SECONDS,
+        # Plans of before this could be said went into train.
+        **({"into": check_split(request.into)} if request.into != "train" else {}),
         **money_of(request),
     }
+
+
+def _refuse_place(request: Request) -> None:
+    """Refuse a split that no model writes into, or several writers of one test set.
+
+    Raises:
+        Problem: it is neither `train` nor a test set of a model's own, or has several writers.
+    """
+    if not is_benchmark(request.into):
+        raise Problem(
+            f"A language model does not write into {request.into!r}.",
+            f"Use train, or {BENCHMARK}NAME for a test set of its own.",
+        )
+    if request.others:
+        raise Problem(
+            "A test set has one writer: whether it favours its writer is what is asked.",
+            "Start a run of each, into a test set of its own.",
+        )
 
 
 def _writer(project: str, asked: Asked, labels: Sequence[str], strategy: str) -> Provider:

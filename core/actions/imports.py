@@ -27,7 +27,7 @@ from core.actions.session import here, project_of, task_of
 from core.checks.base import Item, judges, kept
 from core.errors import BadFile, Problem, RowFault
 from core.formats import Table, dataset
-from core.records import SOURCES, NewSample, Source, Verdict
+from core.records import SOURCE_WORDS, SOURCES, NewSample, Source, Verdict, is_benchmark
 from core.registry import canonical
 from core.store import projects, samples, verdicts
 from core.store.db import now
@@ -124,15 +124,17 @@ def check_split(split: str) -> str:
     """Return a split's name.
 
     Raises:
-        Problem: it is not `train`, `test` or `ood:<name>`.
+        Problem: it is not `train`, `test`, `ood:<name>` or `bench:<name>`.
     """
     kind, _, name = split.partition(":")
     name = " ".join(name.split())
     if split in ("train", "test"):
         return split
-    if kind == "ood" and name and len(name) <= MAX_LABEL:
-        return f"ood:{name}"
-    raise Problem(f"{split[:MAX_LABEL]!r} is not a split.", "Use train, test or ood:NAME.")
+    if kind in ("ood", "bench") and name and len(name) <= MAX_LABEL:
+        return f"{kind}:{name}"
+    raise Problem(
+        f"{split[:MAX_LABEL]!r} is not a split.", "Use train, test, ood:NAME or bench:NAME."
+    )
 
 
 def prepare(
@@ -284,6 +286,13 @@ def _check_place(project: str, split: str, source: str) -> None:
     """Refuse rows that a split does not take; the test split takes none once it is there."""
     if source not in SOURCES:
         raise Problem(f"{source!r} is not a source.", f"Use {', '.join(SOURCES)}.")
+    if is_benchmark(split):
+        if source != "synthetic":
+            raise Problem(
+                f"{split} takes what a language model wrote, not {SOURCE_WORDS[source]} rows.",
+                "Import these as ood:NAME, or say --source synthetic if a model wrote them.",
+            )
+        return
     if split != "train" and source != "human":
         raise Problem(
             f"{split} takes human-labelled rows only, not {source} ones.",

@@ -16,9 +16,10 @@ from core.actions.gate import gate, leaking, version
 from core.actions.session import here
 from core.errors import Problem
 from core.mixture import Draws, Mixture
-from core.records import SOURCE_WORDS
-from core.registry import from_json
+from core.records import SOURCE_WORDS, is_benchmark
+from core.registry import from_json, member
 from core.store import pools, samples, studies
+from core.studies.base import Study
 from core.tasks.base import Task
 from core.text import MIN_WORDS, NEAR, normalise, words
 
@@ -81,15 +82,18 @@ def _invalid(
 ) -> Invalid:
     file = pools.path(home, pool)
     rows = pools.read(file) if file.exists() else []
-    leaks = leaking(project, rows)
+    database = here().database
+    found = studies.get(database, project, study)
+    cls = member("studies", found["kind"])
+    assert issubclass(cls, Study)  # noqa: S101  the folder decides the class
+    leaks = leaking(project, rows, cls.takes_benchmarks)
     if not leaks:
         return Invalid()
     counts: dict[tuple[str, str], int] = {}
     for row in rows:
         if row.id in leaks:
             counts[row.source, row.stratum] = counts.get((row.source, row.stratum), 0) + 1
-    database = here().database
-    task = from_json(Task, studies.get(database, project, study)["spec"]["task"])
+    task = from_json(Task, found["spec"]["task"])
     draws = Draws(rows, task.strata)
     trials = {
         trial.key
@@ -118,13 +122,17 @@ def counts_in_words(counts: Mapping[tuple[str, str], int]) -> str:
 def selftest(project: str, seed: int = 0) -> list[Planted]:
     """Return what the gate catches of leaks made from a project's own test texts, by kind.
 
-    Nothing is kept. Its texts, of every test set, are drawn at random where there are many.
+    Nothing is kept. Its texts, of every real test set, are drawn at random where there are many.
 
     Raises:
         Problem: there is no test text.
     """
     found = samples.texts(here().database, project)
-    texts = [text for _, text, _, split, _ in found if split != "train" and text.strip()]
+    texts = [
+        text
+        for _, text, _, split, _ in found
+        if split != "train" and not is_benchmark(split) and text.strip()
+    ]
     if not texts:
         raise Problem(
             "There is no test text.", "Import a test split, or draw one on the Data page."

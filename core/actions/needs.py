@@ -67,7 +67,7 @@ def bill(project: str, request: train.StudyRequest, found: train.Outline) -> Bil
     for testing is paid for like what is trained on.
     """
     study = make(Study, request.kind, request.settings or {})
-    return priced(project, study.needs(StudyPlan(found.trials, found.left_out)))
+    return priced(project, study.needs(StudyPlan(found.trials, found.left_out, found.needs)))
 
 
 def priced(project: str, needs: Sequence[Need]) -> Bill:

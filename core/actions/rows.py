@@ -19,6 +19,7 @@ from core.actions.columns import Columns
 from core.actions.session import here
 from core.errors import RowFault, Unreadable
 from core.formats import Table
+from core.records import is_benchmark
 from core.store import samples
 from core.tasks.base import LabelSpec, Task
 from core.text import normalise
@@ -237,7 +238,11 @@ def sift(
 ) -> tuple[Found, list[RowFault], list[int]]:
     """Keep train rows that equal a test text out, and point at exact duplicates."""
     existing = samples.texts(here().database, project)
-    tests = {_mark(text) for _, text, _, where, _ in existing if where != "train"}
+    tests = {
+        _mark(text)
+        for _, text, _, where, _ in existing
+        if where != "train" and not is_benchmark(where)
+    }
     trains = {_mark(text) for _, text, _, where, _ in existing if where == "train"}
     del existing
     seen: dict[int, int] = {}
@@ -262,11 +267,12 @@ def sift(
     kept = rows.only(places)
     unlike = tuple(n for n, mark in zip(kept.numbers, marks, strict=True) if mark in differing)
     both = [n for mark, n in seen.items() if mark in trains] if split != "train" else []
+    kept_out = "every training set" if not is_benchmark(split) else "training sets tested on this"
     told_of = (
         ("the same text is in a test split: kept out of train", leaked),
         ("exact duplicates of other rows", twice),
         ("the same text with different labels", unlike),
-        ("the same text is in train: it will be kept out of every training set", both),
+        (f"the same text is in train: it will be kept out of {kept_out}", both),
     )
     warnings = [RowFault(what, tuple(found), fatal=False) for what, found in told_of if found]
     return kept, warnings, leaked

@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from core.actions import results
+from core.actions.answers import splits_of
 from core.actions.session import here, task_of
 from core.providers.base import Provider
 from core.registry import canonical, from_json
@@ -49,17 +50,21 @@ def of_study(
     task, gold = results.gold(project, study)
     newest: dict[str, Mapping[str, Any]] = {}
     for run in runs.of_project(here().database, project, purpose="solve"):
-        plan = run["plan"]
-        is_stepped = plan.get("in_steps", False)
-        way = canonical([plan["provider"], len(plan["examples"]), plan["seed"], is_stepped])
-        newest.setdefault(way, run)
+        if "test" in splits_of(run["plan"]):
+            newest.setdefault(way_of(run["plan"]), run)
     found = [_solved(run, task, gold, metric, label) for run in newest.values()]
     return sorted((each for each in found if each), key=lambda each: (each.model, each.n_examples))
 
 
-def of_run(project: str, run: str, metric: str | None = None) -> Solved | None:
-    """Return a run's score on the test rows as they are now; None before its first answer."""
-    wanted = Filter(split="test", status="accepted", unlabelled=False)
+def way_of(plan: Mapping[str, Any]) -> str:
+    """Return what sets ways to solve apart: model with settings, examples, seed, and steps."""
+    is_stepped = plan.get("in_steps", False)
+    return canonical([plan["provider"], len(plan["examples"]), plan["seed"], is_stepped])
+
+
+def of_run(project: str, run: str, metric: str | None = None, split: str = "test") -> Solved | None:
+    """Return a run's score on a test set as it is now; None before its first answer there."""
+    wanted = Filter(split=split, status="accepted", unlabelled=False)
     rows = samples.page(here().database, project, wanted, 10_000_000)
     gold = {row.id: str(row.label) for row in rows}
     return _solved(runs.get(here().database, run), task_of(project), gold, metric, None)
@@ -103,7 +108,7 @@ def _solved(
     limits = resampling.bootstrap_limits(
         [results.figure(each, metric, label) for each in resampled]
     )
-    n = {name: sum(row["outcome"] == name for row in found) for name in _FAILURES}
+    n = {name: sum(row["outcome"] == name for row in found) for name in FAILURES}
     return Solved(
         run=run["id"],
         model=from_json(Provider, run["plan"]["provider"]).model_name,
@@ -119,7 +124,8 @@ def _solved(
     )
 
 
-_FAILURES = ("invalid", "refused", "failed")
+FAILURES = ("invalid", "refused", "failed")
+"""Outcomes of answers without a label."""
 
 
 @lru_cache(maxsize=16)

@@ -23,14 +23,14 @@ from core.jobs.cluster import Cluster
 from core.jobs.machines import Machines
 from core.local_models import Device
 from core.mixture import behind
-from core.records import SOURCE_WORDS, SOURCES, Job, PoolRow, Source, Trial
+from core.records import SOURCE_WORDS, SOURCES, Job, PoolRow, Source, Trial, is_benchmark
 from core.registry import make, member, member_ids
 from core.statistics.power import TYPICAL, power
 from core.store import decisions, jobs, pools, samples, studies, verdicts
 from core.store.db import new_id
 from core.store.pools import version_of
 from core.students.base import Preset, Student
-from core.studies.base import Ground, LeftOut, Study, StudyPlan
+from core.studies.base import Ground, LeftOut, Need, Study, StudyPlan
 from core.tasks.base import Head, Task
 from core.text import NEAR, normalise
 
@@ -105,6 +105,7 @@ class Outline:
     trials: tuple[Trial, ...]
     sources: tuple[Source, ...]
     finds: float | None
+    needs: tuple[Need, ...] = ()
 
     def seconds_with(self, n_workers: int) -> float:
         """Return rough seconds with so many workers."""
@@ -198,12 +199,18 @@ def pool_rows(project: str) -> tuple[list[PoolRow], PoolReport]:
 
 @lru_cache(maxsize=4)
 def _pool_rows(
-    _home: Any, project: str, _newest: tuple[int, int]
+    _home: Any, project: str, _newest: tuple[int, int], with_benchmarks: bool = False
 ) -> tuple[list[PoolRow], PoolReport]:
     database = here().database
     stored = samples.everything(database, project)
     labelled = [row for row in stored if row["label"] is not None]
-    test = [row for row in labelled if row["split"] != "train" and row["status"] == "accepted"]
+    test = [
+        row
+        for row in labelled
+        if row["split"] != "train"
+        and row["status"] == "accepted"
+        and (with_benchmarks or not is_benchmark(row["split"]))
+    ]
     if not any(row["split"] == "test" for row in test):
         raise Problem("There is no test split.", "Import one, or draw one on the Data page.")
     train = [row for row in labelled if row["split"] == "train" and row["status"] == "accepted"]
@@ -212,7 +219,7 @@ def _pool_rows(
     consistent = verdicts.passed(database, project, SelfConsistency.id())
     found = [_pool_row(row, consistent.get(row["id"])) for row in [*train, *test]]
     tests = version(project)  # first: of those that come meanwhile nothing is claimed
-    gone = leaking(project, found)
+    gone = leaking(project, found, with_benchmarks)
     rows: list[PoolRow] = []
     removed: list[PoolRow] = []
     for row in found:
@@ -228,14 +235,15 @@ def _pool_rows(
 def outline(project: str, request: StudyRequest) -> Outline:
     """Return what a study would run, without freezing or starting anything."""
     newest = _newest(project)
-    rows, report = _pool_rows(here().home, project, newest)
     study, compared = _members(request)
+    rows, report = _pool_rows(here().home, project, newest, study.takes_benchmarks)
     task = _learned_as(project, request)
     plan = _planned(here().home, project, newest, study, compared, task, prices(project))
     start, trained, is_measured = _time(project, request.student, plan.trials, len(rows))
     return Outline(
         len(plan.trials), len(study.chosen(plan.trials, {})), plan.left_out, start, trained,
         is_measured, report, plan.trials, _sources(study.to_json()), _finds(plan, report.n_test),
+        plan.needs,
     )  # fmt: skip
 
 
@@ -246,7 +254,7 @@ def _planned(
 ) -> StudyPlan:  # fmt: skip
     # A form asks again at every change elsewhere on its page, and a launch once more; 20,000 rows
     # take seconds to order.
-    rows, _ = _pool_rows(home, project, newest)
+    rows, _ = _pool_rows(home, project, newest, study.takes_benchmarks)
     return study.plan(Ground(pools.hash_of_rows(rows), rows, task, compared, chosen))
 
 
@@ -270,8 +278,8 @@ def launch(
 def create_study(project: str, request: StudyRequest) -> str:
     """Freeze the pool and keep the study with its trials; start nothing."""
     database, newest = here().database, _newest(project)
-    rows, report = _pool_rows(here().home, project, newest)
     study, compared = _members(request)
+    rows, report = _pool_rows(here().home, project, newest, study.takes_benchmarks)
     task = _learned_as(project, request)
     plan = _planned(here().home, project, newest, study, compared, task, prices(project))
     # First whether anything can be run: a pool that no study draws from would lie there for ever.

@@ -8,7 +8,7 @@ from itertools import islice
 from typing import ClassVar
 
 from core.checks.base import Check, Item, Judge
-from core.records import Verdict
+from core.records import Verdict, is_benchmark
 from core.text import Match, Nearby, normalise, words
 
 MOST_COMPARED = 20
@@ -39,6 +39,8 @@ _SPELLED = words(
 class Duplicates(Check):
     """Flags a text equal to, or a near duplicate of, a training sample or an earlier candidate.
 
+    A text for a test set that a language model writes is compared with those of that set, too.
+
     A text that differs from its near ones in nothing but a number or a negation says something
     else: this is told, and not flagged.
     """
@@ -52,7 +54,9 @@ class Duplicates(Check):
 
 class _DuplicateJudge(Judge):
     def __init__(self, existing: Iterable[Item]) -> None:
-        self._nearby = Nearby((row.id, row.text) for row in existing if row.split == "train")
+        rows = [row for row in existing if row.split == "train" or is_benchmark(row.split)]
+        self._nearby = Nearby((row.id, row.text) for row in rows)
+        self._benchmark_of = {row.id: row.split for row in rows if row.split != "train"}
         self._judged: set[str] = set()
 
     def judge(self, candidates: Sequence[Item]) -> list[Verdict]:
@@ -63,9 +67,15 @@ class _DuplicateJudge(Judge):
         match, only = self._most_telling(candidate)
         self._nearby.add(candidate.id, candidate.text)
         self._judged.add(candidate.id)
+        if candidate.split != "train":
+            self._benchmark_of[candidate.id] = candidate.split
         if match is None:
             return Verdict(Duplicates.id(), candidate.id, False)
-        what = "an earlier candidate" if match.id in self._judged else "a training sample"
+        what = "a training sample"
+        if match.id in self._benchmark_of:
+            what = "another sample of its test set"
+        elif match.id in self._judged:
+            what = "an earlier candidate"
         return Verdict(
             Duplicates.id(),
             candidate.id,
@@ -82,7 +92,9 @@ class _DuplicateJudge(Judge):
         Beside it stands its only difference, if it has just one.
         """
         first: tuple[Match | None, str] = (None, "")
-        for match in islice(self._nearby.near(candidate.text, {candidate.id}), MOST_COMPARED):
+        near = self._nearby.near(candidate.text, {candidate.id})
+        own = (m for m in near if self._benchmark_of.get(m.id) in (None, candidate.split))
+        for match in islice(own, MOST_COMPARED):
             only = _only_difference(candidate.text, match)
             if not only:
                 return match, ""

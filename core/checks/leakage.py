@@ -6,23 +6,27 @@ from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 from core.checks.base import Check, Item, Judge
-from core.records import Verdict
+from core.records import Verdict, is_benchmark
 from core.text import Nearby
 
 
 class Leakage(Check):
-    """Flags a text equal to, or a near duplicate of, a row of any test set."""
+    """Flags a text equal to, or a near duplicate of, a row of a test set of real texts.
+
+    Of test sets that a language model wrote it says nothing: most studies are not tested on them,
+    and their writer's other rows are often close. A study that is keeps such rows out by itself.
+    """
 
     title: ClassVar[str] = "Leakage"
 
     def start(self, existing: Iterable[Item]) -> Judge:
-        """Return a judge that knows the texts of every split but `train`."""
+        """Return a judge that knows the texts of `test` and `ood` splits."""
         return _LeakageJudge(existing)
 
 
 class _LeakageJudge(Judge):
     def __init__(self, existing: Iterable[Item]) -> None:
-        rows = [row for row in existing if row.split != "train"]
+        rows = [row for row in existing if is_real_test(row.split)]
         self._splits = {row.id: row.split for row in rows}
         self._nearby = Nearby((row.id, row.text) for row in rows)
 
@@ -45,11 +49,15 @@ class _LeakageJudge(Judge):
         )
 
 
+def is_real_test(split: str) -> bool:
+    """Say whether a split is a test set of real texts."""
+    return split != "train" and not is_benchmark(split)
+
+
 def place_of(split: str) -> str:
     """Return a split in words."""
     kind, _, name = split.partition(":")
     return {
         "test": "the test set",
         "ood": f"the other test set {name!r}",
-        "bench": f"the synthetic test set {name!r}",
     }.get(kind, f"the split {split!r}")

@@ -9,13 +9,13 @@ import numpy as np
 from pydantic import Field
 
 from core.checks.base import Check, Item, Judge
-from core.checks.leakage import place_of
+from core.checks.leakage import is_real_test, place_of
 from core.nearest import closest
 from core.records import Verdict
 
 
 class LeakageEmbedding(Check):
-    """Flags a text whose vector is close to that of a row of any test set; it never removes one.
+    """Flags a text whose vector is close to that of a row of a real test set; it never removes one.
 
     What the leakage gate removes is found by words (`leakage`); a paraphrase shares its meaning
     only, and so do some texts that are rightly there, so that a person has to look. With
@@ -32,14 +32,16 @@ class LeakageEmbedding(Check):
     )
 
     def start(self, existing: Iterable[Item]) -> Judge:
-        """Return a judge that knows the vectors of every split but `train`."""
+        """Return a judge that knows the vectors of `test` and `ood` splits."""
         return _MeaningJudge(self.threshold, existing)
 
 
 class _MeaningJudge(Judge):
     def __init__(self, threshold: float, existing: Iterable[Item]) -> None:
         self._threshold = threshold
-        self._rows = [row for row in existing if row.split != "train" and "vector" in row.evidence]
+        self._rows = [
+            row for row in existing if is_real_test(row.split) and "vector" in row.evidence
+        ]
         self._place = {row.id: i for i, row in enumerate(self._rows)}
         self._vectors = (
             np.stack([row.evidence["vector"] for row in self._rows])

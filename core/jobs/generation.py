@@ -156,7 +156,7 @@ def _keep_drafts(
             label=draft["label"],
             stratum=draft["stratum"],
             source="synthetic",
-            split="train",
+            split=run["plan"].get("into", "train"),
             run=run["id"],
             id=draft["id"],
             provenance={
@@ -178,8 +178,9 @@ def _judged(
     plan: Mapping[str, Any], key: str, prompt: Prompt, reading: Reading, judges: Sequence[Judge]
 ) -> dict[str, Any]:
     # Ids depend on run, completion and place, so that a resumed run makes the same samples.
+    into = plan.get("into", "train")
     items = [
-        Item(content_hash(plan["run"], key, i)[:16], draft.text, draft.label, source="synthetic")
+        Item(content_hash(plan["run"], key, i)[:16], draft.text, draft.label, into, "synthetic")
         for i, draft in enumerate(reading.drafts)
     ]
     found: dict[str, list[dict[str, Any]]] = {item.id: [] for item in items}

@@ -194,11 +194,13 @@ class Tests:
             if split != "train"
         }
         self._rows = rows
+        self._number = {label: i for i, label in enumerate(task.label_names)}
 
     def result(self, course: Course, learned: Learned, seconds: float) -> dict[str, Any]:
         """Return what a worker reports of a trained student."""
         scores: dict[str, Any] = {}
         answers = Answers([], [], None)
+        others = {}
         for split, numbers in self._splits.items():
             said = course.answers(learned, numbers)
             gold = [self._rows[i].label for i in numbers]
@@ -209,21 +211,28 @@ class Tests:
                 answers = said
             else:
                 scores[split] = found
-        number = {label: i for i, label in enumerate(self._task.label_names)}
-        has_classes = self._task.has_classes
+                others[split] = self._kept(said)
         return {
             "key": learned.key,
             "status": "done",
             "scores": scores,
-            "predicted": [number[label] for label in answers.labels] if has_classes else [],
-            "answers": [] if has_classes else answers.labels,
-            "probabilities": [
-                None if chance is None else round(chance, 4) for chance in answers.probabilities
-            ],
+            **self._kept(answers),
+            **({"others": others} if others else {}),
             "seconds": round(seconds, 4),
             "device": learned.device,
             "n_steps": learned.n_steps,
             "about": learned.about,
+        }
+
+    def _kept(self, said: Answers) -> dict[str, list[Any]]:
+        """Return what is kept of the answers to the rows of a test set."""
+        has_classes = self._task.has_classes
+        return {
+            "predicted": [self._number[label] for label in said.labels] if has_classes else [],
+            "answers": [] if has_classes else said.labels,
+            "probabilities": [
+                None if chance is None else round(chance, 4) for chance in said.probabilities
+            ],
         }
 
 

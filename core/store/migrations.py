@@ -129,9 +129,16 @@ ALTER TABLE trial ADD COLUMN factors JSON DEFAULT '{}';
 """
 """Adaptive studies choose some of their trials by the results of others; some have many lines."""
 
+M009_OTHER_PREDICTIONS = """
+ALTER TABLE result ADD COLUMN others STRUCT(
+    split VARCHAR, predicted USMALLINT[], probabilities FLOAT[], answers VARCHAR[]
+)[];
+"""
+"""What a student says of the rows of every test set but `test`; NULL where there is none other."""
+
 STEPS: tuple[str, ...] = (
     M001_FIRST, M002_STRATA, M003_LLM_LABELLED, M004_ANSWERS, M005_BATCHES, M006_AUDITS,
-    M007_TRAININGS, M008_LINES_AND_CHOICES,
+    M007_TRAININGS, M008_LINES_AND_CHOICES, M009_OTHER_PREDICTIONS,
 )  # fmt: skip
 
 

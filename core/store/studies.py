@@ -38,6 +38,18 @@ _IS_UNFINISHED = (
 """Whether a student got better up to the end, so that more epochs would help: its solver had no
 step left, or it was best after its last epoch, as told by rows that it was developed on."""
 
+_ON_TEST = (
+    "SELECT key, predicted, probabilities, answers FROM result WHERE project = $project"
+    " AND status = 'done' AND key IN (SELECT unnest($keys))"
+)
+_ELSEWHERE = (
+    "SELECT key, said.predicted, said.probabilities, said.answers FROM ("
+    "SELECT key, list_filter(others, lambda one: one.split = $split)[1] AS said FROM result"
+    " WHERE project = $project AND status = 'done' AND key IN (SELECT unnest($keys)))"
+    " WHERE said IS NOT NULL"
+)
+"""What trials said of the rows of a test set."""
+
 _STUDIES = (
     "WITH own AS (SELECT * FROM study WHERE project = $1 AND ($2 IS NULL OR $3 IN (id, name)))"
     " SELECT own.*, coalesce(t.n_trials, 0) AS n_trials, coalesce(t.n_done, 0) AS n_done,"
@@ -212,12 +224,13 @@ def keep_result(cursor: Cursor, project: str, result: Result) -> None:
             return
         cursor.execute("DELETE FROM result WHERE project = ? AND key = ?", where)
     cursor.execute(
-        "INSERT INTO result VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO result VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
             project, result.key, result.status, json.dumps(dict(result.scores)),
             list(result.predicted), list(result.probabilities), result.seconds, result.device,
             result.n_steps, result.error, now(), list(result.answers),
             json.dumps(list(result.about)),
+            [{"split": split, **said} for split, said in result.others.items()] or None,
         ],
     )  # fmt: skip
 
@@ -364,19 +377,20 @@ def seconds_left(database: Database, project: str, study: str) -> float | None:
 
 
 def predictions(
-    database: Database, project: str, keys: Sequence[str]
+    database: Database, project: str, keys: Sequence[str], split: str = "test"
 ) -> dict[str, tuple[list[int] | list[str], list[float | None]]]:
-    """Return, by trial key, the answers per test row with the probability of each.
+    """Return, by trial key, the answers per row of a test set with the probability of each.
 
     An answer is the number of a label, or the label where labels are no classes; a probability
-    is empty where the student gives none.
+    is empty where the student gives none. Rows stand in the pool's order. Of other sets than
+    `test` those trials are missing that ended before their predictions were kept.
     """
     with database.read() as cursor:
-        cursor.execute(
-            "SELECT key, predicted, probabilities, answers FROM result WHERE project = ?"
-            " AND status = 'done' AND key IN (SELECT unnest(?))",
-            [project, list(keys)],
-        )
+        of = {"project": project, "keys": list(keys)}
+        if split == "test":
+            cursor.execute(_ON_TEST, of)
+        else:
+            cursor.execute(_ELSEWHERE, {**of, "split": split})
         return {
             key: (answers or predicted, chances or [None] * len(answers))
             for key, predicted, chances, answers in cursor.fetchall()

@@ -83,10 +83,11 @@ class Ground:
 
 @dataclass(frozen=True, slots=True)
 class StudyPlan:
-    """The trials a study wants and the cells it leaves out."""
+    """The trials a study wants, the cells it leaves out, and what else has to be there first."""
 
     trials: tuple[Trial, ...]
     left_out: tuple[LeftOut, ...]
+    needs: tuple[Need, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,15 +113,17 @@ class Study(Member):
     family: ClassVar[str] = "studies"
     axis: ClassVar[str] = "synthetic_share"
     """What its results are looked at over at first."""
+    takes_benchmarks: ClassVar[bool] = False
+    """Whether its students are also tested on test sets that language models wrote (`bench:`)."""
     recipes: ClassVar[Mapping[str, Recipe]] = MappingProxyType({})
     """Published studies of this kind, by name."""
     remark: ClassVar[str] = ""
     """What a reader of its results must know, in a sentence or two."""
 
     def needs(self, plan: StudyPlan) -> tuple[Need, ...]:
-        """Return the rows that all cells left out of a plan wait for, each counted once."""
+        """Return the rows that a plan and all cells left out of it wait for, each counted once."""
         most: dict[tuple[Source, str, tuple[tuple[str, str], ...]], dict[str, int]] = {}
-        for need in (need for cell in plan.left_out for need in cell.needs):
+        for need in (*plan.needs, *(need for cell in plan.left_out for need in cell.needs)):
             place = (need.source, need.split, tuple(sorted(need.origin.items())))
             found = most.setdefault(place, {})
             for label, n in need.per_class.items():

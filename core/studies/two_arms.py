@@ -64,6 +64,7 @@ class TwoArms(Study):
                     "Choose the fine-tuned transformer.",
                 )
         there = sum((row.split, row.source) == ("train", "human") for row in on.rows)
+        there -= max((student.n_development for student in on.students), default=0)
         cells = [
             self._cell(step, arm, origin, self.n_human or there)
             for origin in _origins.origins(on.rows, self.mixes_in, self.by)

@@ -36,12 +36,13 @@ def labeller(project: str) -> None:
     )  # fmt: skip
 
 
-def solver(project: str) -> None:
-    """Offer to let a language model answer the test set."""
+def solver(project: str, every: bool = False) -> None:
+    """Offer to let a language model answer the test set, or `every` one unless told otherwise."""
     _offer(
         project, "solve", "LLM as solver",
         "The model is sent the test items one by one, never their labels; its answers never become"
         " samples or examples. What cannot be read counts as wrong.",
+        is_of_all=every,
     )  # fmt: skip
 
 
@@ -80,7 +81,7 @@ def table(solved: list[Solved], metric: str) -> None:
 def _offer(
     project: str, purpose: Purpose, title: str, about: str,
     more: Mapping[str, Any] = MappingProxyType({}),
-    report: Callable[[str], None] = lambda run: None,
+    report: Callable[[str], None] = lambda run: None, is_of_all: bool = False,
 ) -> None:  # fmt: skip
     """Offer a run of a purpose, `more` being the rest of its request, and tell of the newest."""
     at_work = answers.at_work(project, purpose)
@@ -100,7 +101,22 @@ def _offer(
         if made := answers.run_ids(project, purpose):
             _show(project, made[0])
             report(made[0])
+        if purpose == "solve":
+            more = {**more, "splits": _test_sets(project, is_of_all)}
         _ask(project, purpose, more)
+
+
+def _test_sets(project: str, is_of_all: bool) -> list[str]:
+    """Ask which test sets are to be answered, where there are several."""
+    there = answers.test_sets(project)
+    if len(there) < 2:
+        return list(there) or ["test"]
+    chosen = st.multiselect(
+        "Test sets", list(there), list(there) if is_of_all else list(there)[:1],
+        format_func=lambda split: f"{split} ({there[split]:,})", key=f"solve_{project}_splits",
+        help="Real ones and those that language models wrote; the limit below is for each.",
+    )  # fmt: skip
+    return chosen or list(there)[:1]
 
 
 def _ask(project: str, purpose: Purpose, more: Mapping[str, Any]) -> None:
@@ -152,7 +168,9 @@ def _show(project: str, made: str) -> None:
     if job is None:
         return
     examples = f"{now.n_examples} example{'s' * (now.n_examples != 1)}"
-    st.caption(f"Newest run: {look.plain(now.model)}, {examples}, {now.n_items:,} items.")
+    sets = f" of {', '.join(now.splits)}" if now.splits not in ((), ("test",)) else ""
+    told = f"{examples}, {now.n_items:,} items{sets}"
+    st.caption(f"Newest run: {look.plain(now.model)}, {look.plain(told)}.")
     progress.bar(job, "answers")
     with st.container(horizontal=True):
         for name, field, told in COUNTS:

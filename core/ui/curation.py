@@ -74,8 +74,9 @@ def editor(at: Desk, shown: Shown, card: Card) -> None:
 
 
 def accept_rest(
-    project: str, who: str, source: str, label: str | None, counts: Mapping[str, Counter[str]]
-) -> None:
+    project: str, who: str, source: str, label: str | None,
+    counts: Mapping[str, Counter[str]], split: str = "train",
+) -> None:  # fmt: skip
     """Offer to accept all that no check flags, with the number before and a report after."""
     some = [counts[label]] if label else list(counts.values())
     pending = sum(one["pending"] for one in some)
@@ -89,17 +90,20 @@ def accept_rest(
         )
         if st.button(f"Accept {pending - flagged:,}", type="primary", key="accept_rest"):
             with frame.problems():
-                done = curate.accept_many(project, who, label, sources=(source,))
+                done = curate.accept_many(project, who, label, sources=(source,), split=split)
                 left = ", ".join(f"{n:,} {why}" for why, n in done.left.items()) or "none"
                 frame.say(f"Accepted {done.n_accepted:,}. Left for the checks' reasons: {left}.")
                 st.rerun()
 
 
-def grid(project: str, who: str, source: str, label: str | None, flagged: bool | None) -> None:
+def grid(
+    project: str, who: str, source: str, label: str | None, flagged: bool | None,
+    split: str = "train",
+) -> None:  # fmt: skip
     """Show many pseudo-samples as cards to tick, and decide on the ticked ones as one batch."""
     status = st.segmented_control("Status", ["pending", "accepted", "rejected"], default="pending",
                                   required=True, key="grid_status")  # fmt: skip
-    wanted = curate.wanted(label, flagged, status, source=source)
+    wanted = curate.wanted(label, flagged, status, source=source, split=split)
     place = st.session_state.setdefault(f"grid_{project}", {})
     if place.get("wanted") != wanted:
         place.update(wanted=wanted, afters=[0])

@@ -26,13 +26,14 @@ PAGES = {
     "budget": ("Budget", ":material/payments:"),
     "train": ("Train", ":material/model_training:"),
     "results": ("Results", ":material/show_chart:"),
+    "solvers": ("Solvers", ":material/leaderboard:"),
 }
 """File name -> title and icon, in the order of the job."""
 GROUPS = {
     "": ("home",),
     "Data": ("data", "review"),
     "Synthetic": ("generate", "curate"),
-    "Answer": ("budget", "train", "results"),
+    "Answer": ("budget", "train", "results", "solvers"),
 }
 """Heading in the sidebar -> file names below it."""
 

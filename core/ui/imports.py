@@ -13,12 +13,13 @@ from core.actions.imports import Imported, Prepared
 from core.errors import RowFault
 from core.formats import ANNOTATED, EXTENSIONS, Table
 from core.formats.xlsx import MAX_LENGTH
-from core.records import SOURCES, Project
+from core.records import BENCHMARK, SOURCES, Project
 from core.ui import frame, look
 
 FIRST_ROWS = 8
 NO_COLUMN = "(none)"
 OTHER = "another test set"
+SYNTHETIC = "a synthetic test set"
 DOWNLOADS = {
     ".csv": ("CSV", "text/csv"),
     ".xlsx": ("XLSX", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
@@ -147,8 +148,11 @@ def _exported(project: str, ending: str, safe: bool) -> bytes:
 
 
 def _split_choice() -> str:
-    chosen = st.selectbox("Into", ["train", "test", OTHER], width=180,
-                          help="test is sealed; another test set has a name.")  # fmt: skip
+    chosen = st.selectbox("Into", ["train", "test", OTHER, SYNTHETIC], width=190,
+                          help="test is sealed; another test set has a name, and a synthetic one"
+                          " that of the model that wrote it.")  # fmt: skip
+    if chosen == SYNTHETIC:
+        return BENCHMARK + st.text_input("Who wrote it", value="model", width=160).strip()
     if chosen != OTHER:
         return chosen
     return "ood:" + st.text_input("Its name", value="other", width=160).strip()

@@ -61,7 +61,8 @@ def lacking(project: str, asked: StudyRequest, found: Outline) -> None:
     st.markdown(look.plain(" ".join([bill.in_words, needs.hint(bill)])))
     with st.expander("What is lacking, by class", icon=":material/list:"):
         st.dataframe(bill.rows(), hide_index=True, column_config=_USD, placeholder="unknown")
-    synthetic = [item.need for item in bill.items if item.need.source == "synthetic"]
+    train_rows = [item.need for item in bill.items if item.need.split == "train"]
+    synthetic = [need for need in train_rows if need.source == "synthetic"]
     if synthetic and st.button("Generate what is lacking", icon=":material/auto_awesome:"):
         # Who writes them, and how, is chosen there.
         st.session_state[f"{NEEDED}{project}"] = dict(synthetic[0].per_class)

@@ -8,9 +8,9 @@ import streamlit as st
 
 from core.actions import generate
 from core.actions.answers import Status
-from core.actions.generate import RunStatus
+from core.actions.generate import Request, RunStatus
 from core.budget import Target
-from core.records import Job
+from core.records import BENCHMARK, Job
 from core.ui import batches, costs, frame, lineage, look, progress
 
 NEEDED = "needed_"
@@ -20,6 +20,11 @@ TARGETS: dict[Target, str] = {
     "proportional": "In the human class mix",
     "fill": "Fill to the largest class",
 }
+INTO = {"train": "Training rows", "bench": "A test set of its own"}
+ITEMS: dict[Target, str] = {
+    "proportional": "In the human class mix", "balanced": "As many of every class",
+}  # fmt: skip
+BENCHMARK_ITEMS = 200
 DEFAULT_CAP_USD = 5.0
 COLUMNS = {
     "run": None,
@@ -34,8 +39,27 @@ def is_preview(project: str, run: str) -> bool:
     return generate.status(project, run).is_preview
 
 
-def targets(project: str) -> dict[str, int]:
+def into(project: str, asked: Request) -> str:
+    """Ask whether samples are for training, or for a test set of the model's own."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        chosen = st.segmented_control(
+            "Into", list(INTO), default="train", format_func=INTO.__getitem__,
+            key=f"into_{project}", required=True, disabled=bool(asked.others),
+            help="A test set is sealed: its items are never examples and never train. It has one"
+            " writer; Solvers compares what models score on it.",
+        )  # fmt: skip
+        if chosen == "train" or asked.others:
+            return "train"
+        own = generate.own_benchmark(asked.provider, asked.provider_settings)
+        name = st.text_input("Its name", own.removeprefix(BENCHMARK), max_chars=200, width=260,
+                             key=f"benchmark_{project}_{own}")  # fmt: skip
+    return BENCHMARK + (name.strip() or own.removeprefix(BENCHMARK))
+
+
+def targets(project: str, split: str = "train") -> dict[str, int]:
     """Ask how many samples each class should get, by a rule and then by hand."""
+    if split != "train":
+        return _items(project, split)
     human, synthetic = generate.human_counts(project), generate.synthetic_counts(project)
     needed: dict[str, int] = st.session_state.get(f"{NEEDED}{project}") or {}
     lacking: list[Target | Literal["needed"]] = ["needed"] if needed else []
@@ -78,6 +102,22 @@ def targets(project: str) -> dict[str, int]:
         f"{sum(made.values()):,} samples in all; the column *to generate* can be edited. Synthetic"
         " rows there already are those accepted, or pending without a flag."
     )
+    return made
+
+
+def _items(project: str, split: str) -> dict[str, int]:
+    """Ask how many items a test set should have, in the human class mix or as many per class."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        kind = st.segmented_control(
+            "Items", list(ITEMS), default="proportional", format_func=ITEMS.__getitem__,
+            key="item_kind", required=True,
+        )  # fmt: skip
+        total = st.number_input("Items in all", 1, 100_000, BENCHMARK_ITEMS, 10, width=160,
+                                key=f"items_{project}")  # fmt: skip
+    made = generate.targets(project, kind, total, split)
+    there = sum(generate.synthetic_counts(project, split).values())
+    listed = ", ".join(f"{n:,} {label}" for label, n in made.items())
+    st.caption(look.plain(f"{split} has {there:,} items; to be written: {listed}."))
     return made
 
 
