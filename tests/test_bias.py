@@ -29,13 +29,15 @@ from core.actions import solvers as scored
 from core.actions.asking import Writer
 from core.actions.compared import AVERAGE
 from core.actions.session import Session
+from core.budget import Prices
 from core.errors import Problem
-from core.records import Result
+from core.records import PoolRow, Result
 from core.registry import make
 from core.statistics import bias as statistics
 from core.store import samples, studies
 from core.store.samples import Filter
-from core.studies.base import Study
+from core.students.base import Student
+from core.studies.base import Ground, Study
 from core.tasks.base import Task
 from tests.conftest import bring, planted
 from tests.test_cli import told
@@ -284,16 +286,24 @@ def test_a_test_set_has_one_writer_and_a_place(session: Session) -> None:
                 generate.launch(project, replace(one, into=place))
 
 
-def test_the_study_names_the_runs_that_it_takes() -> None:
-    needs = make(Study, "benchmark_bias", {}).needs()
-    assert [(one["kind"], one["split"], one["n"], one["temperature"]) for one in needs] == [
-        ("generate", "bench:<generator>", 200, 0.99),
-        ("solve", "test", 200, 0.0),
-        ("solve", "bench:<generator>", 200, 0.0),
+def test_the_study_names_the_test_set_that_it_needs() -> None:
+    study = make(Study, "benchmark_bias", {"n_items": 30, "seeds": 1})
+    task = make(Task, "classify", {"labels": [{"name": "a"}, {"name": "b"}]})
+    rows = [
+        PoolRow(f"{split}{i}", "v", {}, f"{split} {i}", "aab"[i % 3], "aab"[i % 3], "human", split)
+        for split in ("train", "test")
+        for i in range(9)
     ]
-    assert {frozenset(one) for one in needs} == {
-        frozenset({"kind", "split", "strategy", "n", "temperature"})
-    }
+    on = Ground("pool", rows, task, [make(Student, "tfidf", {})], Prices())
+    plan = study.plan(on)
+    (need,) = study.needs(plan)
+    assert (need.source, need.split, dict(need.per_class)) == (
+        "synthetic", "bench:NAME", {"a": 20, "b": 10},
+    )  # fmt: skip
+    assert need.origin == {"strategy": "few_shot", "temperature": "0.99"}
+    written = PoolRow("w", "v", {}, "w", "a", "a", "synthetic", "bench:large")
+    assert study.needs(study.plan(replace(on, rows=[*rows, written]))) == ()
+    assert len(plan.trials) == 1
 
 
 # A whole study
