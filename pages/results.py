@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core.actions import curves, results, solvers, train
-from core.ui import advice, answer, asking, frame, growth, plots
+from core.ui import advice, answer, asking, frame, growth, plots, stale
 
 project = frame.open_page(
     "results", "Does LLM data help here, and how sure is that? Every point opens."
@@ -51,6 +51,7 @@ with frame.problems():
         st.page_link("pages/budget.py", label="Set prices on Budget", icon=":material/payments:")
         st.stop()
     answer.headline(curve)
+    stale.notice(project.id, curve)
     advice.section(project.id, study, line)
     solved = solvers.of_study(project.id, study, metric, label)
     others = curves.beside(project.id, curve, metric, axis, label)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from core.actions import leaks, lines, results, train
+from core.actions import leaks, lines, results, stale, train
 from core.actions.cells import n_rows
 from core.actions.curves import Curve, curve
 from core.actions.session import here
@@ -28,6 +28,7 @@ def table(project: str, study: str) -> list[dict[str, Any]]:
     )
     has_labelled = any(row["n_llm_labelled"] for row in rows)
     bad = leaks.invalid(project, found).trials
+    gone = stale.of_study(project, found)
     every = lines.of_study(here().database, found["id"])
     differing = [name for name in lines.varied(every) if name != "kind"]
 
@@ -37,6 +38,12 @@ def table(project: str, study: str) -> list[dict[str, Any]]:
         if not has_labelled:
             return {}
         return {"n_llm_labelled": n, "llm_labelled_share": round(n / total, 6) if total else 0.0}
+
+    def changed(row: Mapping[str, Any]) -> dict[str, Any]:
+        # Beyond the first seeds nobody has looked; what nobody changed has no such column.
+        is_known = row["seed"] < stale.MOST_SEEDS
+        n = gone.trials.get(row["trial"], 0) if is_known else None
+        return {"rows_changed": n} if gone.trials else {}
 
     return [
         {
@@ -57,6 +64,7 @@ def table(project: str, study: str) -> list[dict[str, Any]]:
             "status": "invalid"
             if row["trial"] in bad and row["status"] == "done"
             else row["status"],
+            **changed(row),
         }
         for row in rows
     ]
@@ -91,6 +99,7 @@ def _cells(found: Curve) -> list[dict[str, Any]]:
     made = []
     has_labelled = any(point.n_llm_labelled for point in found.points)
     has_unfinished = any(point.unfinished for point in found.points)
+    has_stale = any(map(found.is_stale, found.points))
     for point in found.points:
         difference = point.difference
         share, n = point.n_llm_labelled / (point.n_rows or 1), point.n_llm_labelled
@@ -113,6 +122,7 @@ def _cells(found: Curve) -> list[dict[str, Any]]:
                 "difference low": difference.low if difference else None,
                 "difference high": difference.high if difference else None,
                 **({"invalid": len(point.invalid)} if found.invalid else {}),
+                **({"rows changed since": point.n_changed} if has_stale else {}),
             }
         )
     return made

@@ -9,15 +9,17 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
+from importlib import metadata
 from typing import Any
 
+from core import saving
 from core.actions.budget import prices
 from core.actions.gate import leaking, version
 from core.actions.lines import source_of
 from core.actions.session import here, task_of
 from core.budget import Prices
 from core.errors import Missing, Problem
-from core.jobs.cluster import Cluster
+from core.jobs.cluster import NUMBERS_COME_FROM, Cluster
 from core.jobs.machines import Machines
 from core.local_models import Device
 from core.mixture import behind
@@ -28,7 +30,7 @@ from core.store import decisions, jobs, pools, samples, studies
 from core.store.db import new_id
 from core.store.pools import version_of
 from core.students.base import Preset, Student
-from core.studies.base import Ground, LeftOut, Study, StudyPlan
+from core.studies.base import TRAINING_CODE, Ground, LeftOut, Study, StudyPlan
 from core.tasks.base import Head, Task
 from core.text import NEAR, normalise
 
@@ -237,7 +239,7 @@ def outline(project: str, request: StudyRequest) -> Outline:
     study, compared = _members(request)
     task = _learned_as(project, request)
     plan = _planned(here().home, project, newest, study, compared, task, prices(project))
-    start, trained, is_measured = _time(project, request.student, plan.trials, len(rows))
+    start, trained, is_measured = rough_time(project, request.student, plan.trials, len(rows))
     return Outline(
         len(plan.trials), len(study.chosen(plan.trials, {})), plan.left_out, start, trained,
         is_measured, report, plan.trials, _sources(study.to_json()), _finds(plan, report.n_test),
@@ -292,7 +294,7 @@ def create_study(project: str, request: StudyRequest) -> str:
         {
             "id": made,
             "project": project,
-            "name": _free_name(request.name.strip() or f"{study.title}, {request.student}", names),
+            "name": free_name(request.name.strip() or f"{study.title}, {request.student}", names),
             "kind": request.kind,
             "spec": {
                 "task": task.to_json(),
@@ -300,6 +302,7 @@ def create_study(project: str, request: StudyRequest) -> str:
                 "student": compared[0].to_json(),
                 **({"vary": {k: list(v) for k, v in request.vary.items()}} if request.vary else {}),
                 "prices": asdict(prices(project)),
+                "made_with": made_with(),
             },
             "pool": pool,
         },
@@ -463,7 +466,16 @@ def heads(project: str) -> tuple[Head, ...]:
     return task_of(project).heads
 
 
-def _free_name(name: str, taken: Collection[str]) -> str:
+def made_with() -> dict[str, str]:
+    """Return the versions of all that numbers of a trial come from, by name."""
+    return {
+        "Admix": saving.version(),
+        "training code": str(TRAINING_CODE),
+        **{name: metadata.version(name) for name in NUMBERS_COME_FROM},
+    }
+
+
+def free_name(name: str, taken: Collection[str]) -> str:
     """Return a name that no study of the project has: links and commands name studies by it."""
     numbered = (f"{name} ({number})" for number in itertools.count(2))
     return next(free for free in itertools.chain([name], numbered) if free not in taken)
@@ -540,7 +552,7 @@ def _n_samples(project: str) -> int:
     return sum(row["n"] for row in rows)
 
 
-def _time(
+def rough_time(
     project: str, student: str, trials: Sequence[Trial], n_rows: int
 ) -> tuple[float, float, bool]:
     """Return rough seconds to start and to train, and whether trials that ran here say so."""

@@ -14,7 +14,7 @@ from core.actions.curves import Curve
 from core.formats import write_csv
 from core.records import SOURCE_WORDS, Source
 from core.statistics.seeds import Estimate
-from core.ui import bars, canvas, look, pictures, plots
+from core.ui import bars, behind, canvas, look, pictures, plots, stale
 
 VIEWS = {
     "samples": "Samples of a point",
@@ -124,6 +124,9 @@ def trial_names(curve: Curve) -> dict[str, str]:
 def samples(project: str, study: str, trial: str) -> None:
     """Show which samples trained a trial, by source, and which test items it got wrong."""
     made = points.made_by(project, study, trial)
+    behind.show(project, made)
+    if made.changed:
+        stale.of_point(project, study, trial)
     by_source: dict[Source, list[Mapping[str, Any]]] = {"human": []}
     for row in made.trained_on:
         by_source.setdefault(row["source"], []).append(row)
@@ -142,7 +145,8 @@ def samples(project: str, study: str, trial: str) -> None:
     for tab, (source, rows) in zip(tabs, by_source.items(), strict=True):
         with tab:
             look.source_badge(source)
-            _searchable(rows, source, {"text": "text", "label": "label", "id": "id"})
+            since = {"since": "changed since"} if any(row.get("since") for row in rows) else {}
+            _searchable(rows, source, {"text": "text", "label": "label", **since, "id": "id"})
 
 
 def _training(stage: Mapping[str, Any], which: str) -> None:

@@ -116,6 +116,8 @@ def caption(curve: Curve) -> str:
         told += " Hollow, crossed: invalid trials, which trained on rows close to test texts."
     if curve.mixed_in == "llm-labelled":
         told += " LLM-labelled: human texts with an LLM's label."
+    if any(map(curve.is_stale, curve.points)):
+        told += " Hollow with a dot: stale, something behind it was changed since."
     return told
 
 
@@ -143,14 +145,27 @@ def _means(
         error_y=_limits([point.estimate for point in points]),
         customdata=[[next(iter(point.keys.values()))] for point in points],
         text=[f"{_rows(point)}, {point.estimate.n_seeds} seeds{_told(point)}"
-              f"{f'; {len(point.invalid)} invalid' if point.invalid else ''}" for point in points],
+              f"{f'; {len(point.invalid)} invalid' if point.invalid else ''}{_changed(point)}"
+              for point in points],
         hovertemplate=f"%{{text}}<br>mean {safe(curve.metric)} %{{y:.3f}}<extra></extra>",
         mode="lines+markers", name=name,
         line={"color": colour, "width": 3},
         marker={"size": 13, "color": colour,
-                "symbol": [f"{symbol}-open" if p.invalid else symbol for p in points]},
+                "symbol": [f"{symbol}{_hollow(curve, p)}" for p in points]},
         selected={"marker": {"size": 18}}, unselected={"marker": {"opacity": 1}},
     )  # fmt: skip
+
+
+def _hollow(curve: Curve, point: Point) -> str:
+    if point.invalid:
+        return "-open"
+    return "-open-dot" if curve.is_stale(point) else ""
+
+
+def _changed(point: Point) -> str:
+    if not point.n_changed:
+        return ""
+    return f"; up to {point.n_changed:,} of {point.n_rows:,} rows changed since"
 
 
 def _seeds(points: Sequence[Point], curve: Curve, name: str, colour: str) -> list[go.Scatter]:

@@ -1,0 +1,176 @@
+"""What Results shows of points: what is behind them, what changed since, how sure they are."""
+
+from __future__ import annotations
+
+import pytest
+
+from core.actions import again, curves, points, stale, tables, train
+from core.actions.session import here
+from core.records import Decision
+from core.store import decisions, studies
+from core.ui import plots
+from tests.test_pages_research import page_of, said
+
+pytestmark = pytest.mark.executor("inline")
+
+SWEEP = train.StudyRequest(
+    settings={"n_total": 40, "ratios": [0, 0.5, 1], "seeds": 3}, student="tfidf", name="sweep"
+)
+
+
+@pytest.fixture
+def study(project: str) -> str:
+    made, job = train.launch(project, SWEEP)
+    assert train.wait(job).state == "done"
+    return made
+
+
+def drawn(project: str, study: str, share: float, seed: int = 0) -> tuple[str, list[dict]]:
+    """Return the key of a trial, and the rows that it learned from."""
+    at = next(p for p in curves.curve(project, study).points if p.mixed_in_share == share)
+    return at.keys[seed], list(points.made_by(project, study, at.keys[seed]).trained_on)
+
+
+def decide(project: str, sample: str, kind: str, label: str | None = None, who: str = "Ana"):
+    revision = decisions.revision(here().database, project, sample, who)
+    decisions.decide(
+        here().database, project,
+        Decision(sample, kind, who, label=label, stratum=label, shown_revision=revision),
+    )  # fmt: skip
+
+
+def test_nothing_is_stale_before_anybody_decides(project, study):
+    curve = curves.curve(project, study)
+    assert not any(map(curve.is_stale, curve.points))
+    assert "stale" not in plots.caption(curve)
+    assert "rows changed since" not in tables.summary(project, study)[0]
+    assert "rows_changed" not in tables.table(project, study)[0]
+
+
+def test_points_that_drew_what_was_changed_since_are_stale(project, study):
+    key, rows = drawn(project, study, 1.0)
+    chosen = [row["id"] for row in rows[:3]]
+    decide(project, chosen[0], "reject")
+    decide(project, chosen[1], "label", next(x for x in ("sea", "sky") if x != rows[1]["label"]))
+    decide(project, chosen[2], "label", rows[2]["label"])  # says what was there: no change
+    curve = curves.curve(project, study)
+    human, half, full = curve.points
+    assert not human.n_changed and not curve.is_stale(human)
+    assert full.n_changed == 2 and curve.is_stale(full)
+    made = points.made_by(project, study, key)
+    assert made.changed == {chosen[0]: "left out", chosen[1]: "relabelled"}
+    assert made.n_rows == 40
+    # Counted by hand, trial by trial, it is the same.
+    for point in curve.points:
+        by_hand = [
+            sum(row["id"] in made.changed for row in points.made_by(project, study, k).trained_on)
+            for k in point.keys.values()
+        ]
+        assert point.n_changed == max(by_hand)
+    figure = plots.curve_figure(curve)
+    symbols = [s for t in figure.data if "Mean" in t.name for s in t.marker.symbol]
+    assert symbols.count("circle-open-dot") == 1 + bool(half.n_changed)
+    assert "stale" in plots.caption(curve)
+    assert [row["rows changed since"] for row in tables.summary(project, study)] == [
+        p.n_changed for p in curve.points
+    ]
+    by_trial = {row["trial"]: row["rows_changed"] for row in tables.table(project, study)}
+    assert by_trial[key] == 2
+
+
+def test_what_was_taken_back_is_not_stale_any_more(project, study):
+    _, rows = drawn(project, study, 1.0)
+    decide(project, rows[0]["id"], "reject")
+    assert any(p.n_changed for p in curves.curve(project, study).points)
+    decisions.undo(here().database, project, "Ana")
+    assert not any(p.n_changed for p in curves.curve(project, study).points)
+
+
+def test_a_changed_test_item_makes_every_point_stale(project, study):
+    database = here().database
+    test = next(row for row in train.pool_rows(project)[0] if row.split == "test")
+    decide(project, test.id, "label", next(x for x in ("sea", "sky") if x != test.label))
+    curve = curves.curve(project, study)
+    assert curve.n_test_changed == 1 and all(map(curve.is_stale, curve.points))
+    assert not any(point.n_changed for point in curve.points)
+    gone = stale.of_study(project, studies.get(database, project, study))
+    assert gone.test == {test.id: "relabelled"} and not gone.train
+    assert len(again.stale_keys(project, study)) == 3
+
+
+def test_stale_points_are_trained_again_on_a_new_pool_beside_the_old(project, study):
+    key, rows = drawn(project, study, 1.0)
+    decide(project, rows[0]["id"], "reject")
+    before = curves.curve(project, study)
+    n_stale = sum(map(before.is_stale, before.points))
+    keys = again.stale_keys(project, study)
+    assert len(keys) == n_stale and key in [
+        k for p in before.points for k in p.keys.values() if before.is_stale(p)
+    ]
+    quoted = again.quote(project, study, keys)
+    assert len(quoted.trials) == 3 * (n_stale + 1)  # with human-only beside
+    made, job = again.launch(project, study, keys)
+    assert train.wait(job).state == "done"
+    new = studies.get(here().database, project, made)
+    assert new["name"] == "sweep, again" and new["spec"]["again"]["study"] == study
+    after = curves.curve(project, made)
+    assert not any(map(after.is_stale, after.points))
+    assert [p.n_rows for p in after.points] == [40] * (n_stale + 1)
+    assert [list(p.keys) for p in after.points] == [[0, 1, 2]] * (n_stale + 1)
+    assert after.points[-1].difference is not None
+    untouched = curves.curve(project, study)
+    assert [p.by_seed for p in untouched.points] == [p.by_seed for p in before.points]
+    assert rows[0]["id"] not in {
+        row["id"]
+        for p in after.points
+        for k in p.keys.values()
+        for row in points.made_by(project, made, k).trained_on
+    }
+
+
+def test_one_point_is_trained_again_by_itself(project, study):
+    key, _ = drawn(project, study, 0.5)
+    quoted = again.quote(project, study, [key])
+    assert {t.n_synthetic for t in quoted.trials} == {0, 20} and len(quoted.trials) == 6
+    assert not quoted.left_out and quoted.seconds_with(1) > 0
+
+
+def test_cells_that_todays_rows_cannot_fill_are_named(project, study):
+    key, _ = drawn(project, study, 1.0)
+    for row in train.pool_rows(project)[0]:
+        if row.source == "synthetic":
+            decide(project, row.id, "reject")
+    quoted = again.quote(project, study, [key])
+    assert {t.n_synthetic for t in quoted.trials} == {0}
+    assert "cannot fill the cell of 100% LLM data" in again.told(quoted)
+
+
+def test_a_point_tells_what_is_behind_it(project, study):
+    key, rows = drawn(project, study, 0.5)
+    made = points.made_by(project, study, key)
+    assert made.origin.mixture == "20 human and 20 synthetic rows"
+    assert made.origin.pool == studies.get(here().database, project, study)["pool"]
+    assert [(run["rows"], run["strategy"]) for run in made.origin.runs] == [(20, "imported")]
+    assert {"Admix", "training code", "scikit-learn"} <= set(made.origin.versions)
+    assert points.prompt_of(project, rows[0]["id"]) == []
+
+
+def test_the_page_marks_stale_points_and_quotes_another_training(project, study):
+    assert "are stale" not in said(page_of("results"))
+    key, rows = drawn(project, study, 1.0)
+    decide(project, rows[0]["id"], "reject")
+    at = page_of("results", trial=key)
+    assert "points are stale" in said(at)
+    at.selectbox(key="trial").select(key).run()
+    assert not at.exception
+    shown = {metric.label: metric.value for metric in at.metric}
+    assert shown["Changed since"] == "1 of 40 rows" and shown["Seed"] == "0"
+    at.session_state[f"again_{study}"] = True
+    at.run()
+    assert not at.exception
+    shown = {metric.label: metric.value for metric in at.metric}
+    assert shown["New spending"] == "$0" and int(shown["Trials"]) in (6, 9)
+    pressed = next(b for b in at.button if b.label.startswith("Train ") and "again" in b.label)
+    pressed.click().run()
+    assert not at.exception
+    assert [s["name"] for s in train.all_studies(project)] == ["sweep, again", "sweep"]
