@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from core.actions import again, curves, points, stale, tables, train
+from core.actions import again, ceiling, curves, points, stale, tables, train
 from core.actions.session import here
 from core.records import Decision
+from core.statistics.shares import wilson
 from core.store import decisions, studies
 from core.ui import plots
 from tests.test_pages_research import page_of, said
@@ -174,3 +175,41 @@ def test_the_page_marks_stale_points_and_quotes_another_training(project, study)
     pressed.click().run()
     assert not at.exception
     assert [s["name"] for s in train.all_studies(project)] == ["sweep, again", "sweep"]
+
+
+def test_a_ceiling_is_the_accuracy_of_a_second_annotator_against_a_first():
+    said = {f"item {i}": {"Ana": "sea", "Bo": "sea" if i < 8 else "sky"} for i in range(10)}
+    said["by one"] = {"Ana": "sea"}
+    found = ceiling.agreement(said, 30)
+    assert found is not None
+    assert (found.share, found.n, found.n_test, found.n_annotators) == (0.8, 10, 30, 2)
+    assert (found.low, found.high) == wilson(8, 10)
+    # Of three people of whom two agree, one ordered pair of three is alike.
+    found = ceiling.agreement({**said, "three": {"Ana": "sea", "Bo": "sea", "Cy": "sky"}}, 30)
+    assert found is not None
+    assert found.share == pytest.approx((8 + 1 / 3) / 11) and found.n_annotators == 3
+
+
+def test_a_ceiling_is_drawn_only_where_several_people_labelled_test_items(project, study):
+    tests = [row for row in train.pool_rows(project)[0] if row.split == "test"]
+    for row in tests[:12]:
+        decide(project, row.id, "label", row.label)
+    assert curves.curve(project, study).ceiling is None  # one person agrees with nobody
+    for row in tests[:9]:
+        decide(project, row.id, "label", row.label, "Bo")
+    assert curves.curve(project, study).ceiling is None  # nine items are too few
+    for row in tests[9:12]:
+        other = next(x for x in ("sea", "sky") if x != row.label)
+        decide(project, row.id, "label", other, "Bo")
+    curve = curves.curve(project, study)
+    assert curve.ceiling is not None
+    assert (curve.ceiling.share, curve.ceiling.n, curve.ceiling.n_test) == (9 / 12, 12, 30)
+    assert "12 of 30 test items" in plots.caption(curve) and "Wilson" in plots.caption(curve)
+    figure = plots.curve_figure(curve)
+    assert "second annotator, n = 12 items" in [each.text for each in figure.layout.annotations]
+    low, high = figure.layout.yaxis.range
+    assert low < curve.ceiling.low and curve.ceiling.high < high
+    assert curves.curve(project, study, "macro_f1").ceiling is None
+    decisions.undo(here().database, project, "Bo")
+    now = curves.curve(project, study).ceiling
+    assert now is not None and now.n == 11

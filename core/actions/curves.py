@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from core.actions import leaks, lines, results, stale, train
+from core.actions import ceiling, leaks, lines, results, stale, train
+from core.actions.ceiling import Ceiling
 from core.actions.cells import Point, by_seed, is_human_only, point
 from core.actions.notes import behind_unknown, notes
 from core.actions.results import CLASS_F1, figure
@@ -37,7 +38,8 @@ class Curve:
     `constant` is the figure of the best constant answer and `random` the expected one of a random
     answer, None where there is none; `mixed_in` is the source that is mixed in with human rows;
     `invalid` says which trials are, where some are; `n_test_changed` counts the test items that are
-    not as they were when the pool was frozen. Of a study that compares students, budgets or
+    not as they were when the pool was frozen; `ceiling` is how well people agree on them, where
+    that is known and can be compared. Of a study that compares students, budgets or
     sources it is one `line`; `lines` are all, in words.
     """
 
@@ -56,6 +58,7 @@ class Curve:
     line: str = ""
     lines: Mapping[str, str] = field(default_factory=dict)
     n_test_changed: int = 0
+    ceiling: Ceiling | None = None
 
     def is_stale(self, point: Point) -> bool:
         """Say whether a point rests on rows or test items that somebody changed since."""
@@ -166,6 +169,7 @@ def curve(
         line=line,
         lines=known,
         n_test_changed=len(gone.test),
+        ceiling=ceiling.of_study(project, found) if metric == ceiling.METRIC else None,
     )
 
 

@@ -54,7 +54,7 @@ def of_trial(
         prices={
             SOURCE_TITLES[source]: prices[name]
             for source, name in _PRICED.items()
-            if prices.get(name) is not None
+            if prices.get(name) is not None and (source == "human" or source in from_llm)
         },
         versions=spec.get("made_with") or {},
     )

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
+from core.actions.ceiling import Ceiling
 from core.actions.cells import Point
 from core.actions.curves import Curve
 from core.actions.solvers import Solved
@@ -47,6 +48,8 @@ def curve_figure(
     colour, words = COLOURS[curve.mixed_in], SOURCE_WORDS[curve.mixed_in]
     height = _height([curve, *beside], solved)
     _baselines(figure, curve, height)
+    if curve.ceiling:
+        _ceiling_line(figure, curve.ceiling)
     for place, other in enumerate(beside):
         _beside(figure, other, place)
     if human is not None and not curve.is_over_cost:
@@ -116,6 +119,8 @@ def caption(curve: Curve) -> str:
         told += " Hollow, crossed: invalid trials, which trained on rows close to test texts."
     if curve.mixed_in == "llm-labelled":
         told += " LLM-labelled: human texts with an LLM's label."
+    if curve.ceiling:
+        told += f" {curve.ceiling.in_words}"
     if any(map(curve.is_stale, curve.points)):
         told += " Hollow with a dot: stale, something behind it was changed since."
     return told
@@ -240,6 +245,7 @@ def _height(drawn: Sequence[Curve], solved: Sequence[Solved]) -> list[float] | N
     values = [value for point in curve.points for value in point.by_seed.values()]
     if values:
         values += [line for line in (curve.constant, curve.random) if line is not None]
+        values += [curve.ceiling.low, curve.ceiling.high] if curve.ceiling else []
     ends = [
         end
         for point in curve.points
@@ -296,6 +302,18 @@ def _baselines(figure: go.Figure, curve: Curve, height: list[float] | None) -> N
                         "font": {"size": 14, "color": GREY}, "xanchor": "left", "x": 0.02},
             annotation_position="bottom left" if place else "top left",
         )  # fmt: skip
+
+
+def _ceiling_line(figure: go.Figure, ceiling: Ceiling) -> None:
+    """Draw how often a second person agrees with a first, with its limits."""
+    figure.add_hrect(y0=ceiling.low, y1=ceiling.high, fillcolor=GREY, opacity=0.12, line_width=0,
+                     layer="below")  # fmt: skip
+    figure.add_hline(
+        y=ceiling.share, line={"color": GREY, "dash": "longdash", "width": 3},
+        annotation={"text": f"second annotator, n = {ceiling.n:,} items",
+                    "font": {"size": 15}, "xanchor": "right", "x": 0.98},
+        annotation_position="top right",
+    )  # fmt: skip
 
 
 def _solver_line(figure: go.Figure, solved: Solved, place: int) -> None:
