@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core.actions import curves, results, solvers, train
-from core.ui import advice, answer, asking, frame, growth, plots, stale
+from core.ui import advice, answer, asking, frame, growth, multiples, plots, stale
 
 project = frame.open_page(
     "results", "Does LLM data help here, and how sure is that? Every point opens."
@@ -55,10 +55,14 @@ with frame.problems():
     advice.section(project.id, study, line)
     solved = solvers.of_study(project.id, study, metric, label)
     others = curves.beside(project.id, curve, metric, axis, label)
-    figure = plots.curve_figure(curve, solved, others)
-    clicked = answer.plot(curve, figure)
-    growth.gains(curve)
-    answer.downloads(project.id, curve, figure, metric, label)
+    way, clicked = multiples.asked(project.id, curve), None
+    if way == multiples.ONE:
+        figure = plots.curve_figure(curve, solved, others)
+        clicked = answer.plot(curve, figure)
+        growth.gains(curve)
+        answer.downloads(project.id, curve, figure, metric, label)
+    else:
+        multiples.show(project.id, curve, way, metric, axis, label)
     asking.table(solved, curve.metric)
     asking.solver(project.id)
     if clicked:

@@ -9,8 +9,9 @@ from core.actions.session import here
 from core.records import Decision
 from core.statistics.shares import wilson
 from core.store import decisions, studies
-from core.ui import plots
-from tests.test_pages_research import page_of, said
+from core.ui import canvas, multiples, plots
+from core.ui.look import COLOURS
+from tests.test_pages_research import charts, page_of, said
 
 pytestmark = pytest.mark.executor("inline")
 
@@ -213,3 +214,76 @@ def test_a_ceiling_is_drawn_only_where_several_people_labelled_test_items(projec
     decisions.undo(here().database, project, "Bo")
     now = curves.curve(project, study).ceiling
     assert now is not None and now.n == 11
+
+
+@pytest.fixture
+def two_lines(project: str) -> str:
+    request = train.StudyRequest(
+        settings={"n_total": 12, "ratios": [0, 0.5, 1], "seeds": 3}, student="tfidf",
+        vary={"C": [0.1, 1.0]},
+    )  # fmt: skip
+    made, job = train.launch(project, request)
+    assert train.wait(job).state == "done"
+    return made
+
+
+def test_panels_have_a_line_each_on_the_same_axes(project, two_lines):
+    first = curves.curve(project, two_lines)
+    panels = {words: curves.curve(project, two_lines, line=line)
+              for line, words in first.lines.items()}  # fmt: skip
+    figure = multiples.multiples_figure(panels, "Accuracy")
+    titles = [each.text for each in figure.layout.annotations]
+    assert titles[:2] == ["C 0.1", "C 1.0"] and "Synthetic share of rows (%)" in titles
+    means = [trace for trace in figure.data if trace.name == "Mean with synthetic data"]
+    assert [mean.xaxis for mean in means] == ["x", "x2"]
+    assert [bool(mean.showlegend) for mean in means] == [True, False]
+    for mean, panel in zip(means, panels.values(), strict=True):
+        assert list(mean.y) == [p.estimate.mean for p in panel.points if p.n_mixed_in]
+        assert mean.line.color == COLOURS["synthetic"]
+    assert figure.layout.yaxis.range == figure.layout.yaxis2.range
+    assert figure.layout.xaxis.range == figure.layout.xaxis2.range
+    human = [shape for shape in figure.layout.shapes if shape.line.dash == "dash"]
+    assert [(line.yref, line.y0) for line in human] == [
+        (axis, panel.human_only.estimate.mean)
+        for axis, panel in zip(("y", "y2"), panels.values(), strict=True)
+        if panel.human_only
+    ]
+    low, high = figure.layout.yaxis.range
+    assert all(low < y < high for panel in panels.values() for p in panel.points
+               for y in p.by_seed.values())  # fmt: skip
+    made = canvas.picture(figure, "Lines", ["a note"]).layout
+    assert made.height >= 720 and made.paper_bgcolor == "#FFFFFF"
+
+
+def test_many_panels_leave_out_single_seeds_and_grow_down(project, two_lines, monkeypatch):
+    panel = curves.curve(project, two_lines)
+    twelve = {f"line number {i} of a rather long name <b>": panel for i in range(12)}
+    assert any("Single" in trace.name for trace in multiples.multiples_figure(twelve, "A").data)
+    monkeypatch.setattr(multiples, "MOST_DOTS", 50)
+    figure = multiples.multiples_figure(twelve, "A")
+    assert not any("Single" in trace.name for trace in figure.data)
+    assert "in one plot only" in multiples.caption(list(twelve.values()))
+    assert figure.layout.height > 1000
+    assert "<b>" not in figure.to_json() and len(figure.layout.annotations[0].text) <= 40
+
+
+def test_the_page_draws_lines_and_classes_side_by_side(project, two_lines, monkeypatch):
+    at = page_of("results", draw="Lines side by side")
+    (figure,) = [one for one in charts(at) if "xaxis2" in one["layout"]]
+    assert "xaxis3" not in figure["layout"]
+    at = page_of("results", draw="Classes side by side")
+    (figure,) = [one for one in charts(at) if "xaxis3" in one["layout"]]
+    titles = [each["text"] for each in figure["layout"]["annotations"]]
+    assert titles[:3] == ["sea (n = 10)", "sky (n = 10)", "soil (n = 10)"]
+    assert "F1 of the class" in titles
+    monkeypatch.setattr(multiples, "MOST", 2)
+    at = page_of("results", draw="Classes side by side")
+    assert "2 of 3 panels can be read at once" in said(at)
+    assert any("xaxis2" in one["layout"] and "xaxis3" not in one["layout"] for one in charts(at))
+
+
+def test_a_study_of_one_line_offers_its_classes_only(project, study):
+    at = page_of("results", draw="Lines side by side")
+    assert list(at.segmented_control(key="draw").options) == [
+        "One plot", "Classes side by side"
+    ]  # fmt: skip

@@ -45,8 +45,7 @@ def curve_figure(
     figure = go.Figure()
     mixed = [point for point in curve.points if point.n_mixed_in]
     human = curve.human_only
-    colour, words = COLOURS[curve.mixed_in], SOURCE_WORDS[curve.mixed_in]
-    height = _height([curve, *beside], solved)
+    height = height_of([curve], beside, solved)
     _baselines(figure, curve, height)
     if curve.ceiling:
         _ceiling_line(figure, curve.ceiling)
@@ -54,16 +53,10 @@ def curve_figure(
         _beside(figure, other, place)
     if human is not None and not curve.is_over_cost:
         _human_line(figure, human)
-    if human is not None:
-        figure.add_traces(_seeds([human], curve, "Single seeds, human only", HUMAN))
-        figure.add_trace(_means([human], curve, "Mean, human only", HUMAN, "diamond"))
-    if mixed:
-        figure.add_traces(_seeds(mixed, curve, "Single seeds", colour))
-        which = f"{safe(curve.lines[curve.line])}: mean" if beside else "Mean"
-        figure.add_trace(_means(mixed, curve, f"{which} with {words} data", colour, "circle"))
+    figure.add_traces(marks(curve, is_one_of_many=bool(beside)))
     for place, each in enumerate(solved):
         _solver_line(figure, each, place)
-    end = _over(figure, curve, beside)
+    end = over(figure, curve, beside)
     if mixed and mixed[-1].n_human == 0 and not curve.is_over_cost:
         _mark_all_mixed_in(figure, curve, mixed[-1], end)
     figure.update_yaxes(
@@ -71,6 +64,23 @@ def curve_figure(
         range=height,
     )
     return dressed(figure)
+
+
+def marks(curve: Curve, *, is_one_of_many: bool = False, has_dots: bool = True) -> list[go.Scatter]:
+    """Return the dots of single seeds and the means with their limits, human only first."""
+    mixed = [point for point in curve.points if point.n_mixed_in]
+    colour, words = COLOURS[curve.mixed_in], SOURCE_WORDS[curve.mixed_in]
+    made: list[go.Scatter] = []
+    if (human := curve.human_only) is not None:
+        if has_dots:
+            made += _seeds([human], curve, "Single seeds, human only", HUMAN)
+        made.append(_means([human], curve, "Mean, human only", HUMAN, "diamond"))
+    if mixed:
+        if has_dots:
+            made += _seeds(mixed, curve, "Single seeds", colour)
+        which = f"{safe(curve.lines[curve.line])}: mean" if is_one_of_many else "Mean"
+        made.append(_means(mixed, curve, f"{which} with {words} data", colour, "circle"))
+    return made
 
 
 def difference_figure(curve: Curve) -> go.Figure:
@@ -88,7 +98,7 @@ def difference_figure(curve: Curve) -> go.Figure:
             text=[f"{_rows(p)}, {d.n_seeds} seeds" for p, d in zip(points, found, strict=True)],
             hovertemplate="%{text}<br>%{y:+.3f}<extra></extra>",
         )  # fmt: skip
-    _over(figure, curve)
+    over(figure, curve)
     figure.update_yaxes(title_text=f"Difference in {safe(curve.metric)}", tickformat="+.2f")
     return dressed(figure)
 
@@ -220,7 +230,7 @@ def _beside(figure: go.Figure, other: Curve, place: int) -> None:
     )  # fmt: skip
 
 
-def _over(figure: go.Figure, curve: Curve, beside: Sequence[Curve] = ()) -> float | None:
+def over(figure: go.Figure, curve: Curve, beside: Sequence[Curve] = ()) -> float | None:
     """Name the horizontal axis and return its right end, where it is set."""
     unit = " (US dollars)" if curve.is_over_cost else " (count)"
     figure.update_xaxes(title_text=curve.axis + (" (%)" if curve.is_over_share else unit))
@@ -236,26 +246,25 @@ def _over(figure: go.Figure, curve: Curve, beside: Sequence[Curve] = ()) -> floa
     return end
 
 
-def _height(drawn: Sequence[Curve], solved: Sequence[Solved]) -> list[float] | None:
+def height_of(
+    drawn: Sequence[Curve], beside: Sequence[Curve] = (), solved: Sequence[Solved] = ()
+) -> list[float] | None:
     """Return the part of the scale that holds every dot and limit, with some air.
 
-    Where all lie between 0 and 1, as most metrics do, it does not go much beyond.
+    Of curves `beside` the means alone are drawn. Where all lie between 0 and 1, as most metrics do,
+    it does not go much beyond.
     """
-    curve, *beside = drawn
-    values = [value for point in curve.points for value in point.by_seed.values()]
-    if values:
-        values += [line for line in (curve.constant, curve.random) if line is not None]
-        values += [curve.ceiling.low, curve.ceiling.high] if curve.ceiling else []
-    ends = [
-        end
-        for point in curve.points
-        for end in (point.estimate.low, point.estimate.high)
-        if end is not None
-    ]
-    ends += [point.estimate.mean for other in beside for point in other.points]
+    points = [point for curve in drawn for point in curve.points]
+    values = [value for point in points for value in point.by_seed.values()]
     if not values:
         return None
-    ends += [end for each in solved for end in (each.value, each.low, each.high) if end is not None]
+    for curve in drawn:
+        values += [line for line in (curve.constant, curve.random) if line is not None]
+        values += [curve.ceiling.low, curve.ceiling.high] if curve.ceiling else []
+    limits = [end for point in points for end in (point.estimate.low, point.estimate.high)]
+    limits += [point.estimate.mean for other in beside for point in other.points]
+    limits += [end for each in solved for end in (each.value, each.low, each.high)]
+    ends = [end for end in limits if end is not None]
     low, high = min(values + ends), max(values + ends)
     air = max(0.1 * (high - low), 0.02)
     bottom = low - air if low < 0 else max(-0.01, low - air)
