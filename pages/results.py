@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core.actions import curves, results, solvers, train
-from core.ui import advice, answer, asking, frame, growth, multiples, plots, stale
+from core.ui import advice, answer, asking, frame, growth, multiples, plots, stage, stale
 
 project = frame.open_page(
     "results", "Does LLM data help here, and how sure is that? Every point opens."
@@ -16,7 +16,7 @@ if not studies:
     )
     st.stop()
 
-asked = st.container(horizontal=True)
+asked = st.container(horizontal=True, vertical_alignment="bottom")
 study = asked.selectbox(
     "Study", list(studies), format_func=studies.__getitem__, key="study", bind="query-params",
     width=330,
@@ -42,6 +42,9 @@ if metric == results.CLASS_F1:
         "Class", results.labels(project.id, study), key="label", bind="query-params", width=200
     )
 
+with asked:
+    stage.button()
+
 with frame.problems():
     curve = curves.curve(project.id, study, metric, axis, label, line)
     if not curve.points:
@@ -49,6 +52,10 @@ with frame.problems():
         st.page_link("pages/train.py", label="See where it stands on Train",
                      icon=":material/model_training:")  # fmt: skip
         st.page_link("pages/budget.py", label="Set prices on Budget", icon=":material/payments:")
+        st.stop()
+    if stage.is_on():
+        stage.show(curve, solvers.of_study(project.id, study, metric, label),
+                   curves.beside(project.id, curve, metric, axis, label))  # fmt: skip
         st.stop()
     answer.headline(curve)
     stale.notice(project.id, curve)

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from itertools import pairwise
+
 import pytest
 
-from core.actions import again, ceiling, curves, points, stale, tables, train
+from core.actions import again, ceiling, curves, points, stale, tables, train, verdict
+from core.actions.curves import Curve
 from core.actions.session import here
 from core.records import Decision
 from core.statistics.shares import wilson
 from core.store import decisions, studies
-from core.ui import canvas, multiples, plots
+from core.ui import canvas, multiples, plots, stage
 from core.ui.look import COLOURS
 from tests.test_pages_research import charts, page_of, said
+from tests.test_plots import curve as planted_curve
+from tests.test_plots import point
 
 pytestmark = pytest.mark.executor("inline")
 
@@ -63,12 +69,12 @@ def test_points_that_drew_what_was_changed_since_are_stale(project, study):
     assert made.changed == {chosen[0]: "left out", chosen[1]: "relabelled"}
     assert made.n_rows == 40
     # Counted by hand, trial by trial, it is the same.
-    for point in curve.points:
+    for at in curve.points:
         by_hand = [
             sum(row["id"] in made.changed for row in points.made_by(project, study, k).trained_on)
-            for k in point.keys.values()
+            for k in at.keys.values()
         ]
-        assert point.n_changed == max(by_hand)
+        assert at.n_changed == max(by_hand)
     figure = plots.curve_figure(curve)
     symbols = [s for t in figure.data if "Mean" in t.name for s in t.marker.symbol]
     assert symbols.count("circle-open-dot") == 1 + bool(half.n_changed)
@@ -287,3 +293,82 @@ def test_a_study_of_one_line_offers_its_classes_only(project, study):
     assert list(at.segmented_control(key="draw").options) == [
         "One plot", "Classes side by side"
     ]  # fmt: skip
+
+
+def drawn_curve(means: dict[float, float], n_seeds: int = 5, spread: float = 0.01) -> Curve:
+    """Return a curve of planted means, whose seeds differ by so much more or less."""
+    seeds = [spread * (seed - (n_seeds - 1) / 2) for seed in range(n_seeds)]
+    human = [means[0.0] + each for each in seeds]
+    # Seeds differ in another order than human only's, so that differences vary, too.
+    made = [point(share, [mean + each for each in seeds[1:] + seeds[:1]] if share else human,
+                  human if share else None)
+            for share, mean in means.items()]  # fmt: skip
+    found = planted_curve(*made)
+    return replace(found, study={**found.study, "kind": "ratio_sweep"})
+
+
+@pytest.mark.parametrize(
+    ("means", "n_seeds", "said"),
+    [
+        ({0.0: 0.5, 0.5: 0.7, 1.0: 0.45}, 5, "50% synthetic beats human only by 20.0 points of"),
+        ({0.0: 0.5, 0.5: 0.4, 1.0: 0.3}, 5, "Human only beats every share of synthetic data"),
+        ({0.0: 0.5, 0.5: 0.505, 1.0: 0.3}, 5, "No clear winner: the best share, 50% synthetic"),
+        ({0.0: 0.5, 0.5: 0.7}, 2, "Too few seeds to tell"),
+        ({0.0: 0.5}, 5, "Human only: Accuracy 0.500 (95% "),
+    ],
+)
+def test_a_sentence_says_whether_llm_data_helps(means, n_seeds, said):
+    assert said in verdict.sentence(drawn_curve(means, n_seeds))
+
+
+def test_limits_in_the_sentence_hold_for_all_shares_together():
+    curve = drawn_curve({0.0: 0.5, 0.5: 0.52, 1.0: 0.51})
+    difference = curve.points[1].difference
+    assert difference is not None
+    low, high = difference.at(0.975) or (0, 0)
+    assert low < difference.low < difference.high < high
+    assert difference.at(0.95) == (difference.low, difference.high)
+    told = verdict.sentence(curve).replace("\u2212", "-")
+    assert f"({100 * low:+.1f} to {100 * high:+.1f}; 95%, 2 shares compared)" in told
+
+
+def test_where_lower_is_better_the_best_share_has_the_lowest_mean():
+    curve = replace(drawn_curve({0.0: 0.5, 0.5: 0.3, 1.0: 0.6}), is_lower_better=True)
+    assert verdict.sentence(curve).startswith("50% synthetic beats human only by 20.0 points")
+
+
+def test_a_plot_for_a_stage_is_read_from_afar():
+    curve = drawn_curve({0.0: 0.5, 0.5: 0.7, 1.0: 0.45})
+    figure = stage.figure(curve)
+    sizes = [each.font.size for each in figure.layout.annotations]
+    sizes += [figure.layout.xaxis.title.font.size, figure.layout.yaxis.tickfont.size]
+    assert min(sizes) >= 20
+    named = {each.text: each for each in figure.layout.annotations}
+    assert named["<b>with synthetic</b>"].font.color == COLOURS["synthetic"]
+    assert named["<b>human only, n = 100</b>"].font.color == COLOURS["human"]
+    assert not figure.layout.showlegend
+    mean = next(trace for trace in figure.data if trace.name == "Mean with synthetic data")
+    assert mean.line.width > 4
+    one = replace(curve, lines={"": "one"})
+    crowded = stage.figure(one, (), [one] * stage.MOST_LABELS)
+    assert crowded.layout.showlegend is not False and crowded.layout.legend.font.size >= 20
+
+
+def test_names_beside_lines_keep_their_order_and_their_distance():
+    places = stage.spread([0.5, 0.5, 0.51, 0.9], 0.1)
+    assert sorted(places) == [places[0], places[1], places[2], places[3]]
+    assert min(b - a for a, b in pairwise(places)) >= 0.1 - 1e-9
+    assert places[3] == 0.9
+
+
+def test_the_page_shows_nothing_but_the_plot_when_presenting(project, study):
+    at = page_of("results", present="1")
+    assert [button.label for button in at.button if button.label in ("Present", "Leave")] == [
+        "Present", "Leave",
+    ]  # fmt: skip
+    assert not at.segmented_control and not at.get("download_button")
+    assert sum("human only" in str(html.proto.body) for html in at.get("html")) == 1
+    assert len(at.get("plotly_chart")) == 1
+    next(button for button in at.button if button.label == "Leave").click().run()
+    assert not at.exception and "present" not in at.query_params
+    assert at.segmented_control(key="view").value == "samples"

@@ -121,10 +121,15 @@ def training_figure(epochs: Sequence[Sequence[float | None]], best: int) -> go.F
     return dressed(figure)
 
 
+def interval(curve: Curve) -> str:
+    """Return what the bars of a curve mean; nothing where there are none."""
+    has_bars = any(point.estimate.low is not None for point in curve.points)
+    return _INTERVAL if has_bars else ""
+
+
 def caption(curve: Curve) -> str:
     """Return what the marks of a curve mean; bars are named only where there are some."""
-    has_bars = any(point.estimate.low is not None for point in curve.points)
-    told = f"{_INTERVAL if has_bars else ''}Small dots: single seeds."
+    told = f"{interval(curve)}Small dots: single seeds."
     if curve.invalid:
         told += " Hollow, crossed: invalid trials, which trained on rows close to test texts."
     if curve.mixed_in == "llm-labelled":
