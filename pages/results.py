@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core.actions import curves, results, solvers, train
-from core.ui import advice, answer, asking, frame, growth, multiples, plots, stage, stale
+from core.ui import advice, answer, asking, frame, growth, multiples, plots, stage, stale, sureness
 
 project = frame.open_page(
     "results", "Does LLM data help here, and how sure is that? Every point opens."
@@ -42,9 +42,6 @@ if metric == results.CLASS_F1:
         "Class", results.labels(project.id, study), key="label", bind="query-params", width=200
     )
 
-with asked:
-    stage.button()
-
 with frame.problems():
     curve = curves.curve(project.id, study, metric, axis, label, line)
     if not curve.points:
@@ -53,15 +50,17 @@ with frame.problems():
                      icon=":material/model_training:")  # fmt: skip
         st.page_link("pages/budget.py", label="Set prices on Budget", icon=":material/payments:")
         st.stop()
+    with asked:
+        curve = sureness.chosen(project.id, curve, metric, label)
+        stage.button()
+    solved = solvers.of_study(project.id, study, metric, label)
+    others = curves.beside(project.id, curve, metric, axis, label)
     if stage.is_on():
-        stage.show(curve, solvers.of_study(project.id, study, metric, label),
-                   curves.beside(project.id, curve, metric, axis, label))  # fmt: skip
+        stage.show(curve, solved, others)
         st.stop()
     answer.headline(curve)
     stale.notice(project.id, curve)
     advice.section(project.id, study, line)
-    solved = solvers.of_study(project.id, study, metric, label)
-    others = curves.beside(project.id, curve, metric, axis, label)
     way, clicked = multiples.asked(project.id, curve), None
     if way == multiples.ONE:
         figure = plots.curve_figure(curve, solved, others)
@@ -93,6 +92,6 @@ with frame.problems():
     elif view == "difference":
         answer.difference(project.id, curve, metric, label)
     elif view == "table":
-        answer.in_tables(project.id, study, metric, label)
+        answer.in_tables(project.id, curve, metric, label)
     else:
         answer.published()

@@ -5,19 +5,34 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import pairwise
 
+import numpy as np
 import pytest
+from sklearn.metrics import f1_score
 
-from core.actions import again, ceiling, curves, points, stale, tables, train, verdict
+from core.actions import (
+    again,
+    ceiling,
+    curves,
+    limits,
+    points,
+    results,
+    stale,
+    tables,
+    train,
+    verdict,
+)
 from core.actions.curves import Curve
 from core.actions.session import here
-from core.records import Decision
+from core.records import Decision, Result
+from core.statistics.intervals import parts
+from core.statistics.scores import Scores, difference, score
 from core.statistics.shares import wilson
 from core.store import decisions, studies
 from core.ui import canvas, multiples, plots, stage
 from core.ui.look import COLOURS
 from tests.test_pages_research import charts, page_of, said
 from tests.test_plots import curve as planted_curve
-from tests.test_plots import point
+from tests.test_plots import point as planted_point
 
 pytestmark = pytest.mark.executor("inline")
 
@@ -300,9 +315,13 @@ def drawn_curve(means: dict[float, float], n_seeds: int = 5, spread: float = 0.0
     seeds = [spread * (seed - (n_seeds - 1) / 2) for seed in range(n_seeds)]
     human = [means[0.0] + each for each in seeds]
     # Seeds differ in another order than human only's, so that differences vary, too.
-    made = [point(share, [mean + each for each in seeds[1:] + seeds[:1]] if share else human,
-                  human if share else None)
-            for share, mean in means.items()]  # fmt: skip
+    turned = seeds[1:] + seeds[:1]
+    made = [
+        planted_point(share, [mean + each for each in turned], human)
+        if share
+        else planted_point(0.0, human)
+        for share, mean in means.items()
+    ]
     found = planted_curve(*made)
     return replace(found, study={**found.study, "kind": "ratio_sweep"})
 
@@ -372,3 +391,112 @@ def test_the_page_shows_nothing_but_the_plot_when_presenting(project, study):
     next(button for button in at.button if button.label == "Leave").click().run()
     assert not at.exception and "present" not in at.query_params
     assert at.segmented_control(key="view").value == "samples"
+
+
+def by_item(project: str, study: str, curve: Curve) -> np.ndarray:
+    """Return whether each trial was right on each test item, of shape (cells, seeds, items)."""
+    rows = [row for row in train.pool_rows(project)[0] if row.split == "test"]
+    number = {name: i for i, name in enumerate(results.labels(project, study))}
+    gold = np.array([number[row.label] for row in rows])
+    said = studies.predictions(
+        here().database, project, [key for p in curve.points for key in p.keys.values()]
+    )
+    return np.array([[np.array(said[key][0]) == gold for key in p.keys.values()]
+                     for p in curve.points], dtype=float)  # fmt: skip
+
+
+@pytest.fixture
+def noisy(project: str) -> str:
+    """A study whose students are wrong at random, some items and seeds more than others."""
+    made = train.create_study(project, SWEEP)
+    rows = [row for row in train.pool_rows(project)[0] if row.split == "test"]
+    names = results.labels(project, made)
+    gold = np.array([names.index(row.label) for row in rows])
+    rng = np.random.default_rng(0)
+    hard = rng.random(len(rows)) < 0.5
+    with here().database.write() as cursor:
+        for trial in studies.trials(here().database, made):
+            is_wrong = rng.random(len(rows)) < np.where(hard, 0.5, 0.1) + 0.03 * trial.seed
+            said = (gold + is_wrong * rng.integers(1, 3, len(rows))) % 3
+            f1 = f1_score(gold, said, average=None)
+            per_class = {n: {"f1": float(v)} for n, v in zip(names, f1, strict=True)}
+            scores = {
+                "accuracy": float(np.mean(said == gold)), "macro_f1": float(np.mean(f1)),
+                "weighted_f1": 0.5, "n_answers": 3, "per_class": per_class,
+            }  # fmt: skip
+            studies.keep_result(
+                cursor, project,
+                Result(trial.key, scores=scores, predicted=said.tolist(),
+                       probabilities=[0.5] * len(rows)),
+            )  # fmt: skip
+    return made
+
+
+def test_limits_over_seeds_and_items_are_those_of_the_statistics(project, noisy):
+    old = curves.curve(project, noisy)
+    new = limits.with_items(project, old, "accuracy")
+    shares = np.array([40 / 60, 20 / 60, 40 / 60])
+    scores = Scores(by_item(project, noisy, old), shares)
+    for cell, (before, point) in enumerate(zip(old.points, new.points, strict=True)):
+        expected = score(scores, cell)
+        found = (point.estimate.mean, point.estimate.low, point.estimate.high)
+        assert found == pytest.approx((expected.estimate, expected.low, expected.high))
+        assert point.estimate.mean == before.estimate.mean
+        if point.n_mixed_in:
+            apart = difference(scores, cell, 0)
+            assert point.difference is not None
+            assert (point.difference.mean, point.difference.low) == pytest.approx(
+                (apart.estimate, apart.low)
+            )
+    assert new.baseline is new.points[0] is new.human_only
+    assert "new test items and new draws" in plots.caption(new)
+    assert "this pool only where a cell takes more than half" in plots.caption(new)
+    assert "same test items" in plots.caption(old)
+
+
+def test_limits_of_f1_follow_their_figures(project, noisy):
+    for metric, label in (("macro_f1", None), (results.CLASS_F1, "sky")):
+        old = curves.curve(project, noisy, metric, label=label)
+        new = limits.with_items(project, old, metric, label)
+        for before, point in zip(old.points, new.points, strict=True):
+            assert point.estimate.low is not None and point.estimate.high is not None
+            assert point.estimate.low < before.estimate.mean < point.estimate.high
+
+
+def test_limits_from_the_first_seeds_stand_for_all():
+    rng = np.random.default_rng(0)
+    figures = (
+        0.7 + rng.normal(0, 0.02, (200, 1)) + rng.normal(0, 0.3, (1, 400))
+        + rng.normal(0, 0.3, (200, 400))
+    )  # fmt: skip
+    whole = parts(figures)
+    found = limits._of_all(parts(figures[:30]), list(figures.mean(axis=1)))
+    assert found.n_seeds == 200
+    assert found.variance == pytest.approx(whole.variance, rel=0.1)
+    assert found.seeds == pytest.approx(whole.seeds) and found.both < parts(figures[:30]).both
+
+
+def test_more_seeds_than_are_read_item_by_item_still_have_limits(project, noisy, monkeypatch):
+    limits._measured.cache_clear()
+    monkeypatch.setattr(limits, "MOST_SEEDS", 2)
+    two = limits.with_items(project, curves.curve(project, noisy), "accuracy")
+    assert all(point.estimate.low is None for point in two.points)
+    limits._measured.cache_clear()
+
+
+def test_only_figures_of_single_items_have_limits_over_them(project, noisy):
+    for metric, can in (("accuracy", True), ("macro_f1", True), ("weighted_f1", False)):
+        assert limits.can_have_items(project, curves.curve(project, noisy, metric), metric) is can
+    assert "new test items" in tables.summary(project, noisy, "accuracy", over_items=True)[0][
+        "limits for"
+    ]  # fmt: skip
+    assert "limits for" not in tables.summary(project, noisy, "accuracy")[0]
+
+
+def test_the_page_says_which_interval_it_draws(project, noisy):
+    at = page_of("results")
+    assert "for new test items and new draws" in said(at).replace("\\", "")
+    at.selectbox(key="interval").select("seeds").run()
+    assert not at.exception and "the same test items" in said(at).replace("\\", "")
+    at.selectbox(key="metric").select("weighted_f1").run()
+    assert not at.exception and "interval" not in [box.key for box in at.selectbox]

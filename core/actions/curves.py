@@ -39,8 +39,9 @@ class Curve:
     answer, None where there is none; `mixed_in` is the source that is mixed in with human rows;
     `invalid` says which trials are, where some are; `n_test_changed` counts the test items that are
     not as they were when the pool was frozen; `ceiling` is how well people agree on them, where
-    that is known and can be compared. Of a study that compares students, budgets or
-    sources it is one `line`; `lines` are all, in words.
+    that is known and can be compared. `baseline` is the point that differences are taken to, and
+    `interval` says what limits are about, where that is not the test items alone. Of a study that
+    compares students, budgets or sources it is one `line`; `lines` are all, in words.
     """
 
     study: Mapping[str, Any]
@@ -59,6 +60,8 @@ class Curve:
     lines: Mapping[str, str] = field(default_factory=dict)
     n_test_changed: int = 0
     ceiling: Ceiling | None = None
+    baseline: Point | None = None
+    interval: str = ""
 
     def is_stale(self, point: Point) -> bool:
         """Say whether a point rests on rows or test items that somebody changed since."""
@@ -170,6 +173,7 @@ def curve(
         lines=known,
         n_test_changed=len(gone.test),
         ceiling=ceiling.of_study(project, found) if metric == ceiling.METRIC else None,
+        baseline=next((p for p in points if not p.n_mixed_in and p.by_seed == baseline), None),
     )
 
 

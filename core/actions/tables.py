@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from core.actions import leaks, lines, results, stale, train
+from core.actions import leaks, limits, lines, results, stale, train
 from core.actions.cells import n_rows
 from core.actions.curves import Curve, curve
 from core.actions.session import here
@@ -71,14 +71,23 @@ def table(project: str, study: str) -> list[dict[str, Any]]:
 
 
 def summary(
-    project: str, study: str, metric: str | None = None, label: str | None = None
-) -> list[dict[str, Any]]:
-    """Return one row per cell: sizes, cost, mean with limits, difference to human-only."""
+    project: str, study: str, metric: str | None = None, label: str | None = None, *,
+    over_items: bool = False,
+) -> list[dict[str, Any]]:  # fmt: skip
+    """Return one row per cell: sizes, cost, mean with limits, difference to human-only.
+
+    Limits are about new test items, too, if `over_items`, and there the rows say so.
+    """
     first = curve(project, study, metric, label=label)
+
+    def of_line(line: str | None) -> Curve:
+        found = curve(project, study, metric, label=label, line=line)
+        return limits.with_items(project, found, metric or "", label) if over_items else found
+
     return [
         {**({"line": words} if len(first.lines) > 1 else {}), **row}
         for line, words in first.lines.items()
-        for row in _cells(curve(project, study, metric, label=label, line=line))
+        for row in _cells(of_line(line))
     ]
 
 
@@ -88,9 +97,11 @@ def trials_csv(project: str, study: str) -> str:
     return write_csv(list(rows[0]) if rows else [], rows)
 
 
-def summary_csv(project: str, study: str, metric: str, label: str | None = None) -> str:
+def summary_csv(
+    project: str, study: str, metric: str, label: str | None = None, *, over_items: bool = False
+) -> str:
     """Return the summary by cell as CSV."""
-    rows = summary(project, study, metric, label)
+    rows = summary(project, study, metric, label, over_items=over_items)
     return write_csv(list(rows[0]) if rows else [], rows)
 
 
@@ -123,6 +134,7 @@ def _cells(found: Curve) -> list[dict[str, Any]]:
                 "difference high": difference.high if difference else None,
                 **({"invalid": len(point.invalid)} if found.invalid else {}),
                 **({"rows changed since": point.n_changed} if has_stale else {}),
+                **({"limits for": "new test items and draws"} if found.interval else {}),
             }
         )
     return made

@@ -107,7 +107,8 @@ def downloads(
         [plots.subtitle(curve), plots.caption(curve)], "curve_picture",
         {
             "Trials (CSV)": lambda: tables.trials_csv(project, study),
-            "Summary (CSV)": lambda: tables.summary_csv(project, study, metric, label),
+            "Summary (CSV)": lambda: tables.summary_csv(
+                project, study, metric, label, over_items=bool(curve.interval)),
         },
     )  # fmt: skip
 
@@ -182,13 +183,14 @@ def confusion(project: str, study: str, curve: Curve) -> None:
     )  # fmt: skip
 
 
-def in_tables(project: str, study: str, metric: str, label: str | None) -> None:
+def in_tables(project: str, curve: Curve, metric: str, label: str | None) -> None:
     """Show the summary by cell, and one row per trial."""
+    study = curve.study["id"]
     titles = results.metric_titles(project, study)
     figures = dict.fromkeys([*titles, *titles.values(), f"F1 of {label}"], FIGURE)
     st.markdown("**By cell**")
     st.dataframe(
-        tables.summary(project, study, metric, label),
+        tables.summary(project, study, metric, label, over_items=bool(curve.interval)),
         hide_index=True,
         column_config={**COLUMNS, **figures},
     )
@@ -209,12 +211,14 @@ def difference(project: str, curve: Curve, metric: str, label: str | None) -> No
         return
     figure = plots.difference_figure(curve)
     st.plotly_chart(figure, key="difference", config=canvas.CONFIG)
-    st.caption(plots.DIFFERENCE_CAPTION)
+    told = plots.difference_caption(curve)
+    st.caption(look.plain(told))
     study = curve.study["id"]
     pictures.downloads(
         figure, f"{curve.study['name']}: paired difference to human only",
-        [plots.subtitle(curve), plots.DIFFERENCE_CAPTION], "difference_picture",
-        {"Differences (CSV)": lambda: tables.summary_csv(project, study, metric, label)},
+        [plots.subtitle(curve), told], "difference_picture",
+        {"Differences (CSV)": lambda: tables.summary_csv(
+            project, study, metric, label, over_items=bool(curve.interval))},
     )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 import streamlit as st
 from plotly.subplots import make_subplots
 
-from core.actions import curves, results, tables
+from core.actions import curves, limits, results, tables
 from core.actions.curves import Curve
 from core.ui import canvas, look, pictures, plots
 
@@ -50,6 +50,12 @@ def show(project: str, curve: Curve, way: str, metric: str, axis: str, label: st
                 curves.curve(project, study, results.CLASS_F1, axis, one, curve.line)
                 for one in chosen
             ]
+        if curve.interval:
+            of = results.CLASS_F1 if way == CLASSES else metric
+            panels = [
+                limits.with_items(project, panel, of, one if way == CLASSES else label)
+                for one, panel in zip(chosen, panels, strict=True)
+            ]
     drawn = {names[one]: panel for one, panel in zip(chosen, panels, strict=True) if panel.points}
     if not drawn:
         st.info("No panel has a figure on this axis.", icon=":material/info:")
@@ -63,7 +69,8 @@ def show(project: str, curve: Curve, way: str, metric: str, axis: str, label: st
         figure, f"{curve.study['name']}: {WAYS[way].lower()}", notes, "panels_picture",
         {
             "Trials (CSV)": lambda: tables.trials_csv(project, study),
-            "Summary (CSV)": lambda: tables.summary_csv(project, study, metric, label),
+            "Summary (CSV)": lambda: tables.summary_csv(
+                project, study, metric, label, over_items=bool(curve.interval)),
         },
     )  # fmt: skip
 

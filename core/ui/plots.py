@@ -20,10 +20,6 @@ _INTERVAL = (
     "Bars: 95% interval of the mean (Student's t over seeds), for new draws from this pool and the"
     " same test items. "
 )
-DIFFERENCE_CAPTION = (
-    "Each seed's cell minus the same seed's human-only cell; bars: 95% interval of the mean"
-    " (Student's t), for new draws from this pool; the same test items."
-)
 ALIKE = 0.05
 """Part of the plot's height within which two lines share a label."""
 _DASHES = ("longdash", "dashdot", "longdashdot", "solid")
@@ -124,7 +120,12 @@ def training_figure(epochs: Sequence[Sequence[float | None]], best: int) -> go.F
 def interval(curve: Curve) -> str:
     """Return what the bars of a curve mean; nothing where there are none."""
     has_bars = any(point.estimate.low is not None for point in curve.points)
-    return _INTERVAL if has_bars else ""
+    return (curve.interval or _INTERVAL) if has_bars else ""
+
+
+def difference_caption(curve: Curve) -> str:
+    """Return what the marks of the differences of a curve mean."""
+    return f"Each seed's cell minus the same seed's human-only cell. {interval(curve)}".strip()
 
 
 def caption(curve: Curve) -> str:
