@@ -7,9 +7,10 @@ from typing import Any
 
 import streamlit as st
 
-from core.actions import points, stale
+from core.actions import lineage, points, stale
 from core.actions.points import Made
 from core.ui import frame, look
+from core.ui import lineage as trees
 
 
 def show(project: str, made: Made) -> None:
@@ -48,17 +49,16 @@ def _runs(project: str, runs: Any) -> None:
     run: Mapping[str, Any] = runs[chosen[0] if chosen else 0]
     if not run["run"]:
         return
-    with st.container(horizontal=True):
-        with st.popover("A prompt of it", icon=":material/chat:"):
-            for message in points.prompt_of(project, run["first"]):
-                st.caption(look.plain(str(message.get("role", ""))))
-                look.literal(str(message.get("content", "")), "", small=True)
-        if run["source"] == "synthetic" and st.button("Who came from whom", key="behind_tree",
-                                                      icon=":material/account_tree:"):  # fmt: skip
-            st.session_state["lineage_run"] = run["run"]
-            st.session_state["lineage"] = True
-            st.switch_page("pages/generate.py",
-                           query_params=frame.address(st.session_state["project"]))  # fmt: skip
+    with st.popover("A prompt of it", icon=":material/chat:"):
+        for message in points.prompt_of(project, run["first"]):
+            st.caption(look.plain(str(message.get("role", ""))))
+            look.literal(str(message.get("content", "")), "", small=True)
+    if run["source"] == "synthetic":
+        tree = st.expander("Who came from whom in its run", icon=":material/account_tree:",
+                           key=f"behind_{run['run']}", on_change="rerun")  # fmt: skip
+        if tree.open:
+            with tree, frame.problems():
+                trees.show(lineage.of_run(project, run["run"]), f"behind_tree_{run['run']}")
 
 
 def _prices(prices: Mapping[str, float]) -> str:

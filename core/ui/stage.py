@@ -74,6 +74,8 @@ def show(curve: Curve, solved: Sequence[Solved], beside: Sequence[Curve]) -> Non
 def footer(curve: Curve) -> str:
     """Return what the plot rests on, and what is wrong with some of it, if anything is."""
     told = f"{plots.subtitle(curve)}. {plots.interval(curve)}".strip()
+    if curve.ceiling:
+        told += f" {curve.ceiling.in_words}"
     if n_stale := sum(map(curve.is_stale, curve.points)):
         told += f" {n_stale} of {len(curve.points)} points are stale (hollow)."
     if n_invalid := sum(len(point.invalid) for point in curve.points):
