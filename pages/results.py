@@ -3,7 +3,19 @@
 import streamlit as st
 
 from core.actions import curves, results, solvers, train
-from core.ui import advice, answer, asking, frame, growth, plots, reports
+from core.ui import (
+    advice,
+    answer,
+    asking,
+    frame,
+    growth,
+    multiples,
+    plots,
+    reports,
+    stage,
+    stale,
+    sureness,
+)
 
 project = frame.open_page(
     "results", "Does LLM data help here, and how sure is that? Every point opens."
@@ -16,7 +28,7 @@ if not studies:
     )
     st.stop()
 
-asked = st.container(horizontal=True)
+asked = st.container(horizontal=True, vertical_alignment="bottom")
 study = asked.selectbox(
     "Study", list(studies), format_func=studies.__getitem__, key="study", bind="query-params",
     width=330,
@@ -50,14 +62,25 @@ with frame.problems():
                      icon=":material/model_training:")  # fmt: skip
         st.page_link("pages/budget.py", label="Set prices on Budget", icon=":material/payments:")
         st.stop()
-    answer.headline(curve)
-    advice.section(project.id, study, line)
+    with asked:
+        curve = sureness.chosen(project.id, curve, metric, label)
+        stage.button()
     solved = solvers.of_study(project.id, study, metric, label)
     others = curves.beside(project.id, curve, metric, axis, label)
-    figure = plots.curve_figure(curve, solved, others)
-    clicked = answer.plot(curve, figure)
-    growth.gains(curve)
-    answer.downloads(project.id, curve, figure, metric, label)
+    if stage.is_on():
+        stage.show(curve, solved, others)
+        st.stop()
+    answer.headline(curve)
+    stale.notice(project.id, curve)
+    advice.section(project.id, study, line)
+    way, clicked = multiples.asked(project.id, curve), None
+    if way == multiples.ONE:
+        figure = plots.curve_figure(curve, solved, others)
+        clicked = answer.plot(curve, figure)
+        growth.gains(curve)
+        answer.downloads(project.id, curve, figure, metric, label)
+    else:
+        multiples.show(project.id, curve, way, metric, axis, label)
     reports.downloads(project.id, study)
     asking.table(solved, curve.metric)
     asking.solver(project.id)
@@ -82,6 +105,6 @@ with frame.problems():
     elif view == "difference":
         answer.difference(project.id, curve, metric, label)
     elif view == "table":
-        answer.in_tables(project.id, study, metric, label)
+        answer.in_tables(project.id, curve, metric, label)
     else:
         answer.published()

@@ -352,6 +352,8 @@ def test_results_show_intervals_human_only_and_all_synthetic(project):
     figure = charts(at)[0]
     names = {trace["name"] for trace in figure["data"]}
     assert {"Mean, human only", "Mean with synthetic data", "Single seeds"} <= names
+    assert "variance of seeds and test items" in said(at)
+    at.selectbox(key="interval").select("seeds").run()
     assert "Student's t over seeds" in said(at)
     assert "the same test items" in said(at).replace("\\", "")
 

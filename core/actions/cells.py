@@ -16,7 +16,8 @@ class Point:
     `n_behind` is None where rows from an LLM were imported without saying what their prompts
     showed; `collapsed` are the seeds whose student gives one answer to everything, `unfinished`
     those whose student was still learning when its training ended, `invalid` those that trained on
-    rows too close to test texts of today.
+    rows too close to test texts of today. `n_changed` are the most rows of any of its trials that
+    somebody changed since their pool was frozen.
     """
 
     x: float | None
@@ -34,6 +35,7 @@ class Point:
     invalid: frozenset[int] = frozenset()
     n_llm_labelled: int = 0
     unfinished: frozenset[int] = frozenset()
+    n_changed: int = 0
 
     @property
     def n_mixed_in(self) -> int:
@@ -53,7 +55,7 @@ class Point:
 
 def point(
     cell: Mapping[str, Any], axis: str, baseline: Mapping[int, float], is_behind_unknown: bool,
-    invalid: frozenset[str],
+    invalid: frozenset[str], n_changed: int = 0,
 ) -> Point:  # fmt: skip
     """Return what the trials of a cell came to, over an axis."""
     values = by_seed(cell)
@@ -84,6 +86,7 @@ def point(
         unfinished=frozenset(cell["unfinished"]),
         invalid=frozenset(seed for seed, key in trials if key in invalid),
         n_llm_labelled=cell["n_llm_labelled"],
+        n_changed=n_changed,
     )
 
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from core.actions import leaks, lines, results, train
+from core.actions import ceiling, leaks, lines, results, stale, train
+from core.actions.ceiling import Ceiling
 from core.actions.cells import Point, by_seed, is_human_only, point
 from core.actions.notes import behind_unknown, notes
 from core.actions.results import CLASS_F1, figure
@@ -36,8 +37,11 @@ class Curve:
 
     `constant` is the figure of the best constant answer and `random` the expected one of a random
     answer, None where there is none; `mixed_in` is the source that is mixed in with human rows;
-    `invalid` says which trials are, where some are. Of a study that compares students, budgets or
-    sources it is one `line`; `lines` are all, in words.
+    `invalid` says which trials are, where some are; `n_test_changed` counts the test items that are
+    not as they were when the pool was frozen; `ceiling` is how well people agree on them, where
+    that is known and can be compared. `baseline` is the point that differences are taken to, and
+    `interval` says what limits are about, where that is not the test items alone. Of a study that
+    compares students, budgets or sources it is one `line`; `lines` are all, in words.
     """
 
     study: Mapping[str, Any]
@@ -54,6 +58,14 @@ class Curve:
     invalid: str = ""
     line: str = ""
     lines: Mapping[str, str] = field(default_factory=dict)
+    n_test_changed: int = 0
+    ceiling: Ceiling | None = None
+    baseline: Point | None = None
+    interval: str = ""
+
+    def is_stale(self, point: Point) -> bool:
+        """Say whether a point rests on rows or test items that somebody changed since."""
+        return bool(point.n_changed or self.n_test_changed)
 
     @property
     def is_over_share(self) -> bool:
@@ -135,7 +147,11 @@ def curve(
     mixed_in = lines.source_of(factors, found["spec"]["study"])
     is_unknown = bool(behind_unknown(report, mixed_in))
     bad = leaks.invalid(project, found)
-    points = [point(cell, axis, baseline, is_unknown, bad.trials) for cell in cells]
+    gone = stale.of_study(project, found)
+    points = [
+        point(cell, axis, baseline, is_unknown, bad.trials, gone.most(cell["keys"]))
+        for cell in cells
+    ]
     points = [each for each in points if each.by_seed and each.x is not None]
     points.sort(key=lambda each: (each.x or 0.0, each.n_mixed_in))
     human_only = next((each for each in points if each.n_mixed_in == 0), None)
@@ -155,6 +171,9 @@ def curve(
         invalid=bad.in_words(found["n_trials"]),
         line=line,
         lines=known,
+        n_test_changed=len(gone.test),
+        ceiling=ceiling.of_study(project, found) if metric == ceiling.METRIC else None,
+        baseline=next((p for p in points if not p.n_mixed_in and p.by_seed == baseline), None),
     )
 
 

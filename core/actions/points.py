@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from core import metrics
-from core.actions import results
+from core.actions import origin, results, stale
+from core.actions.origin import Origin
 from core.actions.session import here
 from core.errors import Problem
 from core.mixture import Draws, Mixture
-from core.records import PoolRow
-from core.store import pools, studies
+from core.store import runs, samples, studies
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +22,9 @@ class Made:
     """What made a point: its rows and the test items it got wrong.
 
     `intervals` are those of single figures over test items, by title, where the kind has some;
-    `trainings` is what the student says of each stage's training, where it says anything.
+    `trainings` is what the student says of each stage's training, where it says anything; `changed`
+    says by id what became of rows that it learned from or was developed on, and `n_rows` how many
+    these are.
     """
 
     trial: Mapping[str, Any]
@@ -32,7 +32,10 @@ class Made:
     wrong: tuple[Mapping[str, Any], ...]
     n_test: int
     intervals: Mapping[str, tuple[float, float, float]]
+    origin: Origin
     trainings: Sequence[Mapping[str, Any]] = ()
+    changed: Mapping[str, str] = field(default_factory=dict)
+    n_rows: int = 0
 
 
 def made_by(project: str, study: str, key: str) -> Made:
@@ -48,8 +51,11 @@ def made_by(project: str, study: str, key: str) -> Made:
     if row is None or key not in done:
         raise Problem("This trial has no result yet.")
     task = results.task_in(found)
-    rows = _pool(here().home, found["pool"])
-    drawn = Draws(rows, task.strata).draw(Mixture(**row["mixture"]), row["seed"])
+    rows = stale.rows_of(here().home, found["pool"])
+    draws, mixture = Draws(rows, task.strata), Mixture(**row["mixture"])
+    drawn = draws.draw(mixture, row["seed"])
+    used = [rows[i] for i in [*drawn, *draws.development(mixture, row["seed"])]]
+    became = stale.changed(project, found["pool"])
     predicted, chances = done[key]
     tests = [row for row in rows if row.split == "test"]
     answers = [
@@ -71,7 +77,8 @@ def made_by(project: str, study: str, key: str) -> Made:
         trial=row,
         trained_on=tuple(
             {"id": rows[i].id, "text": rows[i].text,
-             "label": task.in_words(rows[i].label, rows[i].inputs), "source": rows[i].source}
+             "label": task.in_words(rows[i].label, rows[i].inputs), "source": rows[i].source,
+             **({"since": became.get(rows[i].id, "")} if became else {})}
             for i in drawn
         ),
         wrong=tuple(wrong),
@@ -81,8 +88,19 @@ def made_by(project: str, study: str, key: str) -> Made:
             for name, metric in task.metrics.items()
             if row["scores"].get(f"{name}_interval")
         },
+        origin=origin.of_trial(project, found, row, [rows[i] for i in drawn]),
         trainings=row["about"],
+        changed={one.id: became[one.id] for one in used if one.id in became},
+        n_rows=len(used),
     )  # fmt: skip
+
+
+def prompt_of(project: str, sample: str) -> list[dict[str, str]]:
+    """Return the messages that a sample came from; none where it came from no prompt."""
+    database = here().database
+    made = next(iter(samples.by_ids(database, project, [sample])), None)
+    key = made and made.provenance.get("completion")
+    return runs.messages(database, project, key) if key else []
 
 
 def confusion(
@@ -103,9 +121,3 @@ def confusion(
     for predicted, _ in studies.predictions(here().database, project, keys).values():
         total += metrics.confusion(gold, [int(one) for one in predicted], len(names))
     return names, total.tolist()
-
-
-@lru_cache(maxsize=2)
-def _pool(home: Path, pool: str) -> list[PoolRow]:
-    # Named by its content, so what was read once stays true.
-    return pools.read(pools.path(home, pool))

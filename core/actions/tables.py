@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from core.actions import leaks, lines, results, train
+from core.actions import leaks, limits, lines, results, stale, train
 from core.actions.cells import n_rows
 from core.actions.curves import Curve, curve
 from core.actions.session import here
@@ -28,6 +28,7 @@ def table(project: str, study: str) -> list[dict[str, Any]]:
     )
     has_labelled = any(row["n_llm_labelled"] for row in rows)
     bad = leaks.invalid(project, found).trials
+    gone = stale.of_study(project, found)
     every = lines.of_study(here().database, found["id"])
     differing = [name for name in lines.varied(every) if name != "kind"]
 
@@ -37,6 +38,12 @@ def table(project: str, study: str) -> list[dict[str, Any]]:
         if not has_labelled:
             return {}
         return {"n_llm_labelled": n, "llm_labelled_share": round(n / total, 6) if total else 0.0}
+
+    def changed(row: Mapping[str, Any]) -> dict[str, Any]:
+        # Beyond the first seeds nobody has looked; what nobody changed has no such column.
+        is_known = row["seed"] < stale.MOST_SEEDS
+        n = gone.trials.get(row["trial"], 0) if is_known else None
+        return {"rows_changed": n} if gone.trials else {}
 
     return [
         {
@@ -57,20 +64,30 @@ def table(project: str, study: str) -> list[dict[str, Any]]:
             "status": "invalid"
             if row["trial"] in bad and row["status"] == "done"
             else row["status"],
+            **changed(row),
         }
         for row in rows
     ]
 
 
 def summary(
-    project: str, study: str, metric: str | None = None, label: str | None = None
-) -> list[dict[str, Any]]:
-    """Return one row per cell: sizes, cost, mean with limits, difference to human-only."""
+    project: str, study: str, metric: str | None = None, label: str | None = None, *,
+    over_items: bool = False,
+) -> list[dict[str, Any]]:  # fmt: skip
+    """Return one row per cell: sizes, cost, mean with limits, difference to human-only.
+
+    Limits are about new test items, too, if `over_items`, and there the rows say so.
+    """
     first = curve(project, study, metric, label=label)
+
+    def of_line(line: str | None) -> Curve:
+        found = curve(project, study, metric, label=label, line=line)
+        return limits.with_items(project, found, metric or "", label) if over_items else found
+
     return [
         {**({"line": words} if len(first.lines) > 1 else {}), **row}
         for line, words in first.lines.items()
-        for row in _cells(curve(project, study, metric, label=label, line=line))
+        for row in _cells(of_line(line))
     ]
 
 
@@ -80,9 +97,11 @@ def trials_csv(project: str, study: str) -> str:
     return write_csv(list(rows[0]) if rows else [], rows)
 
 
-def summary_csv(project: str, study: str, metric: str, label: str | None = None) -> str:
+def summary_csv(
+    project: str, study: str, metric: str, label: str | None = None, *, over_items: bool = False
+) -> str:
     """Return the summary by cell as CSV."""
-    rows = summary(project, study, metric, label)
+    rows = summary(project, study, metric, label, over_items=over_items)
     return write_csv(list(rows[0]) if rows else [], rows)
 
 
@@ -91,6 +110,7 @@ def _cells(found: Curve) -> list[dict[str, Any]]:
     made = []
     has_labelled = any(point.n_llm_labelled for point in found.points)
     has_unfinished = any(point.unfinished for point in found.points)
+    has_stale = any(map(found.is_stale, found.points))
     for point in found.points:
         difference = point.difference
         share, n = point.n_llm_labelled / (point.n_rows or 1), point.n_llm_labelled
@@ -113,6 +133,8 @@ def _cells(found: Curve) -> list[dict[str, Any]]:
                 "difference low": difference.low if difference else None,
                 "difference high": difference.high if difference else None,
                 **({"invalid": len(point.invalid)} if found.invalid else {}),
+                **({"rows changed since": point.n_changed} if has_stale else {}),
+                **({"limits for": "new test items and draws"} if found.interval else {}),
             }
         )
     return made

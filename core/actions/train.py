@@ -16,6 +16,7 @@ from core.actions.budget import prices
 from core.actions.gate import leaking, version
 from core.actions.lines import source_of
 from core.actions.session import here, task_of
+from core.actions.versions import versions
 from core.budget import Prices
 from core.checks.self_consistency import SelfConsistency
 from core.errors import Missing, Problem
@@ -30,7 +31,7 @@ from core.store import decisions, jobs, pools, samples, studies, verdicts
 from core.store.db import new_id
 from core.store.pools import version_of
 from core.students.base import Preset, Student
-from core.studies.base import Ground, LeftOut, Need, Study, StudyPlan
+from core.studies.base import TRAINING_CODE, Ground, LeftOut, Need, Study, StudyPlan
 from core.tasks.base import Head, Task
 from core.text import NEAR, normalise
 
@@ -239,7 +240,7 @@ def outline(project: str, request: StudyRequest) -> Outline:
     rows, report = _pool_rows(here().home, project, newest, study.takes_benchmarks)
     task = _learned_as(project, request)
     plan = _planned(here().home, project, newest, study, compared, task, prices(project))
-    start, trained, is_measured = _time(project, request.student, plan.trials, len(rows))
+    start, trained, is_measured = rough_time(project, request.student, plan.trials, len(rows))
     return Outline(
         len(plan.trials), len(study.chosen(plan.trials, {})), plan.left_out, start, trained,
         is_measured, report, plan.trials, _sources(study.to_json()), _finds(plan, report.n_test),
@@ -303,6 +304,7 @@ def create_study(project: str, request: StudyRequest) -> str:
                 "student": compared[0].to_json(),
                 **({"vary": {k: list(v) for k, v in request.vary.items()}} if request.vary else {}),
                 "prices": asdict(prices(project)),
+                "made_with": made_with(),
             },
             "pool": pool,
         },
@@ -466,6 +468,11 @@ def heads(project: str) -> tuple[Head, ...]:
     return task_of(project).heads
 
 
+def made_with() -> dict[str, str]:
+    """Return the versions of all that numbers of a trial come from, by name."""
+    return {**versions(), "training code": str(TRAINING_CODE)}
+
+
 def free_name(name: str, taken: Collection[str]) -> str:
     """Return a name that no study of the project has: links and commands name studies by it."""
     numbered = (f"{name} ({number})" for number in itertools.count(2))
@@ -548,7 +555,7 @@ def _n_samples(project: str) -> int:
     return sum(row["n"] for row in rows)
 
 
-def _time(
+def rough_time(
     project: str, student: str, trials: Sequence[Trial], n_rows: int
 ) -> tuple[float, float, bool]:
     """Return rough seconds to start and to train, and whether trials that ran here say so."""

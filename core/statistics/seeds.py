@@ -14,13 +14,25 @@ MIN_SEEDS = 3
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A mean over seeds with its 95% limits, or the reason why there are none."""
+    """A mean over seeds with its 95% limits, or the reason why there are none.
+
+    `error` is its standard error and `degrees` those of freedom, where there are limits.
+    """
 
     mean: float
     low: float | None
     high: float | None
     n_seeds: int
     refused: str | None = None
+    error: float | None = None
+    degrees: float | None = None
+
+    def at(self, level: float) -> tuple[float, float] | None:
+        """Return the limits at another level; None where there are none."""
+        if self.error is None or self.degrees is None:
+            return None
+        half = t_quantile(self.degrees, level) * self.error
+        return self.mean - half, self.mean + half
 
 
 def over_seeds(values: Sequence[float], level: float = 0.95) -> Estimate:
@@ -35,8 +47,9 @@ def over_seeds(values: Sequence[float], level: float = 0.95) -> Estimate:
     if n < MIN_SEEDS:
         return Estimate(mean, None, None, n, f"{n} of at least {MIN_SEEDS} seeds")
     variance = math.fsum((value - mean) ** 2 for value in values) / (n - 1)
-    half = t_quantile(n - 1, level) * math.sqrt(variance / n)
-    return Estimate(mean, mean - half, mean + half, n)
+    error = math.sqrt(variance / n)
+    half = t_quantile(n - 1, level) * error
+    return Estimate(mean, mean - half, mean + half, n, error=error, degrees=n - 1.0)
 
 
 def paired(

@@ -268,6 +268,26 @@ def count_since(database: Database, project: str, event_seq: int) -> int:
     return int(row[0]) if row else 0
 
 
+def labels_by_annotator(database: Database, project: str) -> dict[str, dict[str, str]]:
+    """Return what each annotator last said of test samples, by sample and annotator.
+
+    Of samples that are not accepted any more nothing is said.
+    """
+    with database.read() as cursor:
+        cursor.execute(
+            "SELECT sample, annotator, arg_max_null(label, seq) AS said FROM event"
+            " WHERE project = $project AND kind = 'label' AND sample IN (SELECT id FROM sample_now"
+            "  WHERE project = $project AND split = 'test' AND status = 'accepted')"
+            " AND seq NOT IN (SELECT undoes FROM event WHERE project = $project AND kind = 'undo')"
+            " GROUP BY ALL HAVING said IS NOT NULL ORDER BY ALL",
+            {"project": project},
+        )
+        found: dict[str, dict[str, str]] = {}
+        for sample, annotator, label in cursor.fetchall():
+            found.setdefault(sample, {})[annotator] = label
+        return found
+
+
 def active_seconds(database: Database, project: str, kinds: Sequence[str]) -> dict[str, Any]:
     """Return the median active seconds per decision of some kinds, and over how many."""
     with database.read() as cursor:

@@ -125,6 +125,16 @@ def behind(cursor: Cursor, project: str, keys: Sequence[str]) -> dict[str, dict[
     return {key: found.get(key, nothing) for key in keys}
 
 
+def messages(database: Database, project: str, key: str) -> list[dict[str, str]]:
+    """Return what a completion was asked for with, as chat messages; none where it is not there."""
+    with database.read() as cursor:
+        row = cursor.execute(
+            "SELECT prompt -> 'messages' FROM completion WHERE project = ? AND key = ?",
+            [project, key],
+        ).fetchone()
+    return json.loads(row[0]) if row and row[0] else []
+
+
 def keep_readings(
     cursor: Cursor, project: str, run: str, rows: Sequence[Mapping[str, Any]]
 ) -> list[Mapping[str, Any]]:

@@ -210,6 +210,40 @@ def unchanged(cursor: Cursor, project: str, versions: Mapping[str, str]) -> set[
     }
 
 
+def decided_since(database: Database, project: str, event_seq: int) -> dict[str, dict[str, Any]]:
+    """Return by id how samples are now that somebody decided on after an event, deleted ones too.
+
+    A decision that was taken back since counts, too: its sample may be as it was.
+    """
+    with database.read() as cursor:
+        cursor.execute(
+            "SELECT id, inputs, label, split, status FROM sample_now WHERE project = $project"
+            " AND id IN (SELECT sample FROM event WHERE project = $project AND seq > $since)",
+            {"project": project, "since": event_seq},
+        )
+        return {row["id"]: row for row in dicts(cursor)}
+
+
+def made_by(database: Database, project: str, ids: Sequence[str]) -> list[dict[str, Any]]:
+    """Return what wrote or labelled some samples: one row per run, strategy, provider and model.
+
+    `n` counts them, `strategy` and `provider` are settings, empty where an import does not say;
+    `first` is the id of one of them.
+    """
+    with database.read() as cursor:
+        cursor.execute(
+            "SELECT run, provenance -> 'strategy' AS strategy, provenance -> 'provider' AS provider"
+            ", provenance ->> 'model' AS model, provenance ->> 'file' AS file, count(*) AS n,"
+            " min(id) AS first FROM sample WHERE project = ? AND id IN (SELECT unnest(?))"
+            " GROUP BY ALL ORDER BY n DESC, first",
+            [project, list(ids)],
+        )
+        return [
+            {**row, **{name: _settings(row[name]) for name in ("strategy", "provider")}}
+            for row in dicts(cursor)
+        ]
+
+
 def labelled_from(database: Database, project: str, ids: Sequence[str]) -> list[str]:
     """Return the samples whose text is that of others of a project, labelled by an LLM."""
     with database.read() as cursor:
@@ -292,6 +326,12 @@ def test_version(database: Database, project: str) -> tuple[int, int, int]:
             [project],
         ).fetchone()
     return (row[0], row[1], row[2]) if row else (0, 0, 0)
+
+
+def _settings(text: str | None) -> dict[str, Any]:
+    # What an import brought may be any JSON.
+    found = json.loads(text) if text else {}
+    return found if isinstance(found, dict) else {"kind": str(found)}
 
 
 def _sample(row: Mapping[str, Any]) -> Sample:

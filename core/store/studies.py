@@ -157,6 +157,16 @@ def trials(database: Database, study: str) -> list[Trial]:
         ]
 
 
+def draws(database: Database, study: str, most_seeds: int) -> list[tuple[str, str, int]]:
+    """Return key, mixture (as JSON) and seed of the trials a study wants, of the first seeds."""
+    with database.read() as cursor:
+        cursor.execute(
+            "SELECT key, mixture, seed FROM trial WHERE study = ? AND is_wanted AND seed < ?",
+            [study, most_seeds],
+        )
+        return cursor.fetchall()
+
+
 def progress(database: Database, project: str, study: str) -> tuple[int, int]:
     """Return how many trials of a study are done, and how many it wants."""
     with database.read() as cursor:

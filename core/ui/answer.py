@@ -14,7 +14,7 @@ from core.actions.curves import Curve
 from core.formats import write_csv
 from core.records import SOURCE_WORDS, Source
 from core.statistics.seeds import Estimate
-from core.ui import bars, canvas, look, pictures, plots
+from core.ui import bars, behind, canvas, look, pictures, plots, stale
 
 VIEWS = {
     "samples": "Samples of a point",
@@ -107,7 +107,8 @@ def downloads(
         [plots.subtitle(curve), plots.caption(curve)], "curve_picture",
         {
             "Trials (CSV)": lambda: tables.trials_csv(project, study),
-            "Summary (CSV)": lambda: tables.summary_csv(project, study, metric, label),
+            "Summary (CSV)": lambda: tables.summary_csv(
+                project, study, metric, label, over_items=bool(curve.interval)),
         },
     )  # fmt: skip
 
@@ -124,6 +125,9 @@ def trial_names(curve: Curve) -> dict[str, str]:
 def samples(project: str, study: str, trial: str) -> None:
     """Show which samples trained a trial, by source, and which test items it got wrong."""
     made = points.made_by(project, study, trial)
+    behind.show(project, made)
+    if made.changed:
+        stale.of_point(project, study, trial)
     by_source: dict[Source, list[Mapping[str, Any]]] = {"human": []}
     for row in made.trained_on:
         by_source.setdefault(row["source"], []).append(row)
@@ -142,7 +146,8 @@ def samples(project: str, study: str, trial: str) -> None:
     for tab, (source, rows) in zip(tabs, by_source.items(), strict=True):
         with tab:
             look.source_badge(source)
-            _searchable(rows, source, {"text": "text", "label": "label", "id": "id"})
+            since = {"since": "changed since"} if any(row.get("since") for row in rows) else {}
+            _searchable(rows, source, {"text": "text", "label": "label", **since, "id": "id"})
 
 
 def _training(stage: Mapping[str, Any], which: str) -> None:
@@ -178,13 +183,14 @@ def confusion(project: str, study: str, curve: Curve) -> None:
     )  # fmt: skip
 
 
-def in_tables(project: str, study: str, metric: str, label: str | None) -> None:
+def in_tables(project: str, curve: Curve, metric: str, label: str | None) -> None:
     """Show the summary by cell, and one row per trial."""
+    study = curve.study["id"]
     titles = results.metric_titles(project, study)
     figures = dict.fromkeys([*titles, *titles.values(), f"F1 of {label}"], FIGURE)
     st.markdown("**By cell**")
     st.dataframe(
-        tables.summary(project, study, metric, label),
+        tables.summary(project, study, metric, label, over_items=bool(curve.interval)),
         hide_index=True,
         column_config={**COLUMNS, **figures},
     )
@@ -205,12 +211,14 @@ def difference(project: str, curve: Curve, metric: str, label: str | None) -> No
         return
     figure = plots.difference_figure(curve)
     st.plotly_chart(figure, key="difference", config=canvas.CONFIG)
-    st.caption(plots.DIFFERENCE_CAPTION)
+    told = plots.difference_caption(curve)
+    st.caption(look.plain(told))
     study = curve.study["id"]
     pictures.downloads(
         figure, f"{curve.study['name']}: paired difference to human only",
-        [plots.subtitle(curve), plots.DIFFERENCE_CAPTION], "difference_picture",
-        {"Differences (CSV)": lambda: tables.summary_csv(project, study, metric, label)},
+        [plots.subtitle(curve), told], "difference_picture",
+        {"Differences (CSV)": lambda: tables.summary_csv(
+            project, study, metric, label, over_items=bool(curve.interval))},
     )  # fmt: skip
 
 

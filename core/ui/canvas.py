@@ -19,7 +19,7 @@ GREY = "#8A8D99"
 SOLVER = "#CC79A7"
 """A language model that is tested itself; of the same colours as the sources."""
 EXPORT_SIZE = (1280, 720)
-"""Width and height of a downloaded picture, in pixels before scaling."""
+"""Width and least height of a downloaded picture, in pixels before scaling."""
 CONFIG: dict[str, Any] = {
     "displaylogo": False,
     "modeBarButtonsToRemove": ["toImage", "select2d", "lasso2d", "autoScale2d"],
@@ -54,7 +54,7 @@ def dressed(figure: go.Figure, height: int = 520, top: int = 64) -> go.Figure:
 
 def picture(figure: go.Figure, title: str, notes: Sequence[str]) -> go.Figure:
     """Return a copy to download: on a light ground, with its title and notes inside."""
-    width, height = EXPORT_SIZE
+    width, least = EXPORT_SIZE
     subtitle = {"text": "<br>".join(map(safe, notes)), "font": {"size": 16}}
     made = go.Figure(figure)
     # Nobody points at a picture, and of thousands of dots these words are most of it.
@@ -63,7 +63,7 @@ def picture(figure: go.Figure, title: str, notes: Sequence[str]) -> go.Figure:
         {"type": "scatter", "mode": "markers"},
     )
     return made.update_layout(
-        template="plotly_white", width=width, height=height,
+        template="plotly_white", width=width, height=max(least, figure.layout.height or 0),
         paper_bgcolor="#FFFFFF", plot_bgcolor="#FFFFFF", font={"color": "#1E2130", "size": 16},
         title={"text": safe(title), "font": {"size": 26}, "x": 0.02, "y": 0.97, "yanchor": "top",
                "subtitle": subtitle},

@@ -59,7 +59,7 @@ def downloads(
 
 def _hidden(figure: go.Figure, name: str, key: str) -> None:
     """Keep a figure out of sight once per format, ready to be downloaded."""
-    width, height = canvas.EXPORT_SIZE
+    width, height = figure.layout.width, figure.layout.height
     with st.container(key=key):
         st.html(_HIDDEN.format(key=key))
         for form in ("png", "svg"):

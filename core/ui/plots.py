@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
+from core.actions.ceiling import Ceiling
 from core.actions.cells import Point
 from core.actions.curves import Curve
 from core.actions.solvers import Solved
@@ -18,10 +19,6 @@ from core.ui.colours import COLOURS
 _INTERVAL = (
     "Bars: 95% interval of the mean (Student's t over seeds), for new draws from this pool and the"
     " same test items. "
-)
-DIFFERENCE_CAPTION = (
-    "Each seed's cell minus the same seed's human-only cell; bars: 95% interval of the mean"
-    " (Student's t), for new draws from this pool; the same test items."
 )
 ALIKE = 0.05
 """Part of the plot's height within which two lines share a label."""
@@ -44,23 +41,18 @@ def curve_figure(
     figure = go.Figure()
     mixed = [point for point in curve.points if point.n_mixed_in]
     human = curve.human_only
-    colour, words = COLOURS[curve.mixed_in], SOURCE_WORDS[curve.mixed_in]
-    height = _height([curve, *beside], solved)
+    height = height_of([curve], beside, solved)
     _baselines(figure, curve, height)
+    if curve.ceiling:
+        _ceiling_line(figure, curve.ceiling)
     for place, other in enumerate(beside):
         _beside(figure, other, place)
     if human is not None and not curve.is_over_cost:
         _human_line(figure, human)
-    if human is not None:
-        figure.add_traces(_seeds([human], curve, "Single seeds, human only", HUMAN))
-        figure.add_trace(_means([human], curve, "Mean, human only", HUMAN, "diamond"))
-    if mixed:
-        figure.add_traces(_seeds(mixed, curve, "Single seeds", colour))
-        which = f"{safe(curve.lines[curve.line])}: mean" if beside else "Mean"
-        figure.add_trace(_means(mixed, curve, f"{which} with {words} data", colour, "circle"))
+    figure.add_traces(marks(curve, is_one_of_many=bool(beside)))
     for place, each in enumerate(solved):
         _solver_line(figure, each, place)
-    end = _over(figure, curve, beside)
+    end = over(figure, curve, beside)
     if mixed and mixed[-1].n_human == 0 and not curve.is_over_cost:
         _mark_all_mixed_in(figure, curve, mixed[-1], end)
     figure.update_yaxes(
@@ -68,6 +60,23 @@ def curve_figure(
         range=height,
     )
     return dressed(figure)
+
+
+def marks(curve: Curve, *, is_one_of_many: bool = False, has_dots: bool = True) -> list[go.Scatter]:
+    """Return the dots of single seeds and the means with their limits, human only first."""
+    mixed = [point for point in curve.points if point.n_mixed_in]
+    colour, words = COLOURS[curve.mixed_in], SOURCE_WORDS[curve.mixed_in]
+    made: list[go.Scatter] = []
+    if (human := curve.human_only) is not None:
+        if has_dots:
+            made += _seeds([human], curve, "Single seeds, human only", HUMAN)
+        made.append(_means([human], curve, "Mean, human only", HUMAN, "diamond"))
+    if mixed:
+        if has_dots:
+            made += _seeds(mixed, curve, "Single seeds", colour)
+        which = f"{safe(curve.lines[curve.line])}: mean" if is_one_of_many else "Mean"
+        made.append(_means(mixed, curve, f"{which} with {words} data", colour, "circle"))
+    return made
 
 
 def difference_figure(curve: Curve) -> go.Figure:
@@ -85,7 +94,7 @@ def difference_figure(curve: Curve) -> go.Figure:
             text=[f"{_rows(p)}, {d.n_seeds} seeds" for p, d in zip(points, found, strict=True)],
             hovertemplate="%{text}<br>%{y:+.3f}<extra></extra>",
         )  # fmt: skip
-    _over(figure, curve)
+    over(figure, curve)
     figure.update_yaxes(title_text=f"Difference in {safe(curve.metric)}", tickformat="+.2f")
     return dressed(figure)
 
@@ -108,14 +117,28 @@ def training_figure(epochs: Sequence[Sequence[float | None]], best: int) -> go.F
     return dressed(figure)
 
 
+def interval(curve: Curve) -> str:
+    """Return what the bars of a curve mean; nothing where there are none."""
+    has_bars = any(point.estimate.low is not None for point in curve.points)
+    return (curve.interval or _INTERVAL) if has_bars else ""
+
+
+def difference_caption(curve: Curve) -> str:
+    """Return what the marks of the differences of a curve mean."""
+    return f"Each seed's cell minus the same seed's human-only cell. {interval(curve)}".strip()
+
+
 def caption(curve: Curve) -> str:
     """Return what the marks of a curve mean; bars are named only where there are some."""
-    has_bars = any(point.estimate.low is not None for point in curve.points)
-    told = f"{_INTERVAL if has_bars else ''}Small dots: single seeds."
+    told = f"{interval(curve)}Small dots: single seeds."
     if curve.invalid:
         told += " Hollow, crossed: invalid trials, which trained on rows close to test texts."
     if curve.mixed_in == "llm-labelled":
         told += " LLM-labelled: human texts with an LLM's label."
+    if curve.ceiling:
+        told += f" {curve.ceiling.in_words}"
+    if any(map(curve.is_stale, curve.points)):
+        told += " Hollow with a dot: stale, something behind it was changed since."
     return told
 
 
@@ -143,14 +166,27 @@ def _means(
         error_y=_limits([point.estimate for point in points]),
         customdata=[[next(iter(point.keys.values()))] for point in points],
         text=[f"{_rows(point)}, {point.estimate.n_seeds} seeds{_told(point)}"
-              f"{f'; {len(point.invalid)} invalid' if point.invalid else ''}" for point in points],
+              f"{f'; {len(point.invalid)} invalid' if point.invalid else ''}{_changed(point)}"
+              for point in points],
         hovertemplate=f"%{{text}}<br>mean {safe(curve.metric)} %{{y:.3f}}<extra></extra>",
         mode="lines+markers", name=name,
         line={"color": colour, "width": 3},
         marker={"size": 13, "color": colour,
-                "symbol": [f"{symbol}-open" if p.invalid else symbol for p in points]},
+                "symbol": [f"{symbol}{_hollow(curve, p)}" for p in points]},
         selected={"marker": {"size": 18}}, unselected={"marker": {"opacity": 1}},
     )  # fmt: skip
+
+
+def _hollow(curve: Curve, point: Point) -> str:
+    if point.invalid:
+        return "-open"
+    return "-open-dot" if curve.is_stale(point) else ""
+
+
+def _changed(point: Point) -> str:
+    if not point.n_changed:
+        return ""
+    return f"; up to {point.n_changed:,} of {point.n_rows:,} rows changed since"
 
 
 def _seeds(points: Sequence[Point], curve: Curve, name: str, colour: str) -> list[go.Scatter]:
@@ -200,7 +236,7 @@ def _beside(figure: go.Figure, other: Curve, place: int) -> None:
     )  # fmt: skip
 
 
-def _over(figure: go.Figure, curve: Curve, beside: Sequence[Curve] = ()) -> float | None:
+def over(figure: go.Figure, curve: Curve, beside: Sequence[Curve] = ()) -> float | None:
     """Name the horizontal axis and return its right end, where it is set."""
     unit = " (US dollars)" if curve.is_over_cost else " (count)"
     figure.update_xaxes(title_text=curve.axis + (" (%)" if curve.is_over_share else unit))
@@ -216,25 +252,25 @@ def _over(figure: go.Figure, curve: Curve, beside: Sequence[Curve] = ()) -> floa
     return end
 
 
-def _height(drawn: Sequence[Curve], solved: Sequence[Solved]) -> list[float] | None:
+def height_of(
+    drawn: Sequence[Curve], beside: Sequence[Curve] = (), solved: Sequence[Solved] = ()
+) -> list[float] | None:
     """Return the part of the scale that holds every dot and limit, with some air.
 
-    Where all lie between 0 and 1, as most metrics do, it does not go much beyond.
+    Of curves `beside` the means alone are drawn. Where all lie between 0 and 1, as most metrics do,
+    it does not go much beyond.
     """
-    curve, *beside = drawn
-    values = [value for point in curve.points for value in point.by_seed.values()]
-    if values:
-        values += [line for line in (curve.constant, curve.random) if line is not None]
-    ends = [
-        end
-        for point in curve.points
-        for end in (point.estimate.low, point.estimate.high)
-        if end is not None
-    ]
-    ends += [point.estimate.mean for other in beside for point in other.points]
+    points = [point for curve in drawn for point in curve.points]
+    values = [value for point in points for value in point.by_seed.values()]
     if not values:
         return None
-    ends += [end for each in solved for end in (each.value, each.low, each.high) if end is not None]
+    for curve in drawn:
+        values += [line for line in (curve.constant, curve.random) if line is not None]
+        values += [curve.ceiling.low, curve.ceiling.high] if curve.ceiling else []
+    limits = [end for point in points for end in (point.estimate.low, point.estimate.high)]
+    limits += [point.estimate.mean for other in beside for point in other.points]
+    limits += [end for each in solved for end in (each.value, each.low, each.high)]
+    ends = [end for end in limits if end is not None]
     low, high = min(values + ends), max(values + ends)
     air = max(0.1 * (high - low), 0.02)
     bottom = low - air if low < 0 else max(-0.01, low - air)
@@ -281,6 +317,18 @@ def _baselines(figure: go.Figure, curve: Curve, height: list[float] | None) -> N
                         "font": {"size": 14, "color": GREY}, "xanchor": "left", "x": 0.02},
             annotation_position="bottom left" if place else "top left",
         )  # fmt: skip
+
+
+def _ceiling_line(figure: go.Figure, ceiling: Ceiling) -> None:
+    """Draw how often a second person agrees with a first, with its limits."""
+    figure.add_hrect(y0=ceiling.low, y1=ceiling.high, fillcolor=GREY, opacity=0.12, line_width=0,
+                     layer="below")  # fmt: skip
+    figure.add_hline(
+        y=ceiling.share, line={"color": GREY, "dash": "longdash", "width": 3},
+        annotation={"text": f"second annotator, n = {ceiling.n:,} items",
+                    "font": {"size": 15}, "xanchor": "right", "x": 0.98},
+        annotation_position="top right",
+    )  # fmt: skip
 
 
 def _solver_line(figure: go.Figure, solved: Solved, place: int) -> None:

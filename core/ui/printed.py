@@ -35,7 +35,7 @@ def figures(curve: Curve, solved: Sequence[Solved], others: Sequence[Curve]) -> 
             Figure(
                 f"Paired difference to human only{which}",
                 _printed(plots.difference_figure(curve)),
-                f"{plots.subtitle(curve)}. {plots.DIFFERENCE_CAPTION}",
+                f"{plots.subtitle(curve)}. {plots.difference_caption(curve)}",
             )
         )
     return made

@@ -1,0 +1,85 @@
+"""What is behind a trial: which runs wrote its rows, at which prices, with which versions?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from core.actions.session import here
+from core.mixture import Mixture
+from core.records import SOURCE_TITLES, Source
+from core.store import samples
+
+_OWN_COLUMNS = ("kind", "model", "temperature")
+_PRICED = {
+    "human": "human_usd", "synthetic": "synthetic_usd", "llm-labelled": "llm_labelled_usd",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What made a trial, beyond its rows: `runs` are tables' rows, `prices` US dollars by source.
+
+    `versions` are those at the launch of its study; studies of before they were kept have none.
+    """
+
+    mixture: str
+    student: Mapping[str, Any]
+    pool: str
+    runs: Sequence[Mapping[str, Any]]
+    prices: Mapping[str, float]
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+
+def of_trial(
+    project: str, study: Mapping[str, Any], trial: Mapping[str, Any], rows: Sequence[Any]
+) -> Origin:
+    """Return what is behind a trial of a study, whose training rows are given."""
+    spec = study["spec"]
+    from_llm: dict[Source, list[str]] = {}
+    for row in rows:
+        if row.source != "human":
+            from_llm.setdefault(row.source, []).append(row.id)
+    prices = spec.get("prices") or {}
+    return Origin(
+        mixture=Mixture(**trial["mixture"]).in_words(),
+        student=trial["student"],
+        pool=study["pool"],
+        runs=[
+            _run(source, found)
+            for source, ids in from_llm.items()
+            for found in samples.made_by(here().database, project, ids)
+        ],
+        prices={
+            SOURCE_TITLES[source]: prices[name]
+            for source, name in _PRICED.items()
+            if prices.get(name) is not None and (source == "human" or source in from_llm)
+        },
+        versions=spec.get("made_with") or {},
+    )
+
+
+def _run(source: Source, found: Mapping[str, Any]) -> dict[str, Any]:
+    provider, strategy = found["provider"], found["strategy"]
+    return {
+        "rows": found["n"],
+        "source": source,
+        "run": found["run"],
+        "strategy": strategy.get("kind") or ("" if found["run"] else "imported"),
+        "settings": _listed(strategy),
+        "provider": provider.get("kind", ""),
+        "model": found["model"] or provider.get("model", ""),
+        "temperature": provider.get("temperature"),
+        "other": _listed(provider),
+        "file": found["file"],
+        "first": found["first"],
+    }
+
+
+def _listed(settings: Mapping[str, Any]) -> str:
+    return ", ".join(
+        f"{name} {value}"
+        for name, value in settings.items()
+        if name not in _OWN_COLUMNS and value is not None
+    )
