@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from core.actions import results
+from core.actions import curves, results
 from core.actions.cells import Point
 from core.actions.curves import Curve
 from core.actions.results import CLASS_F1
@@ -35,8 +35,31 @@ WORDS = (
     " test items)"
 )
 
+SAME_ITEMS = (
+    "Bars: 95% interval of the mean (Student's t over seeds), for new draws from this pool and the"
+    " same test items. "
+)
+
 Trials = tuple[tuple[int, str, float], ...]
 """Seed, key and figure of each trial of a cell."""
+
+
+def usual(
+    project: str, study: str, metric: str | None = None, label: str | None = None,
+    line: str | None = None,
+) -> Curve:  # fmt: skip
+    """Return a line of a study as it is shown unless something else is asked for."""
+    titles = results.metric_titles(project, study)
+    wanted = metric or next(iter(titles))
+    curve = curves.curve(project, study, wanted, label=label, line=line)
+    if not can_have_items(project, curve, wanted):
+        return curve
+    return with_items(project, curve, wanted, label)
+
+
+def in_words(curve: Curve) -> str:
+    """Return what the limits of a curve are about and how they were computed, as a sentence."""
+    return (curve.interval or SAME_ITEMS).replace("Bars: ", "").strip()
 
 
 def can_have_items(project: str, curve: Curve, metric: str) -> bool:

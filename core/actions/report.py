@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 
-from core.actions import advice, curves, growth, lines, results, solvers, train
+from core.actions import advice, growth, lines, results, solvers, train
 from core.actions.cells import Point
 from core.actions.curves import Curve
+from core.actions.limits import in_words, usual
 from core.actions.report_setting import limits, reproduction, setting
 from core.actions.session import here, project_of
 from core.actions.solvers import Solved
@@ -46,8 +47,7 @@ def report(project: str, study: str, draw: Draw = no_figures) -> Document:
     """
     found = train.find_study(project, study)
     of_lines = [
-        curves.curve(project, found["id"], line=line)
-        for line in results.lines_of(project, found["id"])
+        usual(project, found["id"], line=line) for line in results.lines_of(project, found["id"])
     ]
     done = [curve for curve in of_lines if curve.points]
     if not done:
@@ -184,15 +184,15 @@ def _scores(project: str, done: Sequence[Curve]) -> Iterator[Block]:
          "Human rows in prompts", "Cost", done[0].metric, "95% interval", *_COUNTED],
         rows,
         len(_line_column(done)),
-        "Means over seeds with Student's t intervals, for new draws from this pool and the same"
-        " test items. Cost is in US dollars at the study's prices, human rows in prompts included.",
+        f"Means over seeds. {in_words(done[0])} Cost is in US dollars at the study's prices, human"
+        " rows in prompts included.",
     )  # fmt: skip
     titles = results.metric_titles(project, done[0].study["id"])
     others = [name for name in titles if name != results.CLASS_F1][1:]
     study = done[0].study["id"]
     for some, which in _in_groups(others):
         by_metric = [
-            [curves.curve(project, study, name, line=curve.line) for curve in done] for name in some
+            [usual(project, study, name, line=curve.line) for curve in done] for name in some
         ]
         yield _side_by_side(done, by_metric, [titles[one] for one in some], f"Other metrics{which}")
     for curve in done:
@@ -231,8 +231,7 @@ def _differences(done: Sequence[Curve]) -> Iterator[Block]:
          *_COUNTED],
         rows,
         len(_line_column(done)),
-        "Student's t over the paired seeds, for new draws from this pool and the same test items;"
-        " not corrected for looking at several cells.",
+        f"Paired by seed. {in_words(done[0])} Not corrected for looking at several cells.",
     )  # fmt: skip
 
 
@@ -244,10 +243,7 @@ def _by_class(project: str, done: Sequence[Curve]) -> list[Section]:
     support, blocks = results.support(project, study), []
     for some, which in _in_groups(names):
         by_class = [
-            [
-                curves.curve(project, study, results.CLASS_F1, label=name, line=curve.line)
-                for curve in done
-            ]
+            [usual(project, study, results.CLASS_F1, name, curve.line) for curve in done]
             for name in some
         ]
         titles = [f"{name} (n = {support[name]:,})" if name in support else name for name in some]
@@ -284,7 +280,10 @@ def _side_by_side(
         [*_line_column(done), "LLM share", "Human + LLM rows", *titles, *_COUNTED],
         rows,
         len(_line_column(done)),
-        "Means over seeds, in brackets their 95% intervals (Student's t), as above.",
+        "Means over seeds, in brackets their intervals. "
+        + " ".join(
+            dict.fromkeys(in_words(curve) for column in columns for curve in column if curve.points)
+        ),
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from core.actions import costs, notes, results, study_files
 from core.actions.curves import Curve
+from core.actions.limits import in_words
 from core.actions.session import here
 from core.actions.versions import versions
 from core.budget import ONE, Prices
@@ -41,9 +42,8 @@ def limits(project: str, study: Mapping[str, Any], done: Sequence[Curve]) -> Sec
     n_cells = max(len(curve.points) for curve in done)
     told = [
         "A score is a mean over seeds; each seed draws its training rows anew from the frozen pool."
-        f" Its 95% interval is Student's t over {_span(done)} seeds and covers new draws from this"
-        f" pool with the same {done[0].n_test:,} test items: not other test items, pools, language"
-        " models or students.",
+        f" {in_words(done[0])} There are {_span(done)} seeds and {done[0].n_test:,} test items; no"
+        " interval covers other pools, language models or students.",
         "A difference is taken seed by seed against the human-only cell of the same seed, which"
         " shares its human rows as far as they go. Intervals in tables are not corrected for the"
         " number of cells.",

@@ -11,15 +11,12 @@ import plotly.graph_objects as go
 from core.actions.ceiling import Ceiling
 from core.actions.cells import Point
 from core.actions.curves import Curve
+from core.actions.limits import SAME_ITEMS
 from core.actions.solvers import Solved
 from core.records import SOURCE_WORDS
 from core.ui.canvas import GREY, HUMAN, SOLVER, dressed, safe
 from core.ui.colours import COLOURS
 
-_INTERVAL = (
-    "Bars: 95% interval of the mean (Student's t over seeds), for new draws from this pool and the"
-    " same test items. "
-)
 ALIKE = 0.05
 """Part of the plot's height within which two lines share a label."""
 _DASHES = ("longdash", "dashdot", "longdashdot", "solid")
@@ -120,7 +117,7 @@ def training_figure(epochs: Sequence[Sequence[float | None]], best: int) -> go.F
 def interval(curve: Curve) -> str:
     """Return what the bars of a curve mean; nothing where there are none."""
     has_bars = any(point.estimate.low is not None for point in curve.points)
-    return (curve.interval or _INTERVAL) if has_bars else ""
+    return (curve.interval or SAME_ITEMS) if has_bars else ""
 
 
 def difference_caption(curve: Curve) -> str:
