@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 try:
-    from core import commands
+    from core import commands, looking
     from core.actions import archives, checking, door, following
     from core.actions.answers import CONSISTENCY
     from core.actions.asking import MODES
@@ -104,6 +104,7 @@ def parser_for(folder: Path, say: Say) -> argparse.ArgumentParser:
     _add_check(parent)
     _add_accept(parent)
     _add_audit(parent)
+    looking.add_commands(parent, _command)
     _add_study(parent, path)
     _add_predict(parent, path)
     listed = f"{', '.join(WRITABLE)}; of spans or frames also {', '.join(ANNOTATED)} (brat)"

@@ -52,6 +52,9 @@ from core.formats.dataset import HUB, is_dataset
 from core.options import option, refuse_unused, settings_of, varied
 from core.records import Job, Price, Project
 from core.registry import member, member_ids
+from core.telling import ended as _ended
+from core.telling import show as _show
+from core.telling import show_table as _show_table
 
 Say = door.Say
 ASKING = ("generate", "solve", "label")
@@ -796,35 +799,3 @@ def _liner(say: Say) -> Callable[[str], None]:
             say(line, True)
 
     return tell
-
-
-def _ended(job: Job, say: Say) -> int:
-    if job.message:
-        say(job.message, True)
-    return 0 if job.state == "done" else 1
-
-
-def _show(rows: Sequence[dict[str, Any]], format_: str, say: Say) -> None:
-    if format_ == "json":
-        say(json.dumps(rows, ensure_ascii=False, indent=1), False)
-    elif format_ == "csv":
-        say(formats.write_csv(list(rows[0]), rows).removesuffix("\n"), False)
-    else:
-        _show_table(rows, say)
-
-
-def _show_table(rows: Sequence[dict[str, Any]], say: Say) -> None:
-    if not rows:
-        say("Nothing to show yet.", False)
-        return
-
-    def cell(value: Any) -> str:
-        if value is None:
-            return "-"
-        return f"{value:.4f}" if isinstance(value, float) else str(value)
-
-    columns = list(rows[0])
-    texts = [[cell(row[column]) for column in columns] for row in rows]
-    widths = [max(len(column), *(len(row[i]) for row in texts)) for i, column in enumerate(columns)]
-    for row in [columns, *texts]:
-        say("  ".join(text.rjust(width) for text, width in zip(row, widths, strict=True)), False)

@@ -129,9 +129,16 @@ ALTER TABLE trial ADD COLUMN factors JSON DEFAULT '{}';
 """
 """Adaptive studies choose some of their trials by the results of others; some have many lines."""
 
+M009_PLATEAUS = """
+CREATE TABLE plateau (
+    id VARCHAR, project VARCHAR, pool VARCHAR, plan JSON, created_at TIMESTAMP
+);
+"""
+"""Plans of when to look whether more synthetic rows still help; kept before the first look."""
+
 STEPS: tuple[str, ...] = (
     M001_FIRST, M002_STRATA, M003_LLM_LABELLED, M004_ANSWERS, M005_BATCHES, M006_AUDITS,
-    M007_TRAININGS, M008_LINES_AND_CHOICES,
+    M007_TRAININGS, M008_LINES_AND_CHOICES, M009_PLATEAUS,
 )  # fmt: skip
 
 
