@@ -480,6 +480,16 @@ def _add_study(parent: Any, path: Callable[[str], Path]) -> None:
         "--smallest-difference", type=amount, default=0.01, metavar="X",
         help="loss of score that does not matter (0.01)",
     )  # fmt: skip
+    said.add_argument(
+        "--by-class", action="store_true", help="also the best share and exchange rate per class"
+    )
+    lost = _command(
+        of_study, "harm", commands.study_harm,
+        "show what classes and test sets lost by LLM data beside the same human rows",
+    )  # fmt: skip
+    lost.add_argument("name", metavar="NAME")
+    lost.add_argument("study", metavar="STUDY", nargs="?", help="default: the newest")
+    _add_format(lost)
     keep = _command(
         of_study, "export", commands.study_export,
         "train a trial again and write its model, for `predict`, to a new folder",

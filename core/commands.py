@@ -18,6 +18,7 @@ from core.actions import (
     audit,
     batches,
     budget,
+    by_class,
     checking,
     clusters,
     consistency,
@@ -29,6 +30,7 @@ from core.actions import (
     exports,
     gate,
     generate,
+    harm,
     home,
     imports,
     leaks,
@@ -39,6 +41,7 @@ from core.actions import (
     profiles,
     results,
     rows,
+    shift,
     solvers,
     tables,
     train,
@@ -525,6 +528,21 @@ def study_answer(arguments: Namespace, say: Say) -> int:
         say(advice.headline(told), False)
         for line in advice.details(told):
             say(f"  {line}", False)
+        if mix := shift.shift(project.id, found, told):
+            say(f"  {shift.in_words(mix)}", False)
+        if arguments.by_class:
+            _show_table(by_class.rows(project.id, found, told), say)
+            say(f"  {by_class.place(told)}", False)
+    return 0
+
+
+def study_harm(arguments: Namespace, say: Say) -> int:
+    """Show what cells with LLM data lost beside the same human rows alone."""
+    project = home.find_project(arguments.name)
+    found = harm.board(project.id, _study(project, arguments.study)["id"])
+    _show(harm.rows(found), arguments.format, say)
+    for line in (harm.headline(found), *harm.details(found)):
+        say(line, arguments.format != "table")
     return 0
 
 

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core.actions import curves, results, solvers, train
-from core.ui import advice, answer, asking, frame, growth, plots
+from core.ui import advice, answer, asking, frame, growth, harm, plots
 
 project = frame.open_page(
     "results", "Does LLM data help here, and how sure is that? Every point opens."
@@ -58,6 +58,7 @@ with frame.problems():
     clicked = answer.plot(curve, figure)
     growth.gains(curve)
     answer.downloads(project.id, curve, figure, metric, label)
+    harm.section(project.id, study, line)
     asking.table(solved, curve.metric)
     asking.solver(project.id)
     if clicked:

@@ -73,7 +73,7 @@ def _standing(project: str, now: Standing) -> None:
                       help="In points, by the slope over the last 5 looks.", width=180)  # fmt: skip
             if said.high is not None:
                 limits = f"{plateau_words.points(said.low)} to {plateau_words.points(said.high)}"
-                st.metric("Limits", limits, width=180)
+                st.metric("Limits", limits, width=290)
     box, icon = st.warning, ":material/help:"
     if now.reached:
         box, icon = st.success, ":material/flag:"
