@@ -185,6 +185,7 @@ def test_classes_have_their_own_share_and_rate_or_a_reason(ground: str) -> None:
 def test_a_class_with_few_items_is_refused(ground: str, monkeypatch: pytest.MonkeyPatch) -> None:
     found = advice.grid(ground, studied(ground, "half"))
     told = advice.advice(ground, found, 12.0)
+    by_class._rows.cache_clear()
     monkeypatch.setattr(advice, "class_items", lambda found: {"sea": 39})
     (row,) = by_class.rows(ground, found, told)
     assert row["says"] == "39 of at least 40 items" and row["best share"] is None

@@ -318,7 +318,7 @@ def test_looks_from_the_command_line(ground: str) -> None:
         "--items", "40",
     )  # fmt: skip
     assert "6 looks, at 20, 40, 60, 80, 100, 120 synthetic rows." in made and made[0] == "0"
-    assert "Chance to stop too early: 3% in all, 0.50% at each of 6 planned looks" in made
+    assert "3% in all by t (at most 5% in simulations), 0.50% at each of 6 planned looks" in made
     assert said("look", "planted")[:2] == "0 " and "1 of at least 5 looks" in "\n".join(lines)
     shown = said("show", "planted", "--format", "json")
     rows = json.loads("[" + shown[2:].partition("[")[2].partition("\n]")[0] + "]")

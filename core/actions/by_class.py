@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from core.actions import advice
 from core.actions.advice import Advice, Grid
+from core.actions.session import here
 from core.statistics.answer import best_split
 from core.statistics.covariance import covariance
 from core.statistics.exchange import FEWEST_OF_CLASS, Exchange, exchange_rate
@@ -22,11 +26,24 @@ def rows(project: str, found: Grid, told: Advice) -> list[dict[str, Any]]:
     half of the budget. Classes with too few test items are refused, with the number.
     """
     prices = advice.prices_of(project, found.source)
-    human_usd, mixed_in_usd = prices
-    supply = Supply(human_usd, mixed_in_usd)
     n_human, n_mixed_in = told.n_human, told.n_mixed_in
     if told.answer.share is None or not n_human:
         n_human, n_mixed_in = (int(told.budget_usd / 2 / usd) for usd in prices)
+    return [
+        dict(row)
+        for row in _rows(
+            here().home, found, prices, (n_human, n_mixed_in), told.budget_usd,
+            told.smallest_difference,
+        )
+    ]  # fmt: skip
+
+
+@lru_cache(maxsize=8)
+def _rows(
+    _home: Path, found: Grid, prices: tuple[float, float], at: tuple[int, int], budget_usd: float,
+    smallest_difference: float,
+) -> tuple[Mapping[str, Any], ...]:  # fmt: skip
+    supply, (n_human, n_mixed_in) = Supply(*prices), at
     made = []
     for label, n in advice.class_items(found).items():
         row: dict[str, Any] = {"class": label, "test items": n}
@@ -37,8 +54,8 @@ def rows(project: str, found: Grid, told: Advice) -> list[dict[str, Any]]:
         surface = fit_surface(found.sizes, covariance(scores))
         # The same trials come to the same words, whoever asks and how often.
         answer = best_split(
-            surface, scores, supply, told.budget_usd, np.random.default_rng(0),
-            told.smallest_difference,
+            surface, scores, supply, budget_usd, np.random.default_rng(0), smallest_difference,
+            with_remedies=False,
         )  # fmt: skip
         rate = exchange_rate(
             surface, n_human, n_mixed_in, max(10, n_human // 5), np.random.default_rng(0), n
@@ -47,15 +64,15 @@ def rows(project: str, found: Grid, told: Advice) -> list[dict[str, Any]]:
             {
                 **row,
                 "best share": answer.share if answer.verdict != "cannot_tell" else None,
-                "may be best": ", ".join(f"{one:.0%}" for one in sorted(answer.open_shares)),
-                "says": _says(answer.verdict, answer.why),
+                "one human row is worth": _rate(rate),
                 "F1": answer.score.estimate if answer.score else None,
                 "F1 low": answer.score.low if answer.score else None,
                 "F1 high": answer.score.high if answer.score else None,
-                "one human row is worth": _rate(rate),
+                "may be best": ", ".join(f"{one:.0%}" for one in sorted(answer.open_shares)),
+                "says": _says(answer.verdict, answer.why),
             }
         )
-    return made
+    return tuple(made)
 
 
 def place(told: Advice) -> str:
@@ -69,8 +86,8 @@ def place(told: Advice) -> str:
 
 def _refused(reason: str) -> dict[str, Any]:
     return {
-        "best share": None, "may be best": "", "says": reason, "F1": None, "F1 low": None,
-        "F1 high": None, "one human row is worth": reason,
+        "best share": None, "one human row is worth": reason, "F1": None, "F1 low": None,
+        "F1 high": None, "may be best": "", "says": reason,
     }  # fmt: skip
 
 

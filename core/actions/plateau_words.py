@@ -43,8 +43,9 @@ def details(project: str, now: Standing) -> list[str]:
         )
     told.append(f"{METRICS[plan.metric]} on {on}; {plan.n_human:,} human rows in every look.")
     told.append(
-        f"Chance to stop too early: {CHANCE:.0%} in all, {chance_of(1, plan.planned):.2%} at each"
-        f" of {plan.planned} planned looks from the {N_LAST}th on; spent so far {now.spent:.2%}. It"
+        f"Chance to stop too early: {CHANCE:.0%} in all by t (at most 5% in simulations),"
+        f" {chance_of(1, plan.planned):.2%} at each of {plan.planned} planned looks from the"
+        f" {N_LAST}th on; spent so far {now.spent:.2%}. It"
         " holds if gains do not grow later on."
     )
     usd = prices(project).synthetic_usd

@@ -67,6 +67,7 @@ def _say(project: str, found: advice.Grid, usd: float, smallest_difference: floa
     _by_class(project, found, told)
 
 
+@st.fragment
 def _by_class(project: str, found: advice.Grid, told: advice.Advice) -> None:
     """Show the best share and the exchange rate of every class, once somebody wants to see it."""
     key = f"by_class_{found.study['id']}"
