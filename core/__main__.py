@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 try:
-    from core import commands, study_commands, telling
+    from core import commands, looking, study_commands, telling
     from core.actions import archives, checking, door, following, report, study_files
     from core.actions.answers import CONSISTENCY
     from core.actions.asking import MODES
@@ -104,6 +104,7 @@ def parser_for(folder: Path, say: Say) -> argparse.ArgumentParser:
     _add_check(parent)
     _add_accept(parent)
     _add_audit(parent)
+    looking.add_commands(parent, _command)
     _add_study(parent, path)
     _add_predict(parent, path)
     listed = f"{', '.join(WRITABLE)}; of spans or frames also {', '.join(ANNOTATED)} (brat)"
@@ -507,6 +508,16 @@ def _add_study(parent: Any, path: Callable[[str], Path]) -> None:
         "--smallest-difference", type=amount, default=0.01, metavar="X",
         help="loss of score that does not matter (0.01)",
     )  # fmt: skip
+    said.add_argument(
+        "--by-class", action="store_true", help="also the best share and exchange rate per class"
+    )
+    lost = _command(
+        of_study, "harm", study_commands.study_harm,
+        "show what classes and test sets lost by LLM data beside the same human rows",
+    )  # fmt: skip
+    lost.add_argument("name", metavar="NAME")
+    lost.add_argument("study", metavar="STUDY", nargs="?", help="default: the newest")
+    _add_format(lost)
     keep = _command(
         of_study, "export", study_commands.study_export,
         "train a trial again and write its model, for `predict`, to a new folder",

@@ -8,14 +8,17 @@ from dataclasses import replace
 from core.actions import (
     advice,
     budget,
+    by_class,
     clusters,
     exports,
+    harm,
     home,
     models,
     needs,
     notes,
     recipes,
     report,
+    shift,
     study_files,
     tables,
     train,
@@ -193,6 +196,21 @@ def study_answer(arguments: Namespace, say: Say) -> int:
         say(advice.headline(told), False)
         for line in advice.details(told):
             say(f"  {line}", False)
+        if mix := shift.shift(project.id, found, told):
+            say(f"  {shift.in_words(mix)}", False)
+        if arguments.by_class:
+            show_table(by_class.rows(project.id, found, told), say)
+            say(f"  {by_class.place(told)}", False)
+    return 0
+
+
+def study_harm(arguments: Namespace, say: Say) -> int:
+    """Show what cells with LLM data lost beside the same human rows alone."""
+    project = home.find_project(arguments.name)
+    found = harm.board(project.id, study_of(project, arguments.study)["id"])
+    show(harm.rows(found), arguments.format, say)
+    for line in (harm.headline(found), *harm.details(found)):
+        say(line, arguments.format != "table")
     return 0
 
 

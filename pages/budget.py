@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core.actions import budget, train
-from core.ui import advice, costs, frame, money
+from core.ui import advice, affordable, costs, frame, money
 
 project = frame.open_page(
     "budget", "Divide money between human labels and LLM data, and see what it buys."
@@ -65,6 +65,8 @@ with frame.problems():
         study = st.selectbox("Study", list(studies), format_func=studies.__getitem__, key="study",
                              width=330)  # fmt: skip
         advice.section(project.id, study)
+        if total > 0:
+            affordable.section(project.id, study, total)
 
     st.subheader("Saved plans")
     money.saved(project.id)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import streamlit as st
 
 from core.actions import generate
-from core.ui import asking, batches, examples, frame, preview, run, writing
+from core.ui import asking, batches, examples, frame, plateau, preview, run, writing
 
 project = frame.open_page(
     "generate", "A language model writes samples from your definitions and a few human examples."
@@ -31,6 +31,7 @@ with frame.problems():
         examples.editor(project.id)
     others = writing.others(project.id)
     if not preview.can_ask(provider) or others is None:
+        plateau.section(project.id)
         run.past(project.id, at_work)
         st.stop()
 
@@ -78,4 +79,5 @@ with frame.problems():
         generate.launch(project.id, request)
         st.rerun()
 
+plateau.section(project.id)
 run.past(project.id, at_work)

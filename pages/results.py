@@ -9,6 +9,7 @@ from core.ui import (
     asking,
     frame,
     growth,
+    harm,
     multiples,
     plots,
     reports,
@@ -82,6 +83,7 @@ with frame.problems():
     else:
         multiples.show(project.id, curve, way, metric, axis, label)
     reports.downloads(project.id, study)
+    harm.section(project.id, study, line)
     asking.table(solved, curve.metric)
     asking.solver(project.id)
     if clicked:

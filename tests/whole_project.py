@@ -16,10 +16,13 @@ from core.actions import (
     exports,
     generate,
     home,
+    plateau,
+    plateau_plans,
     points,
     review,
     train,
 )
+from core.actions.plateau_plans import Asked
 from core.budget import Prices
 from core.store import allocations, decisions, samples, verdicts
 from core.store.db import Database
@@ -77,6 +80,8 @@ def make(name: str = "whole") -> str:
     _, job = train.launch(project, study)
     assert train.wait(job).state == "done"
     allocations.save(home.here().database, project, "half", {"share": 0.5})
+    plateau_plans.keep(project, Asked((2, 4, 6, 8, 10), "tfidf", n_items=2, n_seeds=3))
+    assert train.wait(plateau.look(project)).state == "done"
     return project
 
 

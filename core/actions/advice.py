@@ -140,7 +140,7 @@ def _apart(factors: Mapping[str, Any]) -> dict[str, Any]:
 
 def budgets(project: str, found: Grid) -> list[float]:
     """Return the amounts of money for which several of the cells can be had at today's prices."""
-    human_usd, mixed_in_usd = _prices(project, found.source)
+    human_usd, mixed_in_usd = prices_of(project, found.source)
     costs = found.sizes @ np.array([human_usd, mixed_in_usd])
     made: list[float] = []
     for cost in sorted(costs, reverse=True):
@@ -163,14 +163,14 @@ def advice(
     """
     if budget_usd <= 0:
         raise Problem("A budget of nothing buys nothing.", "Say how many US dollars there are.")
-    human_usd, mixed_in_usd = _prices(project, found.source)
+    human_usd, mixed_in_usd = prices_of(project, found.source)
     if len(found.seeds) < MIN_SEEDS:
         raise Problem(
             f"An answer takes cells with {MIN_SEEDS} seeds in common.", "Wait for more trials."
         )
     supply = Supply(human_usd, mixed_in_usd)
     known = results.task_in(found.study).metrics
-    scores = {metric: _scores(found, metric) for metric in METRICS if metric in known}
+    scores = {metric: scores_of(found, metric) for metric in METRICS if metric in known}
     surfaces = {
         metric: fit_surface(found.sizes, covariance(each)) for metric, each in scores.items()
     }
@@ -206,7 +206,7 @@ def may_be_best(found: Grid, metric: str) -> Band | None:
     """
     if metric not in METRICS or len(found.sizes) < 3 or len(found.seeds) < MIN_SEEDS:
         return None
-    return compared(covariance(_scores(found, metric)), np.random.default_rng(0))
+    return compared(covariance(scores_of(found, metric)), np.random.default_rng(0))
 
 
 @lru_cache(maxsize=8)
@@ -317,7 +317,12 @@ def _title(metric: str) -> str:
     return {"accuracy": "accuracy", "macro_f1": "macro-F1"}[metric]
 
 
-def _prices(project: str, source: Source) -> tuple[float, float]:
+def prices_of(project: str, source: Source) -> tuple[float, float]:
+    """Return the prices of a human label and of a row of a source, in US dollars.
+
+    Raises:
+        Problem: one of them is unknown.
+    """
     known = prices(project)
     found = known.human_usd, known.of(source)
     if not all(found):
@@ -328,14 +333,30 @@ def _prices(project: str, source: Source) -> tuple[float, float]:
     return found[0] or 0.0, found[1] or 0.0
 
 
-def _scores(found: Grid, metric: str) -> Scores:
+def scores_of(found: Grid, metric: str = "accuracy", label: str | None = None) -> Scores:
+    """Return what the trials of a grid scored, item by item; with a label in F1 of that class."""
     predicted = _predicted(here().home, found.study["project"], found.keys)
+    names, gold = _gold(found)
+    if label is not None:
+        values = label_f1(gold, predicted, len(names), names.index(label))
+    elif metric == "accuracy":
+        values = (predicted == gold).astype(float)
+    else:
+        values = label_f1(gold, predicted, len(names))
+    return Scores(values, found.pool_shares)
+
+
+def class_items(found: Grid) -> dict[str, int]:
+    """Return how many test items each class has."""
+    names, gold = _gold(found)
+    return {label: int((gold == i).sum()) for i, label in enumerate(names)}
+
+
+def _gold(found: Grid) -> tuple[tuple[str, ...], np.ndarray]:
+    """Return the labels of a grid's task, and the numbers of those of its test items."""
     task, rows = results.task_in(found.study), results.test_rows(here().home, found.study["pool"])
     number = {label: i for i, label in enumerate(task.label_names)}
-    gold = np.array([number[row.label] for row in rows])
-    if metric == "accuracy":
-        return Scores((predicted == gold).astype(float), found.pool_shares)
-    return Scores(label_f1(gold, predicted, len(number)), found.pool_shares)
+    return tuple(task.label_names), np.array([number[row.label] for row in rows])
 
 
 @lru_cache(maxsize=2)

@@ -126,7 +126,8 @@ def overview(project: str) -> Overview:
         n(split="train", source=source, status="pending")
         for source in ("synthetic", "llm-labelled")
     )
-    n_studies = len(studies.of_project(database, project))
+    # A look of a plan is a study of one cell, which is shown with its plan.
+    n_studies = sum("look" not in each["spec"] for each in studies.of_project(database, project))
     step, page = _next_step(human, test, synthetic + labelled, pending, n_studies)
     return Overview(
         project=project_of(project),

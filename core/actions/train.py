@@ -164,6 +164,11 @@ def study_kinds() -> dict[str, str]:
     return {name: member("studies", name).title for name in kinds}
 
 
+def has_classes(project: str) -> bool:
+    """Say whether the labels of a project are classes."""
+    return task_of(project).has_classes
+
+
 def has_rows(project: str, split: str) -> bool:
     """Say whether a split has labelled rows that a study could use."""
     return any(
@@ -218,7 +223,7 @@ def _pool_rows(
     if not train:
         raise Problem("There are no accepted train rows.", "Import human-labelled text first.")
     consistent = verdicts.passed(database, project, SelfConsistency.id())
-    found = [_pool_row(row, consistent.get(row["id"])) for row in [*train, *test]]
+    found = [pool_row(row, consistent.get(row["id"])) for row in [*train, *test]]
     tests = version(project)  # first: of those that come meanwhile nothing is claimed
     gone = leaking(project, found, with_benchmarks)
     rows: list[PoolRow] = []
@@ -278,16 +283,30 @@ def launch(
 
 def create_study(project: str, request: StudyRequest) -> str:
     """Freeze the pool and keep the study with its trials; start nothing."""
-    database, newest = here().database, _newest(project)
+    newest = _newest(project)
     study, compared = _members(request)
     rows, report = _pool_rows(here().home, project, newest, study.takes_benchmarks)
     task = _learned_as(project, request)
     plan = _planned(here().home, project, newest, study, compared, task, prices(project))
+    return keep_study(project, request, rows, report, plan, newest[0])
+
+
+def keep_study(
+    project: str, request: StudyRequest, rows: Sequence[PoolRow], report: PoolReport,
+    plan: StudyPlan, last_event: int, **more: Any,
+) -> str:  # fmt: skip
+    """Freeze rows as a pool and keep the study that was planned on them; `more` is kept with it.
+
+    Raises:
+        Problem: it has no trial.
+    """
+    database = here().database
+    study, compared = _members(request)
     # First whether anything can be run: a pool that no study draws from would lie there for ever.
     if not plan.trials:
         why = plan.left_out[0].reason if plan.left_out else "there is no cell"
         raise Problem(f"No trial can be run: {why}", "Choose a smaller size or another class mix.")
-    pool = pools.freeze(database, project, rows, asdict(report), newest[0])
+    pool = pools.freeze(database, project, rows, asdict(report), last_event)
     first = {trial.key for trial in study.chosen(plan.trials, {})}
     made = new_id()
     names = {each["name"] for each in studies.of_project(database, project)}
@@ -299,12 +318,13 @@ def create_study(project: str, request: StudyRequest) -> str:
             "name": free_name(request.name.strip() or f"{study.title}, {request.student}", names),
             "kind": request.kind,
             "spec": {
-                "task": task.to_json(),
+                "task": _learned_as(project, request).to_json(),
                 "study": study.to_json(),
                 "student": compared[0].to_json(),
                 **({"vary": {k: list(v) for k, v in request.vary.items()}} if request.vary else {}),
                 "prices": asdict(prices(project)),
                 "made_with": made_with(),
+                **more,
             },
             "pool": pool,
         },
@@ -315,8 +335,10 @@ def create_study(project: str, request: StudyRequest) -> str:
 
 
 def all_studies(project: str) -> list[dict[str, Any]]:
-    """Return a project's studies, the newest first."""
-    return studies.of_project(here().database, project)
+    """Return a project's studies, the newest first; looks of a plan are shown with their plan."""
+    return [
+        each for each in studies.of_project(here().database, project) if "look" not in each["spec"]
+    ]
 
 
 def at_work(project: str) -> Job | None:
@@ -479,7 +501,8 @@ def free_name(name: str, taken: Collection[str]) -> str:
     return next(free for free in itertools.chain([name], numbered) if free not in taken)
 
 
-def _pool_row(row: Mapping[str, Any], is_consistent: bool | None) -> PoolRow:
+def pool_row(row: Mapping[str, Any], is_consistent: bool | None = None) -> PoolRow:
+    """Return a stored sample as a row of a pool; whether a blind answer agreed, where known."""
     inputs = json.loads(row["inputs"])
     is_human = row["source"] == "human"
     provenance = {} if is_human else json.loads(row["provenance"] or "{}")

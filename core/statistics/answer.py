@@ -57,6 +57,7 @@ class Answer:
 def best_split(
     surface: Surface, scores: Scores, supply: Supply, budget: float,
     generator: np.random.Generator, delta: float = DELTA, n_rounds: int = 1,
+    with_remedies: bool = True,
 ) -> Answer:  # fmt: skip
     """Return which share of the budget to spend on synthetic rows, or that the data cannot tell.
 
@@ -86,7 +87,7 @@ def best_split(
         band = compared(known.of(line), generator, level)
         spread = float(np.quantile(np.ptp(drawn, axis=1), level))
         answer = _judged(answer, means, regrets, spread, band, trained, delta)
-    if answer.verdict == "cannot_tell":
+    if answer.verdict == "cannot_tell" and with_remedies:
         found = remedies(surface, known, supply, budget, sizes, delta, generator)
         answer = replace(answer, remedies=found)
     return answer

@@ -60,6 +60,41 @@ class Supply:
         return np.flatnonzero(np.abs(self.cost(sizes) / budget - 1) <= ON_BUDGET)
 
 
+def inside(points: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """Return which points lie between sizes that were seen: in their convex hull, give or take 5%.
+
+    Both have shape (n, 2). Sizes on one line have no inside.
+    """
+    corners = _hull(sizes)
+    if len(corners) < 3:
+        return np.zeros(len(points), dtype=bool)
+    edges = np.roll(corners, -1, axis=0) - corners
+    found = np.zeros(len(points), dtype=bool)
+    for times in (1 - ON_BUDGET, 1.0, 1 + ON_BUDGET):
+        away = times * points[:, None, :] - corners
+        turns = edges[:, 0] * away[:, :, 1] - edges[:, 1] * away[:, :, 0]
+        found |= (turns >= -1e-9 * np.square(corners).max()).all(axis=1)
+    return found
+
+
+def _hull(sizes: np.ndarray) -> np.ndarray:
+    """Return the corners of the convex hull, to the left around (Andrew's monotone chain, 1979)."""
+
+    def half(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
+        made: list[tuple[float, float]] = []
+        for x, y in points:
+            while len(made) > 1:
+                (a, b), (c, d) = made[-2:]
+                if (c - a) * (y - b) - (d - b) * (x - a) > 0:
+                    break
+                made.pop()
+            made.append((x, y))
+        return made[:-1]
+
+    ordered = sorted({(float(x), float(y)) for x, y in sizes})
+    return np.array(half(list(ordered)) + half(ordered[::-1])).reshape(-1, 2)
+
+
 def verdict(
     regret: float, spread: float, may_be_best: bool, do_differ: bool, delta: float
 ) -> tuple[Verdict, str | None]:

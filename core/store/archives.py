@@ -75,6 +75,7 @@ _NEEDED = {
     "result": "key status scores",
     "allocation": "id name plan created_at",
     "audit": "id source seed drawn others annotator created_at",
+    "plateau": "id pool plan created_at",
 }
 """Columns that are never NULL."""
 _JSON: Mapping[str, Mapping[str, tuple[str, ...]]] = {
@@ -82,6 +83,7 @@ _JSON: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "project": ("task", "settings"), "sample": ("inputs",), "run": ("plan",),
         "completion": ("prompt", "provider"), "pool": ("report",), "study": ("spec",),
         "trial": ("student", "mixture", "factors"), "result": ("scores",), "allocation": ("plan",),
+        "plateau": ("plan",),
     },
     "ARRAY": {"reading": ("problems",), "study": ("left_out",), "result": ("about",)},
 }  # fmt: skip
@@ -102,6 +104,8 @@ _NOT_WHOLE = (
     ("a job without a state", "SELECT 1 FROM job WHERE project = $project"
      " AND id NOT IN (SELECT job FROM job_event)"),
     ("a study without its pool", "SELECT 1 FROM study WHERE project = $project"
+     " AND pool NOT IN (SELECT hash FROM pool WHERE project = $project)"),
+    ("looks planned without their rows", "SELECT 1 FROM plateau WHERE project = $project"
      " AND pool NOT IN (SELECT hash FROM pool WHERE project = $project)"),
 )  # fmt: skip
 """What makes an archive not whole, and the query that finds it."""

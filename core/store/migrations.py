@@ -136,9 +136,16 @@ ALTER TABLE result ADD COLUMN others STRUCT(
 """
 """What a student says of the rows of every test set but `test`; NULL where there is none other."""
 
+M010_PLATEAUS = """
+CREATE TABLE plateau (
+    id VARCHAR, project VARCHAR, pool VARCHAR, plan JSON, created_at TIMESTAMP
+);
+"""
+"""Plans of when to look whether more synthetic rows still help; kept before the first look."""
+
 STEPS: tuple[str, ...] = (
     M001_FIRST, M002_STRATA, M003_LLM_LABELLED, M004_ANSWERS, M005_BATCHES, M006_AUDITS,
-    M007_TRAININGS, M008_LINES_AND_CHOICES, M009_OTHER_PREDICTIONS,
+    M007_TRAININGS, M008_LINES_AND_CHOICES, M009_OTHER_PREDICTIONS, M010_PLATEAUS,
 )  # fmt: skip
 
 

@@ -163,9 +163,11 @@ def erase_rows(database: Database, cursor: Cursor, project: str, ids: set[str]) 
             "UPDATE pool SET hash = ?, report = ? WHERE hash = ? AND project = ?",
             [made, json.dumps(report), pool, project],
         )
-        cursor.execute(
-            "UPDATE study SET pool = ? WHERE pool = ? AND project = ?", [made, pool, project]
-        )
+        for table in ("study", "plateau"):
+            cursor.execute(
+                f"UPDATE {table} SET pool = ? WHERE pool = ? AND project = ?",  # noqa: S608
+                [made, pool, project],
+            )
         n_changed += 1
     return n_changed
 

@@ -108,7 +108,7 @@ def change_settings(database: Database, project_id: str, **items: Any) -> None:
 
 TABLES_OF_A_PROJECT = (
     "sample", "event", "sample_now", "verdict", "run", "completion", "reading", "answer", "job",
-    "pool", "study", "result", "allocation", "audit", "batch",
+    "pool", "study", "result", "allocation", "audit", "batch", "plateau",
 )  # fmt: skip
 """Tables with a column `project`."""
 CHILD_TABLES = (("ledger", "run", "run"), ("job_event", "job", "job"), ("trial", "study", "study"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from core.actions import advice
+from core.actions import advice, by_class, shift
 from core.errors import Problem
 from core.ui import look
 
@@ -13,6 +13,12 @@ ICONS = {
     "clear": ":material/check_circle:", "does_not_matter": ":material/balance:",
     "cannot_tell": ":material/help:",
 }  # fmt: skip
+
+FIGURE = st.column_config.NumberColumn(format="%.3f")
+COLUMNS = {
+    "best share": st.column_config.NumberColumn("best money share", format="percent"),
+    **dict.fromkeys(["F1", "F1 low", "F1 high"], FIGURE),
+}
 
 
 def section(project: str, study: str, line: str | None = None) -> None:
@@ -56,3 +62,20 @@ def _say(project: str, found: advice.Grid, usd: float, smallest_difference: floa
     verdict = told.answer.verdict
     BOXES[verdict](f"**{look.plain(advice.headline(told))}**", icon=ICONS[verdict])
     st.caption(look.plain(" ".join(advice.details(told))))
+    if mix := shift.shift(project, found, told):
+        st.caption(f":material/pie_chart: {look.plain(shift.in_words(mix))}")
+    _by_class(project, found, told)
+
+
+@st.fragment
+def _by_class(project: str, found: advice.Grid, told: advice.Advice) -> None:
+    """Show the best share and the exchange rate of every class, once somebody wants to see it."""
+    key = f"by_class_{found.study['id']}"
+    place = st.expander("Best share and exchange rate by class", icon=":material/category:",
+                        key=key, on_change="rerun")  # fmt: skip
+    if not place.open:
+        return
+    with place, st.spinner("Reading a surface for each class"):
+        rows = by_class.rows(project, found, told)
+        st.dataframe(rows, hide_index=True, column_config=COLUMNS, placeholder="–")
+        st.caption(look.plain(by_class.place(told)))
