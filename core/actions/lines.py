@@ -11,6 +11,7 @@ from core.records import SOURCE_WORDS, Source
 from core.registry import content_hash
 from core.store import studies
 from core.store.db import Database
+from core.studies.self_reference_comparison import TRAIN_ON
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,4 +88,6 @@ def _in_words(name: str, value: Any) -> str:
         return f"{value:,} rows"
     if name == "mixes_in":
         return SOURCE_WORDS[value]
+    if name == TRAIN_ON:
+        return f"trained on {value}"
     return f"{name} {value}"

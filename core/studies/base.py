@@ -75,6 +75,9 @@ class Study(Member):
     family: ClassVar[str] = "studies"
     axis: ClassVar[str] = "synthetic_share"
     """What its results are looked at over at first."""
+    is_matrix: ClassVar[bool] = False
+    """Whether its lines are rivals of one size, read as a matrix over test sets and not as a curve;
+    only such a study may be launched in several projects at once."""
 
     def needs(self) -> tuple[dict[str, Any], ...]:
         """Return the generation runs that the study draws from; none unless it says so."""
