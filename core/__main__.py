@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 try:
-    from core import commands
+    from core import commands, matrix_commands
     from core.actions import archives, checking, door, following
     from core.actions.answers import CONSISTENCY
     from core.actions.asking import MODES
@@ -417,7 +417,7 @@ def _add_study(parent: Any, path: Callable[[str], Path]) -> None:
     study = parent.add_parser("study", help=about, description=about)
     of_study = study.add_subparsers(dest="what", required=True, metavar="WHAT")
     about = "run a study to its end, or resume it"
-    launch = _command(of_study, "run", commands.study_run, about, commands.study_ended)
+    launch = _command(of_study, "run", commands.study_run, about, matrix_commands.study_ended)
     launch.add_argument("name", metavar="NAME")
     launch.add_argument("kind", metavar="KIND", choices=member_ids("studies"))
     launch.add_argument("--student", default="frozen", choices=member_ids("students"))
@@ -450,6 +450,10 @@ def _add_study(parent: Any, path: Callable[[str], Path]) -> None:
         "--vary", action="append", metavar="NAME=V,V",
         help="compare the student at several values of a setting; may be said more than once",
     )  # fmt: skip
+    launch.add_argument(
+        "--also", action="append", metavar="PROJECT", help="of self_reference_comparison: the same"
+        " study in another project, each tested on the others' test sets; may be said again",
+    )  # fmt: skip
     launch.add_argument("--study-name", default="", metavar="TEXT", help="a name to find it by")
     launch.add_argument("--human-usd", type=amount, metavar="X", help="price of a human label")
     launch.add_argument("--synthetic-usd", type=amount, metavar="X", help="of a synthetic sample")
@@ -465,6 +469,14 @@ def _add_study(parent: Any, path: Callable[[str], Path]) -> None:
     show.add_argument("name", metavar="NAME")
     show.add_argument("study", metavar="STUDY", nargs="?")
     _add_format(show)
+    crossed = _command(
+        of_study, "matrix", matrix_commands.study_matrix,
+        "show what was trained on by what was tested on, of a self_reference_comparison",
+    )  # fmt: skip
+    crossed.add_argument("name", metavar="NAME")
+    crossed.add_argument("--study", metavar="STUDY", help="default: the newest")
+    crossed.add_argument("--metric", metavar="NAME", help="default: the task's main one")
+    _add_format(crossed)
     _command(of_study, "kinds", commands.study_kinds, "list the kinds of study and their settings")
     said = _command(
         of_study, "answer", commands.study_answer,

@@ -459,6 +459,7 @@ def study_run(arguments: Namespace, say: Say) -> str:
         name=arguments.study_name,
         head=arguments.learn_as,
         vary=varied(arguments.vary or (), student),
+        also=tuple(home.find_project(name).id for name in arguments.also or ()),
     )
     study, job_id = _launched(arguments, project, request)
     found = train.status(project.id, study)

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core.actions import curves, results, solvers, train
-from core.ui import advice, answer, asking, frame, growth, plots
+from core.ui import advice, answer, asking, crossing, frame, growth, plots
 
 project = frame.open_page(
     "results", "Does LLM data help here, and how sure is that? Every point opens."
@@ -21,6 +21,10 @@ study = asked.selectbox(
     "Study", list(studies), format_func=studies.__getitem__, key="study", bind="query-params",
     width=330,
 )  # fmt: skip
+if crossing.is_one(project.id, study):
+    with frame.problems():
+        crossing.page(project.id, study, asked)
+    st.stop()
 titles, lines = results.metric_titles(project.id, study), results.lines_of(project.id, study)
 line = next(iter(lines), None)
 if len(lines) > 1:

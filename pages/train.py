@@ -5,7 +5,7 @@ from dataclasses import replace
 import streamlit as st
 
 from core.actions import train
-from core.ui import forms, frame, growth, progress, students, study
+from core.ui import crossing, forms, frame, growth, progress, students, study
 
 project = frame.open_page(
     "train", "Train a small model at several shares of LLM data, several seeds each."
@@ -30,9 +30,12 @@ with frame.problems():
             "studies", kind, f"train_{project.id}",
             defaults=train.suggested(project.id),
         )  # fmt: skip
+        also = crossing.others(project.id, kind)
 
     with st.spinner("Counting what the pool can fill"):
-        asked = train.StudyRequest(kind, settings, student, student_settings, head=head, vary=vary)
+        asked = train.StudyRequest(
+            kind, settings, student, student_settings, head=head, vary=vary, also=also
+        )
         found = study.outline_or_help(project.id, asked)
     if found:
         cluster = study.cluster()

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.records import SOURCE_WORDS, Source
-from core.registry import content_hash
+from core.registry import content_hash, member
 from core.store import studies
 from core.store.db import Database
+from core.studies.base import Study
 from core.studies.self_reference_comparison import TRAIN_ON
 
 
@@ -66,6 +67,13 @@ def titles(lines: Sequence[Line]) -> dict[str, str]:
 def columns(settings: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
     """Return what sets a line apart, as columns of a table."""
     return {name if name != "kind" else "student": settings.get(name) for name in names}
+
+
+def is_matrix(study: Mapping[str, Any]) -> bool:
+    """Say whether a study's lines are rivals of one size, read as a matrix over test sets."""
+    kind = member("studies", study["kind"])
+    assert issubclass(kind, Study)  # noqa: S101  the folder decides the class
+    return kind.is_matrix
 
 
 def source_of(factors: Mapping[str, Any], study: Mapping[str, Any]) -> Source:

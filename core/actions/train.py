@@ -260,9 +260,9 @@ def _tests_of(guests: Sequence[Guest], taken: Collection[str]) -> list[PoolRow]:
 
 def outline(project: str, request: StudyRequest) -> Outline:
     """Return what a study would run, without freezing or starting anything."""
+    study, compared = _members(request)
     newest, guests = _newest(project), _guests(project, request.also)
     rows, report = _pool_rows(here().home, project, newest, guests)
-    study, compared = _members(request)
     task = _learned_as(project, request)
     plan = _planned(here().home, project, newest, study, compared, task, prices(project), guests)
     start, trained, is_measured = _time(project, request.student, plan.trials, len(rows))
@@ -311,8 +311,7 @@ def _in_each(project: str, request: StudyRequest) -> dict[str, StudyRequest]:
     """Return what is asked for in each project of a study; for each the others are the rest."""
     every = (project, *request.also)
     return {
-        one: replace(request, also=tuple(other for other in every if other != one))
-        for one in every
+        one: replace(request, also=tuple(other for other in every if other != one)) for one in every
     }
 
 
@@ -321,9 +320,9 @@ def create_study(
 ) -> str:
     """Freeze the pool and keep the study with its trials; start nothing."""
     database, newest = here().database, _newest(project)
+    study, compared = _members(request)
     guests = _guests(project, request.also)
     rows, report = _pool_rows(here().home, project, newest, guests)
-    study, compared = _members(request)
     task = _learned_as(project, request)
     plan = _planned(here().home, project, newest, study, compared, task, prices(project), guests)
     # First whether anything can be run: a pool that no study draws from would lie there for ever.

@@ -36,6 +36,7 @@ TITLES = {
     "n_chains": "Chains of each class",
     "n_examples": "Examples in a prompt",
     "n_items": "Items asked for in a call",
+    "n_rows": "Rows of each line (0: as many as all have)",
     "n_total": "Training size (rows)",
     "most_likely": "Probability at most",
     "most_entities": "Entities of a text, at most",
