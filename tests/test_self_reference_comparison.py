@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
 
 from core.actions import (
+    costs,
     curate,
     data,
     development,
+    generate,
     home,
     imports,
     matrix,
@@ -27,7 +30,7 @@ from core.actions.tested import OOD, SEEDS, SEEDS_AND_ITEMS
 from core.budget import Prices
 from core.errors import Problem
 from core.formats import write_csv
-from core.records import PoolRow, Result
+from core.records import PoolRow, Price, Result
 from core.registry import make
 from core.store import pools, studies
 from core.students.base import Student
@@ -38,6 +41,7 @@ from core.tasks.choice import Choice
 from core.tasks.classify import Classify
 from core.ui import crossing, heat
 from tests.conftest import WORDS
+from tests.fake_llm import FakeLLM
 from tests.test_cli import said_here
 from tests.test_pages_research import charts, page_of, press, said
 
@@ -185,13 +189,51 @@ def test_the_strategy_that_knows_the_other_words_wins_there(plain: str) -> None:
     assert found.columns["formal"].n_items == 18
     assert found.columns["formal"].constant == pytest.approx(1 / 3)
     cells = found.rows[0].cells
-    assert (cells["test"].limits_over, cells["formal"].limits_over) == (SEEDS_AND_ITEMS, SEEDS)
+    # Each line has all rows under every seed: other seeds tell nothing, other items do.
+    assert (cells["test"].limits_over, cells["formal"].limits_over) == (SEEDS_AND_ITEMS, "")
+    assert cells["formal"].estimate.low is None and cells["formal"].estimate.n_seeds == 3
     assert found.rows[0].api_usd is None  # imported: nobody knows what they cost
     assert any("nearly all rows" in note for note in found.notes)
     with pytest.raises(Problem, match="says nothing of a budget"):
         grid(plain, study)
     with pytest.raises(Problem, match="no metric"):
         matrix.matrix(plain, study, "beauty")
+
+
+@pytest.mark.executor("inline")
+def test_money_is_what_a_strategys_runs_were_charged(llm: FakeLLM, session: Session) -> None:
+    project = home.create_project("paid", "classify").id
+    bring(project, texts(WORDS, 12, 1), "train", "human")
+    bring(project, texts(WORDS, 4, 2), "test", "human")
+    bring(project, texts(WORDS, 5, 3, strategy="zero_shot"), "train", "synthetic")
+    price = Price(1.0, 2.0, "typed", "today")
+    for way in ("tree", "naive"):
+        asked = generate.Request(
+            "openai_compatible", {"base_url": llm.url, "model": "fake"}, "self_reference",
+            {"next_example": way, "n_items": 2, "n_chains": 1}, dict.fromkeys(WORDS, 4),
+            price=price,
+        )  # fmt: skip
+        generate.wait(generate.launch(project, asked))
+    curate.accept_many(project, "a test", flagged=True)
+    study = train.create_study(project, train.StudyRequest(KIND, {"seeds": 1}, "tfidf"))
+    found = matrix.matrix(project, study)
+    paid = {row.train_on: (row.api_usd, row.usd_per_row) for row in found.rows}
+    assert paid["human"] == paid["zero_shot"] == (None, None)
+    assert set(paid) == {"human", "zero_shot", "self_reference tree", "self_reference naive"}
+    spent = costs.of(project).total.spent_usd
+    of_each = [paid[f"self_reference {way}"] for way in ("tree", "naive")]
+    assert sum(usd or 0 for usd, _ in of_each) == pytest.approx(spent) and spent > 0
+    for usd, each in of_each:
+        assert usd is not None and each is not None and usd / each == round(usd / each)
+
+
+@pytest.fixture
+def llm() -> Iterator[FakeLLM]:
+    server = FakeLLM()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
 
 
 @pytest.mark.executor("inline")
@@ -327,6 +369,7 @@ def test_multiple_choice_fits_whatever_the_number_of_options(session: Session) -
     found = matrix.matrix(two, study)
     assert len(results.task_in(found.study).label_names) == 5
     by_project = {row.project: row for row in found.rows}
+    assert by_project["two"].away is not None
     assert matrix.mean_of(by_project["two"], "five") > 0.5
     assert by_project["five"].cells["two"].estimate.n_seeds == 1
     assert together.misfit(Choice(labels=[]), Classify(labels=[])) is not None
@@ -394,7 +437,7 @@ def test_collapsed_students_are_flagged_on_every_test_set(plain: str) -> None:
 
     def came(trial: Any) -> dict[str, Any]:
         is_flat = trial.factors["train_on"] == "naive" and trial.seed < 2
-        away = {"accuracy": 0.33, "n_answers": 1 if is_flat else 3}
+        away = {"accuracy": 0.33 + trial.seed / 10, "n_answers": 1 if is_flat else 3}
         return {"scores": {"accuracy": 0.5, "n_answers": 3, "ood:formal": away}}
 
     kept(plain, study, came)
@@ -402,6 +445,7 @@ def test_collapsed_students_are_flagged_on_every_test_set(plain: str) -> None:
     flat = {row.train_on: row.cells["formal"].n_collapsed for row in found.rows}
     assert flat == {"human": 0, "naive": 2, "tree": 0}
     assert any("naive on formal" in note for note in found.notes)
+    assert found.rows[0].cells["formal"].limits_over == SEEDS
 
 
 # Published

@@ -9,7 +9,7 @@ from typing import Any
 
 from core.actions import costs, development, leaks, lines, notes, results, tested, together, train
 from core.actions.session import here
-from core.actions.tested import ID, OOD, Cell, Part, TestSet
+from core.actions.tested import OOD, Cell, Part, TestSet
 from core.errors import Problem
 from core.statistics.seeds import MIN_SEEDS, Estimate
 from core.store import pools
@@ -23,7 +23,7 @@ OF_HUMAN = "(best D_G - D_L) / D_L"
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What was trained on: cells by column, in and out of distribution, and what its rows cost.
+    """What was trained on: cells by column, the mean out of distribution, and what its rows cost.
 
     `student` sets it apart where no development score chose among students, `chosen` says what one
     chose. Money is None where it is not known. `by_column` of differences is of human rows against
@@ -35,7 +35,7 @@ class Row:
     student: str
     n_rows: int
     cells: Mapping[str, Cell]
-    summary: Mapping[str, Estimate]
+    away: Estimate | None
     chosen: str = ""
     api_usd: float | None = None
     usd_per_row: float | None = None
@@ -43,6 +43,11 @@ class Row:
     @property
     def is_human(self) -> bool:
         return self.train_on == HUMAN
+
+    @property
+    def own(self) -> Cell | None:
+        """Return what it came to in distribution."""
+        return next((cell for cell in self.cells.values() if cell.is_own), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +142,7 @@ def _rows(part: Part) -> tuple[list[Row], list[str]]:
             row = Row(
                 part.name, train_on, one.student, n,
                 {title: tested.cell(part, one, split) for split, title in part.splits.items()},
-                tested.summary(part, one), one.told,
+                tested.away(part, one), one.told,
             )  # fmt: skip
             rows.append(
                 replace(row, api_usd=paid.price(1), usd_per_row=paid.price(paid.n_usable))
@@ -185,7 +190,7 @@ def _gains(rows: Sequence[Row], columns: Sequence[str]) -> dict[tuple[str, str],
     for human in (row for row in rows if row.is_human):
         place = (human.project, human.student)
         rivals = [row for row in rows if (row.project, row.student) == place and not row.is_human]
-        for column in (*columns, ID, OOD):
+        for column in (*columns, OOD):
             base = mean_of(human, column)
             known = [(value, row.train_on) for row in rivals
                      if (value := mean_of(row, column)) is not None]  # fmt: skip
@@ -196,9 +201,9 @@ def _gains(rows: Sequence[Row], columns: Sequence[str]) -> dict[tuple[str, str],
 
 
 def mean_of(row: Row, column: str) -> float | None:
-    """Return a row's mean on a test set, or in or out of distribution; None where there is none."""
+    """Return a row's mean on a test set, or out of distribution; None where there is none."""
     cell = row.cells.get(column)
-    estimate = cell.estimate if cell else row.summary.get(column)
+    estimate = cell.estimate if cell else row.away if column == OOD else None
     return estimate.mean if estimate and estimate.n_seeds else None
 
 
@@ -211,6 +216,6 @@ def _of_all(rows: Sequence[Row]) -> list[str]:
             f"Collapsed under some seed, one answer to every item: {', '.join(flat[:8])}"
             f"{f' and {len(flat) - 8} more' if len(flat) > 8 else ''}."
         )
-    if any(cell.estimate.n_seeds and cell.estimate.low is None for _, _, cell in cells):
+    if any(0 < cell.estimate.n_seeds < MIN_SEEDS for _, _, cell in cells):
         told.append(f"Fewer than {MIN_SEEDS} seeds: no interval can be given.")
     return told

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
-from core.actions.matrix import OF_BEST, OF_HUMAN, Gain, Matrix, Row, mean_of
-from core.actions.tested import ID, OOD
+from core.actions.matrix import OF_BEST, OF_HUMAN, Matrix, Row, mean_of
+from core.actions.tested import OOD
 from core.formats import write_csv
 from core.statistics.seeds import Estimate
 
+ID = "ID"
+"""What figures in distribution are called."""
 CONSTANT = "best constant answer"
 """What the row of baselines is called."""
 
@@ -80,7 +81,9 @@ def cells(found: Matrix) -> list[dict[str, Any]]:
                     "tested on": column,
                     "distribution": "ID" if cell.is_own else "OOD",
                     found.metric: mean_of(row, column),
-                    **_limits(cell.estimate),
+                    "low": cell.estimate.low,
+                    "high": cell.estimate.high,
+                    "seeds": cell.estimate.n_seeds,
                     "limits over": cell.limits_over,
                     "items": test.n_items,
                     CONSTANT: test.constant,
@@ -96,17 +99,15 @@ def cells(found: Matrix) -> list[dict[str, Any]]:
 
 
 def summary(found: Matrix) -> list[dict[str, Any]]:
-    """Return each training set in and out of distribution, with what the best strategy differs."""
-    made: list[dict[str, Any]] = []
-    for row in found.rows:
-        one: dict[str, Any] = {"trained on": named(found, row)}
-        for name in (ID, OOD):
-            estimate = row.summary.get(name)
-            one |= {name: mean_of(row, name)}
-            one |= {f"{name} {end}": value for end, value in _limits(estimate).items()}
-        gains = found.gains.get((row.project, row.student), {})
-        made.append({**one, **_best_at(row, gains)})
-    return made
+    """Return each training set in and out of distribution, with limits."""
+    return [
+        {
+            "trained on": named(found, row),
+            **_with_limits(ID, row.own.estimate if row.own else None),
+            **_with_limits(OOD, row.away),
+        }
+        for row in found.rows
+    ]
 
 
 def wide_csv(found: Matrix) -> str:
@@ -119,21 +120,10 @@ def cells_csv(found: Matrix) -> str:
     return _csv(cells(found))
 
 
-def _best_at(row: Row, gains: Mapping[str, Gain]) -> dict[str, Any]:
-    """Return how a strategy that is the best in or out of distribution compares to human rows."""
-    made = {}
-    for name in (ID, OOD):
-        gain = gains.get(name)
-        is_best = gain is not None and gain.best == row.train_on
-        made[f"{name}: {OF_BEST}"] = gain.of_best if gain and is_best else None
-        made[f"{name}: {OF_HUMAN}"] = gain.of_human if gain and is_best else None
-    return made
-
-
-def _limits(estimate: Estimate | None) -> dict[str, Any]:
-    if estimate is None:
-        return {"low": None, "high": None, "seeds": 0}
-    return {"low": estimate.low, "high": estimate.high, "seeds": estimate.n_seeds}
+def _with_limits(name: str, estimate: Estimate | None) -> dict[str, Any]:
+    if estimate is None or not estimate.n_seeds:
+        return {name: None, f"{name} low": None, f"{name} high": None}
+    return {name: estimate.mean, f"{name} low": estimate.low, f"{name} high": estimate.high}
 
 
 def _csv(rows: list[dict[str, Any]]) -> str:

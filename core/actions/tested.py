@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -23,8 +23,8 @@ from core.store import pools, studies
 from core.studies.self_reference_comparison import HUMAN, UNKNOWN
 from core.tasks.base import Task
 
-ID, OOD = "ID", "OOD (mean)"
-"""In distribution; and the plain mean over the test sets out of it."""
+OOD = "OOD (mean)"
+"""The plain mean over the test sets out of distribution."""
 SEEDS, SEEDS_AND_ITEMS = "seeds", "seeds and items"
 """What the limits of a mean are about."""
 
@@ -123,7 +123,7 @@ def cell(part: Part, one: Chosen, split: str) -> Cell:
         for seed, trial in one.trials.items()
         if (value := part.figure(trial, split)) is not None
     }
-    estimate, limits_over = over_seeds(list(values.values())), SEEDS
+    estimate, limits_over = _over_seeds(list(values.values())), SEEDS
     keys = [one.trials[seed]["trial"] for seed in values]
     by_item = _by_item(part, keys, split) if len(keys) >= MIN_SEEDS else None
     if by_item is not None:
@@ -152,17 +152,24 @@ def _by_item(part: Part, keys: Sequence[str], split: str) -> np.ndarray | None:
     return label_f1(gold, said[None], len(number))[0]
 
 
-def summary(part: Part, one: Chosen) -> dict[str, Estimate]:
-    """Return the mean in distribution, and the plain mean over the sets out of it, over seeds."""
-    away = [split for split in part.splits if split != "test"]
-    made: dict[str, list[float]] = {ID: [], OOD: []}
+def away(part: Part, one: Chosen) -> Estimate | None:
+    """Return the plain mean over the test sets out of distribution; None where there are none."""
+    splits = [split for split in part.splits if split != "test"]
+    values = []
     for trial in one.trials.values():
-        for name, splits in ((ID, ["test"]), (OOD, away)):
-            found = [part.figure(trial, split) for split in splits]
-            known = [value for value in found if value is not None]
-            if known and len(known) == len(found):
-                made[name].append(math.fsum(known) / len(known))
-    return {name: over_seeds(values) for name, values in made.items() if values}
+        found = [part.figure(trial, split) for split in splits]
+        known = [value for value in found if value is not None]
+        if known and len(known) == len(found):
+            values.append(math.fsum(known) / len(known))
+    return _over_seeds(values) if values else None
+
+
+def _over_seeds(values: Sequence[float]) -> Estimate:
+    """Return the mean over seeds; where all come to the same they tell nothing of its limits."""
+    found = over_seeds(values)
+    if found.low is not None and max(values) - min(values) < 1e-12:
+        return replace(found, low=None, high=None, refused="all seeds come to the same")
+    return found
 
 
 @lru_cache(maxsize=32)

@@ -11,7 +11,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from core.actions import curves, lines, matrix, matrix_tables, results, together, train
 from core.actions.matrix import OF_BEST, OF_HUMAN, Matrix
-from core.actions.tested import ID, OOD, SEEDS_AND_ITEMS, Cell, TestSet
+from core.actions.tested import SEEDS_AND_ITEMS, Cell, TestSet
 from core.formats import write_csv
 from core.ui import answer, canvas, heat, look, pictures
 
@@ -22,7 +22,7 @@ MONEY = {
     "API cost (USD)": st.column_config.NumberColumn(format="$%.4f"),
     "USD per usable row": st.column_config.NumberColumn(format="$%.6f"),
 }
-TABLES = {"id": "In distribution (ID)", "ood": "Out of distribution (OOD), mean of test sets"}
+TABLES = {"id": "In distribution (ID)", "ood": "Out of distribution (OOD)"}
 """Part of the published figures -> words on screen."""
 
 
@@ -115,9 +115,7 @@ def section(project: str, study: str, metric: str, label: str | None) -> None:
     )  # fmt: skip
     st.markdown("**ID vs OOD**")
     rows = matrix_tables.summary(found)
-    percents = dict.fromkeys([f"{name}: {of}" for name in (ID, OOD) for of in (OF_BEST, OF_HUMAN)],
-                             PERCENT)  # fmt: skip
-    _table(rows, {**_figures(rows), **percents})
+    _table(rows, _figures(rows))
     if compared := matrix_tables.compared(found):
         st.markdown("**Best strategy of each test set against human rows**")
         st.caption(
@@ -165,7 +163,7 @@ def caption_of(found: Matrix) -> str:
         with_items = ", and over test items in distribution" if over else ""
         told.append(f"In brackets 95% limits (Student's t over seeds{with_items}).")
     if any(cell.n_collapsed for cell in cells):
-        told.append("Flat: seeds whose student gives one answer to everything.")
+        told.append("Collapsed: seeds whose student gives one answer to everything.")
     return " ".join(told)
 
 
@@ -237,13 +235,12 @@ def _words(cell: Cell | None, with_limits: bool) -> str:
     if with_limits and found.low is not None and found.high is not None:
         told.append(f"[{found.low:.3f}, {found.high:.3f}]")
     if cell.n_collapsed:
-        told.append(f"flat: {cell.n_collapsed} of {found.n_seeds}")
+        told.append(f"collapsed: {cell.n_collapsed} of {found.n_seeds}")
     return "<br>".join(told)
 
 
 def _figures(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    return {name: FIGURE for name in rows[0] if name != "trained on"
-            and not name.endswith("seeds")} if rows else {}  # fmt: skip
+    return {name: FIGURE for name in rows[0] if name != "trained on"} if rows else {}
 
 
 def _table(rows: Sequence[Mapping[str, Any]], shown: Mapping[str, Any]) -> None:

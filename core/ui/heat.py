@@ -8,8 +8,9 @@ import plotly.graph_objects as go
 
 from core.ui.canvas import dressed, safe
 
-SCALE = [[0, "#F1F2F8"], [1, "#474A8A"]]
-MOST_IN_CELLS = 8
+SCALE = [[0, "#F1F2F8"], [1, "#8F92CC"]]
+"""Light enough at both ends for dark words."""
+MOST_IN_CELLS = 6
 """Columns up to which a cell has room for its limits."""
 
 
@@ -28,7 +29,7 @@ def heat_figure(
             z=[list(row) for row in values],
             text=[list(row) for row in words],
             texttemplate="%{text}",
-            textfont={"size": 15},
+            textfont={"size": 15, "color": "#1E2130"},
             colorscale=SCALE,
             hovertemplate="%{text}<extra></extra>",
             hoverongaps=False,
@@ -45,7 +46,7 @@ def heat_figure(
     ticks = {"showgrid": False, "zeroline": False, "automargin": True}
     figure.update_xaxes(
         title_text="Tested on", side="top", tickvals=list(range(len(columns))),
-        ticktext=list(columns), **ticks,
+        ticktext=list(columns), tickangle=0 if len(columns) <= MOST_IN_CELLS else -40, **ticks,
     )  # fmt: skip
     figure.update_yaxes(
         title_text="Trained on", autorange="reversed", tickvals=list(range(len(rows))),
