@@ -17,14 +17,13 @@ from core.actions import lines
 class Chosen:
     """The trials of one line that count, by seed, and what is to be said of how they were chosen.
 
-    `student` sets it apart where students were not chosen among; `n_open` seeds have trials still
-    to come, and `n_undecided` none that reports a development score.
+    `student` sets it apart where students were not chosen among; under `n_undecided` seeds none
+    reports a development score.
     """
 
     student: str
     trials: Mapping[int, Mapping[str, Any]]
     told: str = ""
-    n_open: int = 0
     n_undecided: int = 0
 
 
@@ -56,33 +55,29 @@ def chosen(
             (words, {one["seed"]: one for one in trials if _line(one).id == student})
             for student, words in named.items()
         ]
-        return [Chosen(words, _done(found), n_open=_n_open(found)) for words, found in apart]
+        return [Chosen(words, _done(found)) for words, found in apart]
     by_seed: dict[int, list[Mapping[str, Any]]] = {}
     for trial in trials:
         by_seed.setdefault(trial["seed"], []).append(trial)
     taken: dict[int, Mapping[str, Any]] = {}
-    n_open = n_undecided = 0
+    n_undecided = 0
     for seed, some in by_seed.items():
         scored = [(value, one) for one in some if one["status"] == "done"
                   and (value := score(one)) is not None]  # fmt: skip
         if any(one["status"] == "waiting" for one in some):
-            n_open += 1
-        elif scored:
+            continue
+        if scored:
             taken[seed] = max(scored, key=lambda pair: pair[0])[1]
         else:
             n_undecided += 1
     counts = Counter(named[_line(one).id] for one in taken.values())
     told = ", ".join(f"{words} ({n} of {len(taken)})" for words, n in counts.most_common())
     of = f", of {len(named)} students" if told else ""
-    return [Chosen("", taken, f"{told}{of}", n_open, n_undecided)]
+    return [Chosen("", taken, f"{told}{of}", n_undecided)]
 
 
 def _done(found: Mapping[int, Mapping[str, Any]]) -> dict[int, Mapping[str, Any]]:
     return {seed: trial for seed, trial in found.items() if trial["status"] == "done"}
-
-
-def _n_open(found: Mapping[int, Mapping[str, Any]]) -> int:
-    return sum(trial["status"] == "waiting" for trial in found.values())
 
 
 def _line(trial: Mapping[str, Any]) -> lines.Line:

@@ -149,13 +149,14 @@ def _rows(part: Part) -> tuple[list[Row], list[str]]:
                 if paid
                 else row
             )
-            if one.n_open:
-                told.append(f"{train_on}: trials of {one.n_open} seeds are still to come.")
             if one.n_undecided:
-                told.append(f"{train_on}: {one.n_undecided} seeds have no development score.")
+                told.append(
+                    f"{train_on}: without a development score, and so left out:"
+                    f" {one.n_undecided} of the seeds."
+                )
     if len(named) > 1 and not are_scored:
         told.append(
-            "This student reports no development score, so none is chosen: each has its own rows."
+            "No trial reports a development score, so no student is chosen: each has its own rows."
         )
     return rows, [*told, *_of_part(part, rows)]
 
@@ -164,8 +165,12 @@ def _of_part(part: Part, rows: Sequence[Row]) -> list[str]:
     """Return what is to be known of one project's study, beyond its rows."""
     told = notes.left_out(part.study)
     project, pool = part.study["project"], part.study["pool"]
+    n = len(part.trials)
+    if n_waiting := sum(trial["status"] == "waiting" for trial in part.trials):
+        told.append(f"{n_waiting} of {n} trials are still to come; a choice waits for all of one"
+                    " seed.")  # fmt: skip
     if n_failed := sum(trial["status"] == "failed" for trial in part.trials):
-        told.append(f"{n_failed} trials failed; Resume on Train tries them again.")
+        told.append(f"{n_failed} of {n} trials failed; Resume on Train tries them again.")
     n_there = tested.there(here().home, pool)
     drained = dict.fromkeys(
         row.train_on

@@ -142,7 +142,10 @@ def live(project: str, study: str) -> None:
 
 def figure_of(found: Matrix) -> go.Figure:
     """Return a matrix as a heat map, the cells in distribution framed."""
-    names = [matrix_tables.named(found, row) for row in found.rows]
+    names = [
+        matrix_tables.named(found, row).replace(": ", ":\n", found.has_several).replace(", ", ",\n")
+        for row in found.rows
+    ]
     columns = [_title(test) for test in found.columns.values()]
     with_limits = len(columns) <= heat.MOST_IN_CELLS
     values, words, framed = [], [], set()
@@ -181,13 +184,12 @@ def published() -> None:
     )  # fmt: skip
     columns = [one["name"] for one in data["columns"]]
     figures = [row["figures"] for row in data[part]]
-    titles = [canvas.safe(f"{one['name']}") + f"<br>n={one['examples']:,}"
-              for one in data["columns"]]  # fmt: skip
+    titles = [f"{one['name']}\nn={one['examples']:,}" for one in data["columns"]]
     figure = heat.heat_figure(
         [row["trained_on"] for row in data[part]], titles, figures,
-        [[f"{value:.2f}" for value in row] for row in figures], "Accuracy (%)",
+        [[f"{value:.2f}" for value in row] for row in figures], "accuracy, %",
     )  # fmt: skip
-    figure.update_xaxes(title_text="Task (n human rows, and synthetic ones of each strategy)")
+    figure.update_xaxes(title_text="Task, n human rows (accuracy, %)")
     st.plotly_chart(figure, key="published_matrix", config=canvas.CONFIG)
     st.caption(look.plain(f"Source: {data['source']} {data['data']} Student: {data['student']}."
                           f" {data['about']}"))  # fmt: skip
@@ -223,8 +225,8 @@ def _published_gains(data: Mapping[str, Any], part: str) -> list[dict[str, Any]]
 
 
 def _title(test: TestSet) -> str:
-    constant = "" if test.constant is None else f"<br>constant {test.constant:.3f}"
-    return f"{canvas.safe(test.title)}<br>n={test.n_items:,}{constant}"
+    constant = "" if test.constant is None else f"\nconstant {test.constant:.3f}"
+    return f"{test.title}\nn={test.n_items:,}{constant}"
 
 
 def _words(cell: Cell | None, with_limits: bool) -> str:
@@ -236,7 +238,7 @@ def _words(cell: Cell | None, with_limits: bool) -> str:
         told.append(f"[{found.low:.3f}, {found.high:.3f}]")
     if cell.n_collapsed:
         told.append(f"collapsed: {cell.n_collapsed} of {found.n_seeds}")
-    return "<br>".join(told)
+    return "\n".join(told)
 
 
 def _figures(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

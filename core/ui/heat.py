@@ -20,20 +20,20 @@ def heat_figure(
 ) -> go.Figure:  # fmt: skip
     """Return figures by row and column with the words of each cell; some cells are framed.
 
-    `columns` may hold a line break as `<br>`; rows, and words in cells, are plain.
+    Cells say their figures, so that there is no key of colours. Words may have several lines.
     """
     figure = go.Figure(
         go.Heatmap(
             x=list(range(len(columns))),
             y=list(range(len(rows))),
             z=[list(row) for row in values],
-            text=[list(row) for row in words],
+            text=[list(map(_lines, row)) for row in words],
             texttemplate="%{text}",
             textfont={"size": 15, "color": "#1E2130"},
             colorscale=SCALE,
             hovertemplate="%{text}<extra></extra>",
             hoverongaps=False,
-            colorbar={"title": {"text": safe(metric)}},
+            showscale=False,
             xgap=3,
             ygap=3,
         )
@@ -45,12 +45,16 @@ def heat_figure(
         )  # fmt: skip
     ticks = {"showgrid": False, "zeroline": False, "automargin": True}
     figure.update_xaxes(
-        title_text="Tested on", side="top", tickvals=list(range(len(columns))),
-        ticktext=list(columns), tickangle=0 if len(columns) <= MOST_IN_CELLS else -40, **ticks,
+        title_text=f"Tested on ({safe(metric)})", side="top", tickvals=list(range(len(columns))),
+        ticktext=list(map(_lines, columns)), tickangle=0 if len(columns) <= MOST_IN_CELLS else -40, **ticks,
     )  # fmt: skip
     figure.update_yaxes(
         title_text="Trained on", autorange="reversed", tickvals=list(range(len(rows))),
-        ticktext=[safe(row) for row in rows], **ticks,
+        ticktext=list(map(_lines, rows)), **ticks,
     )  # fmt: skip
     figure.update_layout(hovermode="closest")
     return dressed(figure, 200 + 56 * max(3, len(rows)), 90)
+
+
+def _lines(text: str) -> str:
+    return safe(text).replace("\n", "<br>")
