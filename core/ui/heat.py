@@ -46,7 +46,8 @@ def heat_figure(
     ticks = {"showgrid": False, "zeroline": False, "automargin": True}
     figure.update_xaxes(
         title_text=f"Tested on ({safe(metric)})", side="top", tickvals=list(range(len(columns))),
-        ticktext=list(map(_lines, columns)), tickangle=0 if len(columns) <= MOST_IN_CELLS else -40, **ticks,
+        ticktext=list(map(_lines, columns)),
+        tickangle=0 if len(columns) <= MOST_IN_CELLS else -40, **ticks,
     )  # fmt: skip
     figure.update_yaxes(
         title_text="Trained on", autorange="reversed", tickvals=list(range(len(rows))),
