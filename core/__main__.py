@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 try:
-    from core import commands, looking, study_commands, telling
+    from core import commands, looking, matrix_commands, study_commands, telling
     from core.actions import archives, checking, door, following, report, study_files
     from core.actions.answers import CONSISTENCY
     from core.actions.asking import MODES
@@ -446,7 +446,7 @@ def _add_study(parent: Any, path: Callable[[str], Path]) -> None:
     study = parent.add_parser("study", help=about, description=about)
     of_study = study.add_subparsers(dest="what", required=True, metavar="WHAT")
     about = "run a study to its end, or resume it"
-    launch = _command(of_study, "run", study_commands.study_run, about, study_commands.study_ended)
+    launch = _command(of_study, "run", study_commands.study_run, about, matrix_commands.study_ended)
     _add_asked(launch, needs_name=False)
     launch.add_argument(
         "--from", dest="source", metavar="FILE", type=path,
@@ -480,6 +480,10 @@ def _add_study(parent: Any, path: Callable[[str], Path]) -> None:
     launch.add_argument(
         "--num-gpus", type=amount, default=0.0, metavar="X", help="likewise; may be 0.25, say (0)"
     )
+    launch.add_argument(
+        "--also", action="append", metavar="PROJECT", help="of self_reference_comparison: the same"
+        " study in another project, each tested on the others' test sets; may be said again",
+    )  # fmt: skip
     launch.add_argument("--human-usd", type=amount, metavar="X", help="price of a human label")
     launch.add_argument("--synthetic-usd", type=amount, metavar="X", help="of a synthetic sample")
     launch.add_argument(
@@ -492,9 +496,16 @@ def _add_study(parent: Any, path: Callable[[str], Path]) -> None:
     show.add_argument("name", metavar="NAME")
     show.add_argument("study", metavar="STUDY", nargs="?")
     _add_format(show)
-    _command(
-        of_study, "kinds", study_commands.study_kinds, "list the kinds of study and their settings"
-    )
+    crossed = _command(
+        of_study, "matrix", matrix_commands.study_matrix,
+        "show what was trained on by what was tested on, of a self_reference_comparison",
+    )  # fmt: skip
+    crossed.add_argument("name", metavar="NAME")
+    crossed.add_argument("--study", metavar="STUDY", help="default: the newest")
+    crossed.add_argument("--metric", metavar="NAME", help="default: the task's main one")
+    _add_format(crossed)
+    about = "list the kinds of study with their settings and recipes"
+    _command(of_study, "kinds", study_commands.study_kinds, about)
     said = _command(
         of_study, "answer", study_commands.study_answer,
         "say how a study's trials would split budgets, or that they cannot tell",

@@ -183,9 +183,14 @@ class Draws:
         self._turns: dict[tuple[_Part, str], tuple[np.ndarray, np.ndarray]] = {}
         self._orders: dict[tuple[_Part, int, str], list[int]] = {}
 
-    def available(self, source: Source, seed: int, classes: Classes) -> int:
-        """Return how many rows of a source can be drawn in a class mix, if no others are."""
-        return len(self._order(_Part(source), seed, classes))
+    def available(
+        self, source: Source, seed: int, classes: Classes, only: Mapping[str, str] | None = None
+    ) -> int:
+        """Return how many rows of a source, or of one origin in it, can be drawn in a class mix.
+
+        No others are drawn.
+        """
+        return len(self._order(self._part(source, only or {}), seed, classes))
 
     def draw(self, mixture: Mixture, seed: int) -> list[int]:
         """Return the row numbers of a training set: human rows, synthetic, then LLM-labelled ones.
@@ -197,7 +202,7 @@ class Draws:
         for source, n in mixture.sizes.items():
             if not n:
                 continue
-            part = self._part(source, mixture)
+            part = self._part(source, mixture.only)
             if mixture.quotas:
                 drawn += self._by_quota(part, mixture.quotas, seed)
                 continue
@@ -226,7 +231,7 @@ class Draws:
         for source, n in mixture.sizes.items():
             if not n:
                 continue
-            part = self._part(source, mixture)
+            part = self._part(source, mixture.only)
             place = 1 if source == "human" else 2
             shares = {quota[0]: float(quota[place]) for quota in mixture.quotas}
             shares = shares or self._shares(part, mixture.classes)
@@ -267,13 +272,13 @@ class Draws:
         """Return how many human rows a draw must pay for: its own and those in prompts."""
         return self._shown.n_behind(drawn, and_own=True)
 
-    def _part(self, source: Source, mixture: Mixture) -> _Part:
+    def _part(self, source: Source, only: Mapping[str, str]) -> _Part:
         """Return the rows of a source that a mixture may take."""
-        if source == "human" or not mixture.only:
+        if source == "human" or not only:
             return _Part(source)
-        part = _Part(source, tuple(sorted(mixture.only.items())))
+        part = _Part(source, tuple(sorted(only.items())))
         if part not in self._of:
-            rows, wanted = self._rows, dict(mixture.only).items()
+            rows, wanted = self._rows, dict(only).items()
             fitting = [i for i in self._all[source] if wanted <= rows[i].origin.items()]
             self._of[part] = self._once(fitting)
         return part

@@ -32,7 +32,7 @@ from core.telling import Say, ended, liner, note_invalid, show, show_table, stud
 
 ONLY_PLANNED = (
     "recipe", "student", "study_name", "learn_as", "preset", "vary", "human_usd", "synthetic_usd",
-    "llm_labelled_usd",
+    "llm_labelled_usd", "also",
 )  # fmt: skip
 """Options of `study run` that a file has settled."""
 
@@ -110,6 +110,7 @@ def _study_asked(arguments: Namespace) -> train.StudyRequest:
         name=arguments.study_name,
         head=arguments.learn_as,
         vary=varied(arguments.vary or (), student) or (recipe.vary if recipe else {}),
+        also=tuple(home.find_project(name).id for name in getattr(arguments, "also", None) or ()),
     )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from core.ui import (
     advice,
     answer,
     asking,
+    crossing,
     frame,
     growth,
     harm,
@@ -34,6 +35,10 @@ study = asked.selectbox(
     "Study", list(studies), format_func=studies.__getitem__, key="study", bind="query-params",
     width=330,
 )  # fmt: skip
+if crossing.is_one(project.id, study):
+    with frame.problems():
+        crossing.page(project.id, study, asked)
+    st.stop()
 titles, lines = results.metric_titles(project.id, study), results.lines_of(project.id, study)
 line = next(iter(lines), None)
 if len(lines) > 1:

@@ -5,7 +5,17 @@ from dataclasses import replace
 import streamlit as st
 
 from core.actions import notes, train
-from core.ui import forms, frame, growth, look, progress, recipes, students, study
+from core.ui import (
+    crossing,
+    forms,
+    frame,
+    growth,
+    look,
+    progress,
+    recipes,
+    students,
+    study,
+)
 
 project = frame.open_page(
     "train", "Train a small model at several shares of LLM data, several seeds each."
@@ -33,9 +43,12 @@ with frame.problems():
         settings = forms.settings("studies", kind, key, defaults=defaults)
         if remark := notes.remark_on(kind):
             st.caption(look.plain(remark))
+        also = crossing.others(project.id, kind)
 
     with st.spinner("Counting what the pool can fill"):
-        asked = train.StudyRequest(kind, settings, student, student_settings, head=head, vary=vary)
+        asked = train.StudyRequest(
+            kind, settings, student, student_settings, head=head, vary=vary, also=also
+        )
         found = study.outline_or_help(project.id, asked)
     if found:
         cluster = study.cluster()

@@ -88,6 +88,11 @@ def grid(project: str, study: str, line: str | None = None, *, is_line: bool = F
         Problem: its labels are no classes, or there is no such line.
     """
     found = studies.get(here().database, project, study)
+    if lines.is_matrix(found):
+        raise Problem(
+            "This study compares what to train on at one size, which says nothing of a budget.",
+            "Ask a ratio sweep, or a study of several sizes.",
+        )
     done = found["n_done"], found["n_trials"]
     return _grid(here().home, project, found["id"], line, is_line, done)
 

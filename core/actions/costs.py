@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from core.actions.session import here
-from core.registry import content_hash
+from core.registry import content_hash, from_json
 from core.statistics.money import projected
 from core.statistics.shares import wilson
 from core.store import costs, ledger, runs
+from core.strategies.base import Strategy
 
 FATES: Mapping[str, str] = {
     "accepted": "Accepted",
@@ -172,6 +173,21 @@ def written(project: str) -> Spent:
     parts = costs.parts(here().database, project)
     wanted = [part for part in parts if runs.purpose_of(plans[part["run"]]) == "write"]
     return (_grouped(wanted, ()) or [Spent({})])[0]
+
+
+def by_way(project: str) -> dict[str, Spent]:
+    """Return what became of the money of runs that write samples, by what studies call strategies.
+
+    A preview's money is among it.
+    """
+    plans = _plans(project)
+    found: dict[str, Spent] = {}
+    for part in costs.parts(here().database, project):
+        plan = plans[part["run"]]
+        if runs.purpose_of(plan) == "write":
+            way = from_json(Strategy, plan["strategy"]).way
+            found.setdefault(way, Spent({"strategy": way})).add(part)
+    return found
 
 
 def projection(project: str, run: str) -> Projection | None:

@@ -45,12 +45,12 @@ def version(project: str) -> tuple[int, int, int]:
     return samples.test_version(here().database, project)
 
 
-def leaking(project: str, rows: Sequence[PoolRow], with_benchmarks: bool = False) -> frozenset[str]:
-    """Return the ids of train rows that give a test text away.
+def leaking(project: str, rows: Sequence[PoolRow], tests: Gate | None = None) -> frozenset[str]:
+    """Return the ids of train rows that give a test text of their project, or another one, away.
 
     They are close to one, or their prompt showed a row that is, or that is itself for testing.
     """
-    tests = gate(project, with_benchmarks)
+    tests = tests or gate(project)
     train = [row for row in rows if row.split == "train"]
     close = {row.id for row in train if tests.is_leak(row.text)}
     shown = {id_ for row in train for id_ in row.behind or ()}

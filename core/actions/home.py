@@ -104,7 +104,12 @@ def delete_project(project: str) -> None:
     session.runner.forget([job.id for job in jobs.of_project(session.database, project)])
     gone = pools.of_project(session.database, project)
     session.database.note_erasure()
+    # Pools of other projects may hold its test rows.
+    ids = set(samples.ids(session.database, project, samples.Filter()))
+    with session.database.write() as cursor:
+        pools.erase_rows(session.database, cursor, project, ids, elsewhere_only=True)
     projects.delete(session.database, project)
+    pools.remove_former(session.database)
     pools.remove_unused(session.database, gone)
 
 

@@ -86,7 +86,7 @@ def _invalid(
     found = studies.get(database, project, study)
     cls = member("studies", found["kind"])
     assert issubclass(cls, Study)  # noqa: S101  the folder decides the class
-    leaks = leaking(project, rows, cls.takes_benchmarks)
+    leaks = leaking(project, rows, gate(project, cls.takes_benchmarks))
     if not leaks:
         return Invalid()
     counts: dict[tuple[str, str], int] = {}

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.records import SOURCE_WORDS, Source
-from core.registry import content_hash
+from core.registry import content_hash, member
 from core.store import studies
 from core.store.db import Database
+from core.studies.base import Study
+from core.studies.self_reference_comparison import TRAIN_ON
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,13 @@ def columns(settings: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]
     return {name if name != "kind" else "student": settings.get(name) for name in names}
 
 
+def is_matrix(study: Mapping[str, Any]) -> bool:
+    """Say whether a study's lines are rivals of one size, read as a matrix over test sets."""
+    kind = member("studies", study["kind"])
+    assert issubclass(kind, Study)  # noqa: S101  the folder decides the class
+    return kind.is_matrix
+
+
 def source_of(factors: Mapping[str, Any], study: Mapping[str, Any]) -> Source:
     """Return the source that is mixed in on a line, from its factors and its study's settings."""
     # Studies of before there was a choice do not say.
@@ -87,4 +96,6 @@ def _in_words(name: str, value: Any) -> str:
         return f"{value:,} rows"
     if name == "mixes_in":
         return SOURCE_WORDS[value]
+    if name == TRAIN_ON:
+        return f"trained on {value}"
     return f"{name} {value}"

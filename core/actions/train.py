@@ -11,11 +11,12 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
-from core.actions import origins
+from core.actions import origins, together
 from core.actions.budget import prices
-from core.actions.gate import leaking, version
+from core.actions.gate import Gate, gate, leaking, version
 from core.actions.lines import source_of
 from core.actions.session import here, task_of
+from core.actions.together import Guest
 from core.actions.versions import versions
 from core.budget import Prices
 from core.checks.self_consistency import SelfConsistency
@@ -50,7 +51,8 @@ class StudyRequest:
     """A study as asked for: its kind and settings, the student and its settings.
 
     `head` is how the task is learned, where its kind can be learned in more than one way. `vary`
-    names settings of the student with the values that are compared, each with each.
+    names settings of the student with the values that are compared, each with each. `also` are
+    other projects, by id, in which the same is studied, each tested on the others' test sets, too.
     """
 
     kind: str = USUAL
@@ -60,6 +62,7 @@ class StudyRequest:
     name: str = ""
     head: Head | None = None
     vary: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,8 @@ class PoolReport:
 
     `n_behind` counts the human rows in prompts of a source's rows, `behind_unknown` the rows whose
     prompts are unknown, `n_same_text` the LLM-labelled rows whose text a human labelled, too.
-    `tests` are the figures of the test sets that they were compared with.
+    `tests` are the figures of the test sets that they were compared with, and `guests` the other
+    projects whose test rows are among the pool's.
     """
 
     n_rows: Mapping[str, int]
@@ -83,6 +87,7 @@ class PoolReport:
     removed_per_class: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     threshold: float = NEAR
     tests: tuple[int, ...] = ()
+    guests: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,18 +199,24 @@ def suggested(project: str, most: int = 400) -> dict[str, Any]:
     return {"n_total": n_total, "levels": levels, "mixes_in": mixes_in}
 
 
-def pool_rows(project: str) -> tuple[list[PoolRow], PoolReport]:
+def pool_rows(project: str, also: Sequence[str] = ()) -> tuple[list[PoolRow], PoolReport]:
     """Return the rows that a pool frozen now would hold, and what it keeps out.
+
+    It holds the test rows of other projects, too, if they are named.
 
     Raises:
         Problem: no train rows or no test split.
     """
-    return _pool_rows(here().home, project, _newest(project))
+    return _pool_rows(here().home, project, _newest(project), _guests(project, also))
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=8)
 def _pool_rows(
-    _home: Any, project: str, _newest: tuple[int, int], with_benchmarks: bool = False
+    _home: Any,
+    project: str,
+    _newest: tuple[int, int],
+    guests: tuple[Guest, ...] = (),
+    with_benchmarks: bool = False,
 ) -> tuple[list[PoolRow], PoolReport]:
     database = here().database
     stored = samples.everything(database, project)
@@ -225,26 +236,52 @@ def _pool_rows(
     consistent = verdicts.passed(database, project, SelfConsistency.id())
     found = [pool_row(row, consistent.get(row["id"])) for row in [*train, *test]]
     tests = version(project)  # first: of those that come meanwhile nothing is claimed
-    gone = leaking(project, found, with_benchmarks)
+    gone = leaking(project, found, gate(project, with_benchmarks))
+    if away := _tests_of(guests, {row.split for row in found}):
+        gone |= leaking(project, found, Gate([(row.id, row.text) for row in away]))
     rows: list[PoolRow] = []
     removed: list[PoolRow] = []
     for row in found:
         (removed if row.id in gone else rows).append(row)
+    rows += away
     n_not_used = Counter(
         str(row["status"])
         for row in stored
         if row["split"] == "train" and row["status"] != "accepted"
     )
-    return rows, replace(report_of(rows, removed, n_not_used), tests=tests)
+    report = replace(report_of(rows, removed, n_not_used), tests=tests)
+    return rows, replace(report, guests=tuple(guest.project for guest in guests))
+
+
+def _guests(project: str, also: Sequence[str]) -> tuple[Guest, ...]:
+    found = together.checked(project, also)
+    return tuple(Guest(other.id, other.name, _newest(other.id)) for other in found)
+
+
+def _tests_of(guests: Sequence[Guest], taken: Collection[str]) -> list[PoolRow]:
+    """Return the test rows of other projects, each project's in a split of its own."""
+    found = []
+    for guest in guests:
+        if guest.split in taken:
+            raise Problem(
+                f"A test set of this project is called {guest.split!r} already.",
+                f"Give the project {guest.name!r} or the split another name.",
+            )
+        try:
+            rows, _ = _pool_rows(here().home, guest.project, guest.newest)
+        except Problem as problem:
+            raise Problem(f"{guest.name!r}: {problem.message}", problem.hint) from problem
+        found += [replace(row, split=guest.split) for row in rows if row.split == "test"]
+    return found
 
 
 def outline(project: str, request: StudyRequest) -> Outline:
     """Return what a study would run, without freezing or starting anything."""
-    newest = _newest(project)
     study, compared = _members(request)
-    rows, report = _pool_rows(here().home, project, newest, study.takes_benchmarks)
+    newest, guests = _newest(project), _guests(project, request.also)
+    rows, report = _pool_rows(here().home, project, newest, guests, study.takes_benchmarks)
     task = _learned_as(project, request)
-    plan = _planned(here().home, project, newest, study, compared, task, prices(project))
+    plan = _planned(here().home, project, newest, study, compared, task, prices(project), guests)
     start, trained, is_measured = rough_time(project, request.student, plan.trials, len(rows))
     return Outline(
         len(plan.trials), len(study.chosen(plan.trials, {})), plan.left_out, start, trained,
@@ -256,11 +293,11 @@ def outline(project: str, request: StudyRequest) -> Outline:
 @lru_cache(maxsize=8)
 def _planned(
     home: Any, project: str, newest: tuple[int, int], study: Study,
-    compared: tuple[Student, ...], task: Task, chosen: Prices,
+    compared: tuple[Student, ...], task: Task, chosen: Prices, guests: tuple[Guest, ...] = (),
 ) -> StudyPlan:  # fmt: skip
     # A form asks again at every change elsewhere on its page, and a launch once more; 20,000 rows
     # take seconds to order.
-    rows, _ = _pool_rows(home, project, newest, study.takes_benchmarks)
+    rows, _ = _pool_rows(home, project, newest, guests, study.takes_benchmarks)
     return study.plan(Ground(pools.hash_of_rows(rows), rows, task, compared, chosen))
 
 
@@ -271,24 +308,43 @@ def launch(
     """Freeze the pool, start the study in the background; return its id and its job's.
 
     Its trials run in so many processes of this machine, or on a cluster as nodes have room; on a
-    GPU where there is one, unless a device is said.
+    GPU where there is one, unless a device is said. In other projects that are named it starts
+    likewise, and the processes are shared.
 
     Raises:
         Problem: no trial can be run; the message says what is missing.
     """
-    study = create_study(project, request)
-    job = here().runner.submit(project, "train", study, Machines(n_workers, on, device))
-    return study, job
+    each = _in_each(project, request)
+    for one, asked in each.items() if request.also else ():  # none begins before all can
+        found = outline(one, asked)
+        _refuse_empty(found.trials, found.left_out)
+    group = together.begun(project, request.also) if request.also else None
+    made = {one: create_study(one, asked, group) for one, asked in each.items()}
+    machines = Machines(max(1, n_workers // len(made)), on, device)
+    started = [here().runner.submit(one, "train", new, machines) for one, new in made.items()]
+    return made[project], started[0]
 
 
-def create_study(project: str, request: StudyRequest) -> str:
+def _in_each(project: str, request: StudyRequest) -> dict[str, StudyRequest]:
+    """Return what is asked for in each project of a study; for each the others are the rest."""
+    every = (project, *request.also)
+    return {
+        one: replace(request, also=tuple(other for other in every if other != one)) for one in every
+    }
+
+
+def create_study(
+    project: str, request: StudyRequest, group: Mapping[str, Any] | None = None
+) -> str:
     """Freeze the pool and keep the study with its trials; start nothing."""
     newest = _newest(project)
     study, compared = _members(request)
-    rows, report = _pool_rows(here().home, project, newest, study.takes_benchmarks)
+    guests = _guests(project, request.also)
+    rows, report = _pool_rows(here().home, project, newest, guests, study.takes_benchmarks)
     task = _learned_as(project, request)
-    plan = _planned(here().home, project, newest, study, compared, task, prices(project))
-    return keep_study(project, request, rows, report, plan, newest[0])
+    plan = _planned(here().home, project, newest, study, compared, task, prices(project), guests)
+    more = {together.GROUP: {**group, "as": group["names"][project]}} if group else {}
+    return keep_study(project, request, rows, report, plan, newest[0], **more)
 
 
 def keep_study(
@@ -303,9 +359,7 @@ def keep_study(
     database = here().database
     study, compared = _members(request)
     # First whether anything can be run: a pool that no study draws from would lie there for ever.
-    if not plan.trials:
-        why = plan.left_out[0].reason if plan.left_out else "there is no cell"
-        raise Problem(f"No trial can be run: {why}", "Choose a smaller size or another class mix.")
+    _refuse_empty(plan.trials, plan.left_out)
     pool = pools.freeze(database, project, rows, asdict(report), last_event)
     first = {trial.key for trial in study.chosen(plan.trials, {})}
     made = new_id()
@@ -332,6 +386,12 @@ def keep_study(
         [asdict(cell) for cell in plan.left_out],
     )
     return made
+
+
+def _refuse_empty(trials: Sequence[Trial], left_out: Sequence[LeftOut]) -> None:
+    if not trials:
+        why = left_out[0].reason if left_out else "there is no cell"
+        raise Problem(f"No trial can be run: {why}", "Choose a smaller size or another class mix.")
 
 
 def all_studies(project: str) -> list[dict[str, Any]]:
@@ -454,6 +514,11 @@ def _members(request: StudyRequest) -> tuple[Study, tuple[Student, ...]]:
         Problem: a setting is none of theirs, has a value out of bounds, or is varied by nothing.
     """
     study = make(Study, request.kind, request.settings or {})
+    if request.also and not study.is_matrix:
+        raise Problem(
+            f"{study.title} is of one project.", "Studies of kind self_reference_comparison may"
+            " have several.",
+        )  # fmt: skip
     if empty := [name for name, values in request.vary.items() if not values]:
         raise Problem(f"{empty[0]!r} is to be varied, and there is no value.", "Name some values.")
     students = [
@@ -482,7 +547,7 @@ def _learned_as(project: str, request: StudyRequest) -> Task:
     assert issubclass(student, Student)  # noqa: S101  the folder decides the class
     if task.head not in student.heads:
         raise Problem(f"{student.title} cannot learn this kind of task.", "Choose another student.")
-    return task
+    return together.learned(task, request.also)
 
 
 def heads(project: str) -> tuple[Head, ...]:

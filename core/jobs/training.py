@@ -205,9 +205,9 @@ class Tests:
             said = course.answers(learned, numbers)
             gold = [self._rows[i].label for i in numbers]
             found = self._task.score(gold, said.labels, said.chances)
+            found |= {"n_answers": len(set(said.labels))}
             if split == "test":
-                found |= self._task.intervals(gold, said.labels)
-                scores |= found | {"n_answers": len(set(said.labels))}
+                scores |= found | self._task.intervals(gold, said.labels)
                 answers = said
             else:
                 scores[split] = found

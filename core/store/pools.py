@@ -137,15 +137,24 @@ def read(file: Path, split: str | None = None) -> list[PoolRow]:
     ]
 
 
-def erase_rows(database: Database, cursor: Cursor, project: str, ids: set[str]) -> int:
+def erase_rows(
+    database: Database, cursor: Cursor, project: str, ids: set[str], elsewhere_only: bool = False
+) -> int:
     """Put pools without the words of these rows in place of those with them; return how many.
+
+    They are those of other projects that hold test rows of this one and, unless only these are
+    meant, its own.
 
     A pool is named by its content, so the new one has a name of its own, which the project's
     studies take over; its report says how many of its rows have no words and what it was called.
     """
-    cursor.execute("SELECT hash, report FROM pool WHERE project = ?", [project])
+    cursor.execute(
+        "SELECT hash, project, report FROM pool WHERE (project = $1 AND NOT $2)"
+        " OR list_contains(report ->> '$.guests[*]', $1)",
+        [project, elsewhere_only],
+    )
     n_changed = 0
-    for pool, text in cursor.fetchall():
+    for pool, owner, text in cursor.fetchall():
         file = path(database.home, pool)
         rows = _without(file, ids) if file.exists() else None
         if rows is None:
@@ -161,12 +170,12 @@ def erase_rows(database: Database, cursor: Cursor, project: str, ids: set[str]) 
         }
         cursor.execute(
             "UPDATE pool SET hash = ?, report = ? WHERE hash = ? AND project = ?",
-            [made, json.dumps(report), pool, project],
+            [made, json.dumps(report), pool, owner],
         )
         for table in ("study", "plateau"):
             cursor.execute(
                 f"UPDATE {table} SET pool = ? WHERE pool = ? AND project = ?",  # noqa: S608
-                [made, pool, project],
+                [made, pool, owner],
             )
         n_changed += 1
     return n_changed

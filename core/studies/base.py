@@ -115,6 +115,9 @@ class Study(Member):
     """What its results are looked at over at first."""
     takes_benchmarks: ClassVar[bool] = False
     """Whether its students are also tested on test sets that language models wrote (`bench:`)."""
+    is_matrix: ClassVar[bool] = False
+    """Whether its lines are rivals of one size, read as a matrix over test sets and not as a curve;
+    only such a study may be launched in several projects at once."""
     recipes: ClassVar[Mapping[str, Recipe]] = MappingProxyType({})
     """Published studies of this kind, by name."""
     remark: ClassVar[str] = ""

@@ -40,6 +40,7 @@ TITLES = {
     "chunk": "Rows of a chunk",
     "n_chunks": "Chunks",
     "n_human": "Human rows",
+    "n_rows": "Rows of each line (0: as many as all have)",
     "n_total": "Training size (rows)",
     "most_likely": "Probability at most",
     "most_entities": "Entities of a text, at most",

@@ -11,7 +11,7 @@ from core.actions.clusters import Cluster, Device
 from core.actions.train import Outline, PoolReport, StudyRequest
 from core.formats import write_csv
 from core.records import SOURCE_WORDS, SOURCES
-from core.ui import bars, canvas, look, pictures, plots, progress
+from core.ui import bars, canvas, crossing, look, pictures, plots, progress
 
 COLUMNS = {
     "started": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm"),
@@ -195,18 +195,26 @@ def show(project: str, study: str, on: Cluster | None, device: Device | None = N
             st.caption(f"About {look.duration(now.seconds_left)} of training left.")
     elif now.n_done < now.n_trials:
         st.caption(f"{now.n_done:,} of {now.n_trials:,} trials; it was made without being started.")
-    curve = curves.curve(project, now.study["id"])
-    if curve.invalid:
-        st.error(look.plain(curve.invalid), icon=":material/dangerous:")
-    if curve.points:
-        st.plotly_chart(plots.curve_figure(curve), key="live_curve", config=canvas.CONFIG)
-        st.caption(look.plain(f"{plots.subtitle(curve)}. {plots.caption(curve)}"))
+    if crossing.is_one(project, now.study["id"]):
+        crossing.live(project, now.study["id"])
+    else:
+        _curve(project, now.study["id"])
     if now.n_newer_decisions:
         st.info(
             f"{now.n_newer_decisions:,} decisions are newer than this study's pool, which stays as"
             " it was. Launch again above to train on a new pool.",
             icon=":material/update:",
         )
+
+
+def _curve(project: str, study: str) -> None:
+    """Show the curve of a study as it fills in."""
+    curve = curves.curve(project, study)
+    if curve.invalid:
+        st.error(look.plain(curve.invalid), icon=":material/dangerous:")
+    if curve.points:
+        st.plotly_chart(plots.curve_figure(curve), key="live_curve", config=canvas.CONFIG)
+        st.caption(look.plain(f"{plots.subtitle(curve)}. {plots.caption(curve)}"))
 
 
 _SHARE = dict.fromkeys(
