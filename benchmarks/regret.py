@@ -4,8 +4,8 @@
 `synthetic.csv` (columns text, label), trains a whole surface of each (three budgets by nine shares
 by 15 seeds, at prices of its own), and asks for an answer from the trials of the first five seeds.
 What is best is said by the other ten, which the answer has not seen; both are about the same test
-items. *Lost* is the mean score of the best share less that of the share which the answer takes. An
-answer that cannot tell takes none: what its highest mean would have lost stands in brackets.
+items. *Lost* is the mean score of the best share less that of the share which the answer names; one
+that cannot tell names its best guess, and recommends nothing.
 """
 
 from __future__ import annotations
@@ -67,15 +67,12 @@ def compared(project: str, study: str, name: str, student: str) -> None:
             there = np.flatnonzero(np.abs(whole.sizes @ usd / amount - 1) <= ON_BUDGET)
             shares = whole.sizes[there, 1] * usd[1] / (whole.sizes[there] @ usd)
             truth = figures[there, SEEN:].mean(axis=1)
-            highest = int(figures[there, :SEEN].mean(axis=1).argmax())
             best = int(truth.argmax())
-            if answer.share is None:
-                lost = f"({100 * (truth[best] - truth[highest]):.1f})"
-            else:
-                taken = int(np.abs(shares - answer.share).argmin())
-                lost = f"{100 * (truth[best] - truth[taken]):.1f}"
             said = answer.verdict.replace("_", " ")
-            share = "–" if answer.share is None else f"{answer.share:.0%}"
+            share, lost = "–", "–"
+            if answer.share is not None:
+                taken = int(np.abs(shares - answer.share).argmin())
+                share, lost = f"{answer.share:.0%}", f"{100 * (truth[best] - truth[taken]):.1f}"
             print(f"| {name} | {student} | ${amount:g} | {metric} | {said} | {share}"
                   f" | {shares[best]:.0%} | {lost} | {100 * (truth[best] - truth.min()):.1f} |",
                   flush=True)  # fmt: skip
