@@ -402,6 +402,7 @@ def test_the_student_is_chosen_by_its_development_score_alone(plain: str) -> Non
     assert all(matrix.mean_of(row, "test") == pytest.approx(0.2) for row in found.rows)
     chosen = {row.train_on: row.chosen for row in found.rows}
     assert chosen["human"] == "C 1.0 (3 of 3), of 3 students"
+    assert any("human: C 1.0 (3 of 3), of 3 students" in note for note in found.notes)
     assert chosen["tree"] == "C 1.0 (2 of 3), C 10.0 (1 of 3), of 3 students"
 
 

@@ -154,6 +154,9 @@ def _rows(part: Part) -> tuple[list[Row], list[str]]:
                     f"{train_on}: without a development score, and so left out:"
                     f" {one.n_undecided} of the seeds."
                 )
+    if any(row.chosen for row in rows):
+        listed = "; ".join(f"{row.train_on}: {row.chosen}" for row in rows if row.chosen)
+        told.append(f"Student chosen by development score, under each seed anew: {listed}.")
     if len(named) > 1 and not are_scored:
         told.append(
             "No trial reports a development score, so no student is chosen: each has its own rows."
