@@ -14,7 +14,7 @@ def start() -> bool:
     session = actions.start(what="the app")
     door.serve(session.home, run)
     demo.start_queued()
-    warm.start()
+    warm.load()
     return True
 
 

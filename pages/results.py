@@ -38,6 +38,7 @@ study = asked.selectbox(
 if crossing.is_one(project.id, study):
     with frame.problems():
         crossing.page(project.id, study, asked)
+        reports.downloads(project.id, study)
     st.stop()
 titles, lines = results.metric_titles(project.id, study), results.lines_of(project.id, study)
 line = next(iter(lines), None)

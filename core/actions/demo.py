@@ -31,6 +31,9 @@ STUDIES = (
         {"budgets": (2, 5, 10), "shares": (0, 0.05, 0.1, 0.2, 0.4, 1), "sources": ("synthetic",)},
         name="4: budgets",
     ),
+    train.StudyRequest(
+        "benchmark_bias", vary={"C": (0.1, 1.0, 10.0)}, name="5: students as solvers"
+    ),
     train.StudyRequest("ratio_sweep", {"n_total": 400}, name="2: ratio of synthetic data"),
 )  # fmt: skip
 """Published studies, by their numbers, that recorded replies can stand behind, the first last."""

@@ -24,6 +24,8 @@ from core.store import pools, studies
 
 MOST_NAMED = 2
 """Classes that are named for each direction."""
+LEAST_NAMED = 0.01
+"""Difference of two shares from which a class is named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +90,8 @@ def in_words(found: Shift) -> str:
     """Return how far a mix is from the test set's, and in which classes, in a sentence."""
     n, n_test = sum(found.mixed_in.values()), sum(found.test.values())
     words = SOURCE_WORDS[found.source]
-    over = [one for one in found.apart if one[1] > one[2]][:MOST_NAMED]
-    under = [one for one in found.apart[::-1] if one[1] < one[2]][:MOST_NAMED]
+    over = [one for one in found.apart if one[1] - one[2] >= LEAST_NAMED][:MOST_NAMED]
+    under = [one for one in found.apart[::-1] if one[2] - one[1] >= LEAST_NAMED][:MOST_NAMED]
     told = (
         f"Class mix, where {n:,} {words} rows are mixed in: {found.distance:.0%} of them would have"
         f" to be of another class to have that of the {n_test:,} test items (total variation;"

@@ -1,23 +1,13 @@
-"""Load what plots need while nobody waits for it: it would make the first of them a second late."""
+"""Load what plots need when the app starts: it would make the first of them a second late.
+
+Not in a thread beside the pages: Plotly looks whether pandas is there, and would find half of it.
+"""
 
 from __future__ import annotations
 
-import threading
-import time
 
-HEAD_START_SECONDS = 1.0
-"""The page that is opened first comes first."""
-
-
-def start() -> threading.Thread:
-    """Load the packages of plots and intervals in the background; return the thread."""
-    thread = threading.Thread(target=_load, name="warm", daemon=True)
-    thread.start()
-    return thread
-
-
-def _load() -> None:
-    time.sleep(HEAD_START_SECONDS)
+def load() -> None:
+    """Load the packages of plots and intervals."""
     import pandas as pd  # noqa: F401  Streamlit asks for it with the first table
     import plotly.graph_objects as go
     import scipy.optimize  # noqa: F401
