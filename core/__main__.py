@@ -520,6 +520,9 @@ def _add_study(parent: Any, path: Callable[[str], Path]) -> None:
         help="loss of score that does not matter (0.01)",
     )  # fmt: skip
     said.add_argument(
+        "--target", type=amount, metavar="X", help="also what it costs to reach this accuracy"
+    )
+    said.add_argument(
         "--by-class", action="store_true", help="also the best share and exchange rate per class"
     )
     lost = _command(

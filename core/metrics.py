@@ -115,6 +115,28 @@ def _area(is_it: np.ndarray, chances: np.ndarray) -> float:
     return float(roc_auc_score(is_it, chances))
 
 
+def roc_auc_interval(
+    is_it: np.ndarray, chances: np.ndarray, n: int = 1000
+) -> tuple[float, float] | None:
+    """Return the 95% interval of a binary ROC-AUC over test items: percentiles of `n` resamples.
+
+    The resamples are the same for the same number of items. None where only one label occurs.
+    """
+    from scipy.stats import rankdata
+
+    is_it = np.asarray(is_it, dtype=bool)
+    if is_it.all() or not is_it.any():
+        return None
+    drawn = np.random.default_rng(0).integers(0, len(is_it), (n, len(is_it)))
+    ranks, own = rankdata(chances[drawn], axis=1), is_it[drawn]
+    n_own = own.sum(axis=1)
+    pairs = n_own * (len(is_it) - n_own)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        areas = ((ranks * own).sum(axis=1) - n_own * (n_own + 1) / 2) / pairs
+    low, high = np.nanpercentile(areas, [2.5, 97.5])
+    return float(low), float(high)
+
+
 def share(holds: Iterable[bool]) -> float:
     """Return the share of what holds, 0 of nothing.
 

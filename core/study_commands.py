@@ -16,6 +16,7 @@ from core.actions import (
     models,
     needs,
     notes,
+    reach,
     recipes,
     report,
     shift,
@@ -184,7 +185,10 @@ def study_kinds(arguments: Namespace, say: Say) -> int:
 def study_answer(arguments: Namespace, say: Say) -> int:
     """Say how a study's trials would split a budget, or that they cannot tell."""
     project = home.find_project(arguments.name)
-    found = advice.grid(project.id, study_of(project, arguments.study)["id"])
+    study = study_of(project, arguments.study)["id"]
+    found = advice.grid(project.id, study)
+    if arguments.target is not None:
+        _say_target(project.id, study, found, arguments.target, say)
     usd = arguments.budget_usd
     amounts = advice.budgets(project.id, found) if usd is None else [usd]
     if not amounts:
@@ -203,6 +207,13 @@ def study_answer(arguments: Namespace, say: Say) -> int:
             show_table(by_class.rows(project.id, found, told), say)
             say(f"  {by_class.place(told)}", False)
     return 0
+
+
+def _say_target(project: str, study: str, found: advice.Grid, target: float, say: Say) -> None:
+    cost = reach.cost(project, found, target)
+    if cost is None:
+        raise Problem("Too few cells and seeds are done to say what a score costs.")
+    say(reach.in_words(cost, reach.title_of(project, study, cost.metric)), False)
 
 
 def study_harm(arguments: Namespace, say: Say) -> int:

@@ -14,7 +14,9 @@ from core.actions.origin import Origin
 from core.actions.session import here
 from core.errors import Problem
 from core.mixture import Draws, Mixture
+from core.records import PoolRow
 from core.store import runs, samples, studies
+from core.tasks.base import Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,16 +85,32 @@ def made_by(project: str, study: str, key: str) -> Made:
         ),
         wrong=tuple(wrong),
         n_test=len(tests),
-        intervals={
-            metric.title: (row["scores"][name], *row["scores"][f"{name}_interval"])
-            for name, metric in task.metrics.items()
-            if row["scores"].get(f"{name}_interval")
-        },
+        intervals=_intervals(task, row["scores"], answers),
         origin=origin.of_trial(project, found, row, [rows[i] for i in drawn]),
         trainings=row["about"],
         changed={one.id: became[one.id] for one in used if one.id in became},
         n_rows=len(used),
     )  # fmt: skip
+
+
+def _intervals(
+    task: Task, scores: Mapping[str, Any], answers: Sequence[tuple[PoolRow, Any, float | None]]
+) -> dict[str, tuple[float, float, float]]:
+    """Return figures with their limits over test items, by title, where there are some."""
+    made = {
+        metric.title: (scores[name], *scores[f"{name}_interval"])
+        for name, metric in task.metrics.items()
+        if scores.get(f"{name}_interval")
+    }
+    chances = [chance for *_, chance in answers if chance is not None]
+    # Of two classes the chance of the answer that was given is that of the other one, too.
+    if len(task.classes) == 2 and len(chances) == len(answers) and scores.get("roc_auc"):
+        second = task.classes[1]
+        of_second = [c if answer == second else 1 - c for _, answer, c in answers if c is not None]
+        is_second = np.array([row.label == second for row, *_ in answers])
+        if limits := metrics.roc_auc_interval(is_second, np.array(of_second)):
+            made[task.metrics["roc_auc"].title] = (scores["roc_auc"], *limits)
+    return made
 
 
 def prompt_of(project: str, sample: str) -> list[dict[str, str]]:

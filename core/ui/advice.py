@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from core.actions import advice, by_class, shift
+from core.actions import advice, by_class, reach, shift
 from core.errors import Problem
 from core.ui import look
 
@@ -49,7 +49,14 @@ def section(project: str, study: str, line: str | None = None) -> None:
                 "Smallest difference that matters (points)", 0.1, 20.0, 1.0, 0.5, width=280,
                 key=f"answer_delta_{study}",
             )  # fmt: skip
+            target = st.number_input(
+                "Accuracy to reach", 0.0, 1.0, None, 0.01, width=180, placeholder="none",
+                key=f"answer_target_{study}", help="What it costs, by the cells that were trained.",
+            )  # fmt: skip
         _say(project, found, float(usd), points / 100)
+        if target and (told := reach.cost(project, found, target)):
+            words = reach.in_words(told, reach.title_of(project, study, told.metric))
+            st.markdown(f":material/flag: {look.plain(words)}")
 
 
 def _say(project: str, found: advice.Grid, usd: float, smallest_difference: float) -> None:

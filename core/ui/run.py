@@ -73,8 +73,9 @@ def targets(project: str, split: str = "train") -> dict[str, int]:
         told = {"balanced": "Human and synthetic rows in all", "proportional": "Synthetic rows"}
         total = None
         if kind in told:
-            n_human = max(100, sum(human.values()))
-            total = st.number_input(told[kind], 0, 10_000_000, 2 * n_human, 10, width=260,
+            # As many again as there are, so that there is something to generate.
+            n_there = sum(human.values()) + sum(synthetic.values()) * (kind == "balanced")
+            total = st.number_input(told[kind], 0, 10_000_000, 2 * max(100, n_there), 10, width=260,
                                     key=f"target_total_{kind}")  # fmt: skip
     if kind == "needed":
         rule = {label: needed.get(label, 0) for label in human}
