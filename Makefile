@@ -36,12 +36,13 @@ run: runtime
 	@$(PY) -m core --home "$(HOME_DIR)" demo
 	@$(PY) -m streamlit run app.py --server.port $(PORT) $(ARGS)
 
-# Two at a time, then those that drive a browser, a file at a time: they share its server. pytest
+# Three at a time, since some wait, then those that drive a browser, two files at a time: they share
+# its server. pytest
 # gives 5 where ARGS leaves a half without tests.
 test: dev
 	@ADMIX_CHROMIUM=$$($(PY) tests/chromium.py) && export ADMIX_CHROMIUM || exit 1; \
 	status=0; \
-	for half in '-m "not browser" -n 2' '-m browser -n 2 --dist loadfile'; do \
+	for half in '-m "not browser" -n 3' '-m browser -n 2 --dist loadfile'; do \
 	  eval "$(PY) -m pytest $$half $(ARGS)"; code=$$?; \
 	  [ $$code = 0 ] || [ $$code = 5 ] || status=$$code; \
 	done; exit $$status

@@ -268,7 +268,7 @@ def test_a_draw_is_a_prefix_of_the_order_by_its_definition(human, synthetic, see
         if not own or not n:
             continue
         ranked = sorted(own, key=lambda i: hashlib.sha256(f"{seed}/{rows[i].id}".encode()).digest())
-        shares = draws._shares(source, classes)
+        shares = draws._shares(mixture._Part(source), classes)
         expected = list(mixture.order(rows, ranked, shares, first, classes == "natural"))
         sizes = (n, 0) if source == "human" else (0, n)
         drawn = draws.draw(Mixture(*sizes, classes), seed)

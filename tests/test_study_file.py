@@ -14,12 +14,14 @@ import pyarrow as pa
 import pytest
 
 from core import actions
-from core.actions import archives, data, home, study_files, tables, train
+from core.actions import archives, curate, data, home, imports, results, study_files, tables, train
 from core.actions.session import Session, here
 from core.encoders import Encoder
 from core.errors import BadFile, Problem
+from core.formats import write_csv
 from core.formats.bundle import STUDY, Archive, Writer
 from core.store import pools, studies
+from tests.conftest import bring, planted
 from tests.test_cli import told
 from tests.test_pages_research import page_of
 
@@ -114,6 +116,33 @@ def test_another_machine_comes_to_the_same_figures(
     assert found["pool"] == pool and found["n_done"] == len(before)
     assert figures(other, found["id"]) == before
     assert said(other, found["id"]) == scores
+
+
+def test_lines_of_one_origin_each_come_along(
+    session: Session, tmp_path: Path, elsewhere: Callable[[], Session]
+) -> None:
+    made = home.create_project("told apart", "classify").id
+    bring(made, planted(20), "train", "human")
+    bring(made, planted(10, seed=2), "test", "human")
+    rows = [{**row, "generator": f"model {i % 2}"} for i, row in enumerate(planted(20, seed=3))]
+    table = imports.read_table("s.csv", write_csv(["text", "label", "generator"], rows).encode())
+    taken = imports.columns_for(made, table)
+    imports.import_rows(made, imports.prepare(made, table, taken, "train", "synthetic"))
+    curate.accept_many(made, "a test", flagged=True)
+    settings = {"n_total": 12, "ratios": (0, 0.5), "seeds": 2, "by": ("generator",)}
+    request = train.StudyRequest("ratio_sweep", settings, "tfidf", name="Apart")
+    study, job = train.launch(made, request)
+    assert train.wait(job).state == "done"
+    before, target = figures(made, study), tmp_path / "apart.study.zip"
+    assert told("study", "file", "told apart", "--out", target).code == 0
+    elsewhere()
+    assert told("study", "run", "--from", target).code == 0
+    other = home.find_project("told apart").id
+    found = train.find_study(other)
+    assert figures(other, found["id"]) == before
+    assert set(results.lines_of(other, found["id"]).values()) == {
+        "generator model 0", "generator model 1",
+    }  # fmt: skip
 
 
 def test_run_again_it_goes_on_with_what_is_there(

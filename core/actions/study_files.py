@@ -26,7 +26,7 @@ from core.errors import Problem
 from core.formats.bundle import STUDY, Archive, Writer, damaged
 from core.jobs.machines import Machines
 from core.mixture import Draws, Mixture
-from core.records import SOURCES, PoolRow, Project, Source, Trial
+from core.records import FACTS, SOURCES, PoolRow, Project, Source, Trial
 from core.registry import canonical, from_json
 from core.store import jobs, pools, projects, studies
 from core.store.db import new_id, now
@@ -41,6 +41,7 @@ from core.studies.base import (
     make_trial,
     trial_key,
 )
+from core.studies.self_reference_comparison import TRAIN_ON
 from core.tasks.base import Task
 
 ENDING = ".study.zip"
@@ -69,7 +70,10 @@ class KeptOut(BaseModel):
 
 
 class Spec(BaseModel):
-    """What a study was asked to be: its task, kind, students and prices, as stored."""
+    """What a study was asked to be: its task, kind, students and prices, as stored.
+
+    What refers to other studies of its home, such as that it is one of several, stays there.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -78,6 +82,7 @@ class Spec(BaseModel):
     student: dict[str, Any]
     vary: dict[str, list[Any]] | None = None
     prices: Prices
+    made_with: dict[str, str] = Field(default_factory=dict, max_length=100)
 
 
 class About(BaseModel):
@@ -98,6 +103,12 @@ class About(BaseModel):
     training_code: int
     fingerprints: dict[str, str]
     versions: dict[str, str]
+
+
+IN_WORDS = (*FACTS, "arm", TRAIN_ON)
+"""Factors whose values are words."""
+MOST_FACTOR = 200
+"""Most characters of such a value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +203,7 @@ def _write(project: str, study: str, file: BinaryIO) -> int:
         name=found["name"],
         kind=found["kind"],
         pool=found["pool"],
-        spec=Spec(**found["spec"]),
+        spec=Spec(**{k: v for k, v in found["spec"].items() if k in Spec.model_fields}),
         left_out=[LeftOut(**cell) for cell in found["left_out"]],
         kept_out=KeptOut(**{k: report[k] for k in KeptOut.model_fields if k in report}),
         stays_here=project_of(project).stays_here,
@@ -293,7 +304,7 @@ def _trials(archive: Archive, about: About, on: Ground) -> list[Trial]:
         student, fingerprint = students[row["student"]]
         mixture, factors = Mixture(**json.loads(row["mixture"])), dict(json.loads(row["factors"]))
         _check_factors(archive, factors)
-        if min(row["seed"], *mixture.sizes.values()) < 0:
+        if min(row["seed"], mixture.chunk, *mixture.sizes.values()) < 0:
             raise damaged(archive.name, "a number of rows is below zero")
         cell = Cell(replace(mixture, n_development=0), 0.0, factors)
         made = make_trial(on, draws, cell, student, fingerprint, row["seed"])
@@ -380,6 +391,7 @@ def _create(project: str, about: About, study: Study, trials: Sequence[Trial]) -
                 "student": spec.student,
                 **({"vary": spec.vary} if spec.vary else {}),
                 "prices": asdict(spec.prices),
+                **({"made_with": spec.made_with} if spec.made_with else {}),
             },
             "pool": about.pool,
         },
@@ -400,9 +412,13 @@ def _one_of_each(_home: Path, study: str, _pool: str) -> tuple[Trial, ...]:
 
 
 def _check_factors(archive: Archive, factors: Mapping[str, Any]) -> None:
-    """Refuse what names a line as no study does: screens count on a source and on numbers."""
+    """Refuse what names a line as no study does: screens count on a source, words and numbers."""
     for name, value in factors.items():
-        if value not in SOURCES if name == "mixes_in" else not isinstance(value, int | float):
+        if name in IN_WORDS:
+            is_known = isinstance(value, str) and len(value) <= MOST_FACTOR
+        else:
+            is_known = value in SOURCES if name == "mixes_in" else isinstance(value, int | float)
+        if not is_known:
             raise damaged(archive.name, f"{name[:40]!r} is none of a trial's factors")
 
 
