@@ -32,7 +32,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from core import actions
-from core.actions import budget, curves, home, results, solvers, tables, train
+from core.actions import budget, curves, home, pooling, results, solvers, tables, train
 from core.actions.session import here
 from core.budget import Prices
 from core.jobs.runner import BATCH
@@ -130,7 +130,7 @@ def grown(n_trials: int, size: int, folder: str) -> dict[str, Any]:
     """Make a study with results in a home folder; return what each part took in seconds."""
     with opened(folder):
         project = project_of()
-        train.pool_rows(project)
+        pooling.pool_rows(project)
         asked = request(n_trials, size, f"{n_trials} of {size}")
         started = time.process_time()
         train.outline(project, asked)

@@ -33,7 +33,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from core import actions, encoders
-from core.actions import curate, demo, home, imports, tables, train
+from core.actions import curate, demo, home, imports, pooling, tables, train
 from core.formats import write_csv
 from core.mixture import Draws, Mixture
 
@@ -148,7 +148,7 @@ def scaled(project: str, seconds: float, n_own: int, n: int) -> float:
 
 def trials_of(project: str, asked: train.StudyRequest, n: int) -> list[dict[str, Any]]:
     """Return some of a sweep's trials as texts and labels, from all along the line."""
-    rows, _ = train.pool_rows(project)
+    rows, _ = pooling.pool_rows(project)
     draws = Draws(rows, train.task_of(project).strata)
     test = [row for row in rows if row.split == "test"]
     made = []

@@ -16,6 +16,7 @@ from core.actions import (
     models,
     needs,
     notes,
+    pooling,
     reach,
     recipes,
     report,
@@ -254,7 +255,7 @@ def _launched(
     workers = arguments.workers or train.usual_workers(request.student)
     if not typed:
         return train.launch(project.id, request, workers, on, arguments.device)
-    train.pool_rows(project.id)  # says what is missing before any price is set
+    pooling.pool_rows(project.id)  # says what is missing before any price is set
     before = budget.prices(project.id)
     budget.set_prices(project.id, replace(before, **typed))
     try:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from core.__main__ import run
-from core.actions import advice, budget, home, train
+from core.actions import advice, budget, home, pooling, train
 from core.actions.session import Session, here
 from core.budget import Prices
 from core.errors import Problem
@@ -48,7 +48,7 @@ def studied(project: str, trend: str, settings: dict[str, object] | None = None)
     asked = train.StudyRequest("surface", settings or SURFACE, "tfidf")
     study = train.create_study(project, asked)
     task = train.task_of(project)
-    rows, _ = train.pool_rows(project)
+    rows, _ = pooling.pool_rows(project)
     number = {label: i for i, label in enumerate(task.label_names)}
     gold = np.array([number[row.label] for row in rows if row.split == "test"])
     generator = np.random.default_rng(5)

@@ -22,6 +22,7 @@ from core.actions import (
     generate,
     home,
     imports,
+    pooling,
     train,
 )  # fmt: skip
 from core.actions import results as said_before
@@ -222,7 +223,7 @@ def test_a_test_set_is_sealed_and_is_no_training_data(session: Session) -> None:
         # Counted nowhere as training data, shown in no prompt, and drawn by no other study.
         assert generate.synthetic_counts(project) == before
         assert home.overview(project).n_synthetic == 0
-        usual, report = train.pool_rows(project)
+        usual, report = pooling.pool_rows(project)
         assert report.n_rows == {"human": 36} and {row.split for row in usual} == {"train", "test"}
         n_sent = len(models["alpha"].received)
         request = generate.Request(
@@ -246,7 +247,7 @@ def test_only_a_study_that_is_tested_on_it_loses_rows_to_a_synthetic_test_set(
     bring(project, same, "train", "synthetic", "s.csv")
     assert curate.accept_many(project, "Ana").n_accepted == 1, "one repeats the other"
     curate.accept_many(project, "Ana", flagged=True)
-    _, report = train.pool_rows(project)
+    _, report = pooling.pool_rows(project)
     assert report.n_rows["synthetic"] == 2 and not report.removed
     found = train.outline(project, train.StudyRequest("benchmark_bias", {"seeds": 1}, "tfidf"))
     assert found.report.removed == {"synthetic": 2} and found.report.n_rows == {"human": 36}

@@ -13,7 +13,7 @@ from test_encoders import save_tiny_encoder
 from test_tasks import KINDS, read, task_of
 
 from core import encoders
-from core.actions import budget, curves, points, tables, train
+from core.actions import budget, curves, points, pooling, tables, train
 from core.budget import Prices
 from core.errors import Problem
 from core.learning import Course, Lesson
@@ -316,7 +316,7 @@ def test_human_rows_to_develop_on_are_beyond_the_training_rows_and_paid(
     assert not {trial.key for trial in trials} & {trial.key for trial in plain}
     study, job = train.launch(project, more)
     assert train.wait(job).state == "done"
-    rows, _ = train.pool_rows(project)
+    rows, _ = pooling.pool_rows(project)
     draws = Draws(rows, train.task_of(project).strata)
     for trial in trials:
         mixture = Mixture(**trial.mixture)

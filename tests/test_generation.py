@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from core.actions import budget, curate, examples, generate, home, train
+from core.actions import budget, curate, examples, generate, home, pooling
 from core.actions.asking import Writer
 from core.actions.session import Session
 from core.errors import Problem
@@ -392,7 +392,7 @@ def test_an_example_that_turned_out_to_be_a_test_text_is_shown_no_more(
         if shown.id in samples.get(session.database, humans, sample.id).provenance["human_ids"]
     ]
     curate.accept_many(humans, "Ana", flagged=True)
-    _, report = train.pool_rows(humans)
+    _, report = pooling.pool_rows(humans)
     assert {shown.id, *seen} <= set(report.removed_ids)
 
 

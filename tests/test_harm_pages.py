@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from core.__main__ import run
-from core.actions import advice, budget, by_class, harm, home, shift, train
+from core.actions import advice, budget, by_class, harm, home, pooling, shift, train
 from core.actions.session import Session, here
 from core.budget import Prices
 from core.errors import Problem
@@ -47,7 +47,7 @@ def swept(
     """Keep a sweep whose students answer rightly as often as said, on test and elsewhere."""
     asked = train.StudyRequest("ratio_sweep", settings or HOLDING, "tfidf")
     study = train.create_study(project, asked)
-    rows, names = train.pool_rows(project)[0], train.task_of(project).label_names
+    rows, names = pooling.pool_rows(project)[0], train.task_of(project).label_names
     gold = [row.label for row in rows if row.split == "test"]
     generator = np.random.default_rng(7)
     with here().database.write() as cursor:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from core import actions
-from core.actions import curate, curves, examples, home, leaks, points, tables, train
+from core.actions import curate, curves, examples, home, leaks, points, pooling, tables, train
 from core.actions.gate import Gate, gate, leaking
 from core.actions.session import Session
 from core.checks.base import Item
@@ -56,7 +56,7 @@ def test_no_row_close_to_any_test_set_trains_or_is_shown(split, project, session
     near = f"{EIGHT} ten"
     ids = add(session, project, *(row(near, s) for s in ("human", "synthetic", "llm-labelled")))
     curate.accept_many(project, "a test", flagged=True)
-    rows, report = train.pool_rows(project)
+    rows, report = pooling.pool_rows(project)
     assert {one.id for one in rows} & {*ids} == set()
     assert report.removed == dict.fromkeys(("human", "synthetic", "llm-labelled"), 1)
     assert report.removed_per_class == {"sky": report.removed}
@@ -75,7 +75,7 @@ def test_a_row_whose_prompt_showed_what_is_now_for_testing_never_trains(project,
             for i, one in enumerate((shown, left_out, "deleted"))]  # fmt: skip
     ids = add(session, project, *made)
     curate.accept_many(project, "a test", flagged=True)
-    assert {one.id for one in train.pool_rows(project)[0]} & {*ids} == {ids[2]}
+    assert {one.id for one in pooling.pool_rows(project)[0]} & {*ids} == {ids[2]}
 
 
 def test_a_test_set_that_comes_later_makes_trials_invalid(project, session):

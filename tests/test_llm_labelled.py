@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core import mixture
-from core.actions import budget, curate, curves, home, points, tables, train
+from core.actions import budget, curate, curves, home, points, pooling, tables, train
 from core.actions.session import Session
 from core.budget import Prices, purchase
 from core.errors import Problem
@@ -265,7 +265,7 @@ def test_the_human_only_cells_of_both_sweeps_are_the_same_trials(mixed: str) -> 
 
 
 def test_the_pool_says_what_it_holds_of_every_source(mixed: str) -> None:
-    _, report = train.pool_rows(mixed)
+    _, report = pooling.pool_rows(mixed)
     assert report.n_rows == {"human": 60, "synthetic": 60, "llm-labelled": 75}
     assert report.n_same_text == 45
     assert report.behind_unknown == {"synthetic": 60, "llm-labelled": 75}
@@ -290,7 +290,7 @@ def test_leaks_and_labels_whose_prompt_showed_one_never_train(mixed: str, sessio
     with session.database.write() as cursor:
         ids = samples.add(cursor, mixed, new)
     curate.accept_many(mixed, "a test", flagged=True)
-    rows, report = train.pool_rows(mixed)
+    rows, report = pooling.pool_rows(mixed)
     assert report.removed == {"human": 1, "llm-labelled": 2}
     assert {row.id for row in rows} & set(ids) == {ids[2]}
     assert report.n_behind["llm-labelled"] == 2

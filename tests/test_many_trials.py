@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
 from core import metrics, mixture
-from core.actions import curves, points, results, tables, train
+from core.actions import curves, points, pooling, results, tables, train
 from core.actions.session import here
 from core.mixture import Draws, Mixture
 from core.records import PoolRow, Result, Trial
@@ -42,7 +42,7 @@ def made_up(project: str, trial: Trial, generator: random.Random) -> Result:
     """Return a result, or a failure, that nothing was trained for."""
     if generator.random() < 0.05:
         return Result(trial.key, status="failed", error="made up")
-    n_test = sum(row.split == "test" for row in train.pool_rows(project)[0])
+    n_test = sum(row.split == "test" for row in pooling.pool_rows(project)[0])
     figure = generator.random
     return Result(
         key=trial.key,

@@ -9,7 +9,7 @@ from conftest import bring, planted
 from test_pages_research import page_of
 
 from core.__main__ import run
-from core.actions import budget, curate, home, needs, recipes, train
+from core.actions import budget, curate, home, needs, pooling, recipes, train
 from core.actions.session import Session, here
 from core.budget import Prices
 from core.errors import Missing
@@ -74,7 +74,7 @@ def test_a_growth_says_which_classes_it_lacks(project: str) -> None:
 def test_what_is_lacking_fills_the_cell(project: str) -> None:
     """Supply and draws count alike: rows as needed, and no fewer, make every cell possible."""
     for classes in ("natural", "human", "uniform"):
-        rows, _ = train.pool_rows(project)
+        rows, _ = pooling.pool_rows(project)
         plan = make(Study, "ratio_sweep", {"n_total": 50, "seeds": 1, "classes": classes,
                                            "ratios": (0.9,)})  # fmt: skip
         from core.studies.base import Ground

@@ -19,6 +19,7 @@ from core.actions import (
     plateau,
     plateau_plans,
     plateau_words,
+    pooling,
     train,
 )
 from core.actions import held as holding
@@ -130,7 +131,7 @@ def test_looks_are_scored_on_human_rows_that_nothing_else_has_seen(ground: str) 
     rows = pools.read(pools.path(here().home, plan.pool))
     items = {row.id for row in rows if row.split == "test"}
     human = {row.id for row in rows if row.split == "train"}
-    sealed = {row.id for row in train.pool_rows(ground)[0] if row.split == "test"}
+    sealed = {row.id for row in pooling.pool_rows(ground)[0] if row.split == "test"}
     assert (len(items), len(human), plan.n_items, plan.n_human) == (40, 100, 40, 100)
     assert not items & shown and not items & human and not items & sealed
     now = looked(ground)

@@ -15,6 +15,7 @@ from core.actions import (
     curves,
     limits,
     points,
+    pooling,
     results,
     stale,
     tables,
@@ -111,7 +112,7 @@ def test_what_was_taken_back_is_not_stale_any_more(project, study):
 
 def test_a_changed_test_item_makes_every_point_stale(project, study):
     database = here().database
-    test = next(row for row in train.pool_rows(project)[0] if row.split == "test")
+    test = next(row for row in pooling.pool_rows(project)[0] if row.split == "test")
     decide(project, test.id, "label", next(x for x in ("sea", "sky") if x != test.label))
     curve = curves.curve(project, study)
     assert curve.n_test_changed == 1 and all(map(curve.is_stale, curve.points))
@@ -160,7 +161,7 @@ def test_one_point_is_trained_again_by_itself(project, study):
 
 def test_cells_that_todays_rows_cannot_fill_are_named(project, study):
     key, _ = drawn(project, study, 1.0)
-    for row in train.pool_rows(project)[0]:
+    for row in pooling.pool_rows(project)[0]:
         if row.source == "synthetic":
             decide(project, row.id, "reject")
     quoted = again.quote(project, study, [key])
@@ -213,7 +214,7 @@ def test_a_ceiling_is_the_accuracy_of_a_second_annotator_against_a_first():
 
 
 def test_a_ceiling_is_drawn_only_where_several_people_labelled_test_items(project, study):
-    tests = [row for row in train.pool_rows(project)[0] if row.split == "test"]
+    tests = [row for row in pooling.pool_rows(project)[0] if row.split == "test"]
     for row in tests[:12]:
         decide(project, row.id, "label", row.label)
     assert curves.curve(project, study).ceiling is None  # one person agrees with nobody
@@ -395,7 +396,7 @@ def test_the_page_shows_nothing_but_the_plot_when_presenting(project, study):
 
 def by_item(project: str, study: str, curve: Curve) -> np.ndarray:
     """Return whether each trial was right on each test item, of shape (cells, seeds, items)."""
-    rows = [row for row in train.pool_rows(project)[0] if row.split == "test"]
+    rows = [row for row in pooling.pool_rows(project)[0] if row.split == "test"]
     number = {name: i for i, name in enumerate(results.labels(project, study))}
     gold = np.array([number[row.label] for row in rows])
     said = studies.predictions(
@@ -409,7 +410,7 @@ def by_item(project: str, study: str, curve: Curve) -> np.ndarray:
 def noisy(project: str) -> str:
     """A study whose students are wrong at random, some items and seeds more than others."""
     made = train.create_study(project, SWEEP)
-    rows = [row for row in train.pool_rows(project)[0] if row.split == "test"]
+    rows = [row for row in pooling.pool_rows(project)[0] if row.split == "test"]
     names = results.labels(project, made)
     gold = np.array([names.index(row.label) for row in rows])
     rng = np.random.default_rng(0)

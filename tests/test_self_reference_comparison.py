@@ -20,6 +20,7 @@ from core.actions import (
     imports,
     matrix,
     matrix_tables,
+    pooling,
     results,
     together,
     train,
@@ -292,10 +293,10 @@ def test_train_rows_that_give_the_others_tests_away_are_removed_and_counted(
     two: tuple[str, str],
 ) -> None:
     plain, formal = two
-    leak = next(row for row in train.pool_rows(formal)[0] if row.split == "test")
+    leak = next(row for row in pooling.pool_rows(formal)[0] if row.split == "test")
     bring(plain, [{"text": leak.text, "label": leak.label}], "train", "human")
-    _, alone = train.pool_rows(plain)
-    rows, report = train.pool_rows(plain, (formal,))
+    _, alone = pooling.pool_rows(plain)
+    rows, report = pooling.pool_rows(plain, (formal,))
     assert not alone.removed and report.removed == {"human": 1}
     assert leak.text not in {row.text for row in rows if row.split == "train"}
     assert sum(row.split == "ood:formal" for row in rows) == 18
@@ -310,7 +311,7 @@ def test_erased_test_texts_leave_the_pools_of_other_projects(two: tuple[str, str
         pool = train.find_study(plain, study)["pool"]
         return [row.text for row in pools.read(pools.path(here().home, pool), "ood:formal")]
 
-    gone = next(row for row in train.pool_rows(formal)[0] if row.split == "test")
+    gone = next(row for row in pooling.pool_rows(formal)[0] if row.split == "test")
     assert gone.text in words()
     data.delete_samples(formal, [gone.id], "a test")
     assert gone.text not in words() and words().count(pools.ERASED) == 1

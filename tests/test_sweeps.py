@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core import mixture
-from core.actions import curate, curves, data, home, points, results, review, tables, train
+from core.actions import curate, curves, data, home, points, pooling, results, review, tables, train
 from core.actions.session import Session
 from core.budget import Prices
 from core.errors import Problem
@@ -174,7 +174,7 @@ def test_texts_close_to_a_test_text_never_train(project: str, session: Session) 
     near = {"text": test.text + " indeed", "label": str(test.label)}
     bring(project, [leak, near], "train", "synthetic")
     curate.accept_many(project, "Ana", flagged=True)
-    rows, report = train.pool_rows(project)
+    rows, report = pooling.pool_rows(project)
     assert report.removed == {"synthetic": 1}
     assert not {row.text for row in rows if row.split == "train"} & {leak["text"], near["text"]}
 

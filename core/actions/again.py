@@ -10,7 +10,7 @@ from collections.abc import Collection
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from core.actions import stale, train
+from core.actions import pooling, stale, train
 from core.actions.budget import prices
 from core.actions.results import task_in
 from core.actions.session import here, task_of
@@ -69,7 +69,7 @@ def quote(project: str, study: str, keys: Collection[str]) -> Quote:
         Problem: there is nothing to train on any more, or the task cannot be learned so.
     """
     found = studies.get(here().database, project, study)
-    rows, _ = train.pool_rows(project)
+    rows, _ = pooling.pool_rows(project)
     task = _task(project, found)
     draws, pool = Draws(rows, task.strata), pools.hash_of_rows(rows)
     made: list[Trial] = []
@@ -103,7 +103,7 @@ def launch(project: str, study: str, keys: Collection[str], n_workers: int = 1) 
     found = studies.get(database, project, study)
     keys = set(keys)
     since = decisions.last_event(database, project)  # first: what comes meanwhile counts as newer
-    rows, report = train.pool_rows(project)
+    rows, report = pooling.pool_rows(project)
     quoted = quote(project, study, keys)
     if not quoted.trials:
         raise Problem(

@@ -7,7 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-from core.actions import train
+from core.actions import pooling
 from core.actions.examples import example_set
 from core.actions.gate import Gate, leaking, version
 from core.actions.session import here, task_of
@@ -49,7 +49,7 @@ def held(
     Raises:
         Problem: there are too few rows for so many.
     """
-    rows, _ = train.pool_rows(project)
+    rows, _ = pooling.pool_rows(project)
     human = [row for row in rows if (row.split, row.source) == ("train", "human")]
     if measured == "test":
         items = [row for row in rows if row.split == "test"]
@@ -105,7 +105,7 @@ def _supplied(
 ) -> Supplied:
     statuses = ("accepted", "pending") if counted == "usable" else ("accepted",)
     rows = [
-        train.pool_row(row)
+        pooling.pool_row(row)
         for row in samples.everything(here().database, project)
         if (row["source"], row["split"]) == ("synthetic", "train")
         and row["label"] is not None
@@ -126,5 +126,5 @@ def _supplied(
 def _shown(project: str) -> frozenset[str]:
     """Return the human rows that prompts have shown, or may show next."""
     stored = samples.everything(here().database, project)
-    written = [train.pool_row(row) for row in stored if row["source"] != "human" and row["label"]]
+    written = [pooling.pool_row(row) for row in stored if row["source"] != "human" and row["label"]]
     return behind(written) | {sample.id for sample in example_set(project)}

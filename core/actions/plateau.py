@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from core.actions import held, results, train
+from core.actions import held, pooling, results, train
 from core.actions.budget import prices
 from core.actions.plateau_plans import Plan, find, plans
 from core.actions.session import here, task_of
@@ -195,7 +195,7 @@ def _freeze(project: str, plan: Plan, number: int, size: int) -> str:
         pools.hash_of_rows(rows), rows, task_of(project), (student,), prices(project)
     )  # fmt: skip
     planned = make(Study, request.kind, settings).plan(ground)
-    report = train.report_of(rows, [], {})
+    report = pooling.report_of(rows, [], {})
     return train.keep_study(
         project, request, rows, report, planned, event, look={"plan": plan.id, "number": number}
     )

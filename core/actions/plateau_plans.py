@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from core.actions import held, train
+from core.actions import held, pooling
 from core.actions.held import Counted, Measured
 from core.actions.session import here, task_of
 from core.errors import Missing, Problem
@@ -136,7 +136,7 @@ def keep(project: str, asked: Asked) -> Plan:
         "task": task.to_json(),
     }
     database = here().database
-    report = asdict(train.report_of(rows, [], {}))
+    report = asdict(pooling.report_of(rows, [], {}))
     pool = pools.freeze(database, project, rows, report, decisions.last_event(database, project))
     return find(project, plateaus.save(database, project, pool, plan))
 

@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from core.actions import archives, train
+from core.actions import archives, pooling, train
 from core.actions.home import MAX_NAME, all_projects
 from core.actions.session import here, project_of
 from core.actions.versions import differing, versions
@@ -261,7 +261,7 @@ def _open(archive: Archive, name: str | None) -> Opened:
     notes = tuple(differing(about.versions))
     if there is None:
         report = replace(
-            train.report_of(rows, [], about.kept_out.n_not_used),
+            pooling.report_of(rows, [], about.kept_out.n_not_used),
             **about.kept_out.model_dump(exclude={"n_not_used"}, exclude_none=True),
         )
         pools.freeze(here().database, project.id, rows, asdict(report), 0)

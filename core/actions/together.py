@@ -25,7 +25,7 @@ class Guest(NamedTuple):
 
     project: str
     name: str
-    newest: tuple[int, int]
+    newest: tuple[int, int, int]
 
     @property
     def split(self) -> str:

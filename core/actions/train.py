@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import os
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
@@ -11,30 +10,26 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
-from core.actions import origins, together
+from core.actions import pooling, together
 from core.actions.budget import prices
-from core.actions.gate import Gate, gate, leaking, version
 from core.actions.lines import source_of
+from core.actions.pooling import PoolReport
 from core.actions.session import here, task_of
 from core.actions.together import Guest
 from core.actions.versions import versions
 from core.budget import Prices
-from core.checks.self_consistency import SelfConsistency
 from core.errors import Missing, Problem
 from core.jobs.cluster import Cluster
 from core.jobs.machines import Machines
 from core.local_models import Device
-from core.mixture import behind
-from core.records import SOURCE_WORDS, SOURCES, Job, PoolRow, Source, Trial, is_benchmark
+from core.records import SOURCE_WORDS, Job, PoolRow, Source, Trial
 from core.registry import make, member, member_ids
 from core.statistics.power import TYPICAL, power
-from core.store import decisions, jobs, pools, samples, studies, verdicts
+from core.store import decisions, jobs, pools, samples, studies
 from core.store.db import new_id
-from core.store.pools import version_of
 from core.students.base import Preset, Student
 from core.studies.base import TRAINING_CODE, Ground, LeftOut, Need, Study, StudyPlan
 from core.tasks.base import Head, Task
-from core.text import NEAR, normalise
 
 ROUGH_SECONDS = {"tfidf": (2.0, 0.0008), "frozen": (8.0, 0.0004), "finetune": (8.0, 0.15)}
 """Seconds to start and per trained row, used until trials of the project say better."""
@@ -63,31 +58,6 @@ class StudyRequest:
     head: Head | None = None
     vary: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     also: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class PoolReport:
-    """What a pool holds, by source and class, and what was kept out of it and why, likewise.
-
-    `n_behind` counts the human rows in prompts of a source's rows, `behind_unknown` the rows whose
-    prompts are unknown, `n_same_text` the LLM-labelled rows whose text a human labelled, too.
-    `tests` are the figures of the test sets that they were compared with, and `guests` the other
-    projects whose test rows are among the pool's.
-    """
-
-    n_rows: Mapping[str, int]
-    per_class: Mapping[str, Mapping[str, int]]
-    n_test: int
-    removed: Mapping[str, int]
-    removed_ids: Sequence[str]
-    n_behind: Mapping[str, int]
-    behind_unknown: Mapping[str, int]
-    n_not_used: Mapping[str, int]
-    n_same_text: int = 0
-    removed_per_class: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
-    threshold: float = NEAR
-    tests: tuple[int, ...] = ()
-    guests: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +158,7 @@ def suggested(project: str, most: int = 400) -> dict[str, Any]:
     Without synthetic rows LLM-labelled ones are mixed in, if there are some.
     """
     try:
-        found = Counter(pool_rows(project)[1].n_rows)
+        found = Counter(pooling.pool_rows(project)[1].n_rows)
     except Problem:  # nothing to train on yet, which the page says by itself
         found = Counter()
     is_labelled = found["llm-labelled"] and not found["synthetic"]
@@ -199,87 +169,13 @@ def suggested(project: str, most: int = 400) -> dict[str, Any]:
     return {"n_total": n_total, "levels": levels, "mixes_in": mixes_in}
 
 
-def pool_rows(project: str, also: Sequence[str] = ()) -> tuple[list[PoolRow], PoolReport]:
-    """Return the rows that a pool frozen now would hold, and what it keeps out.
-
-    It holds the test rows of other projects, too, if they are named.
-
-    Raises:
-        Problem: no train rows or no test split.
-    """
-    return _pool_rows(here().home, project, _newest(project), _guests(project, also))
-
-
-@lru_cache(maxsize=8)
-def _pool_rows(
-    _home: Any,
-    project: str,
-    _newest: tuple[int, int],
-    guests: tuple[Guest, ...] = (),
-    with_benchmarks: bool = False,
-) -> tuple[list[PoolRow], PoolReport]:
-    database = here().database
-    stored = samples.everything(database, project)
-    labelled = [row for row in stored if row["label"] is not None]
-    test = [
-        row
-        for row in labelled
-        if row["split"] != "train"
-        and row["status"] == "accepted"
-        and (with_benchmarks or not is_benchmark(row["split"]))
-    ]
-    if not any(row["split"] == "test" for row in test):
-        raise Problem("There is no test split.", "Import one, or draw one on the Data page.")
-    train = [row for row in labelled if row["split"] == "train" and row["status"] == "accepted"]
-    if not train:
-        raise Problem("There are no accepted train rows.", "Import human-labelled text first.")
-    consistent = verdicts.passed(database, project, SelfConsistency.id())
-    found = [pool_row(row, consistent.get(row["id"])) for row in [*train, *test]]
-    tests = version(project)  # first: of those that come meanwhile nothing is claimed
-    gone = leaking(project, found, gate(project, with_benchmarks))
-    if away := _tests_of(guests, {row.split for row in found}):
-        gone |= leaking(project, found, Gate([(row.id, row.text) for row in away]))
-    rows: list[PoolRow] = []
-    removed: list[PoolRow] = []
-    for row in found:
-        (removed if row.id in gone else rows).append(row)
-    rows += away
-    n_not_used = Counter(
-        str(row["status"])
-        for row in stored
-        if row["split"] == "train" and row["status"] != "accepted"
-    )
-    report = replace(report_of(rows, removed, n_not_used), tests=tests)
-    return rows, replace(report, guests=tuple(guest.project for guest in guests))
-
-
-def _guests(project: str, also: Sequence[str]) -> tuple[Guest, ...]:
-    found = together.checked(project, also)
-    return tuple(Guest(other.id, other.name, _newest(other.id)) for other in found)
-
-
-def _tests_of(guests: Sequence[Guest], taken: Collection[str]) -> list[PoolRow]:
-    """Return the test rows of other projects, each project's in a split of its own."""
-    found = []
-    for guest in guests:
-        if guest.split in taken:
-            raise Problem(
-                f"A test set of this project is called {guest.split!r} already.",
-                f"Give the project {guest.name!r} or the split another name.",
-            )
-        try:
-            rows, _ = _pool_rows(here().home, guest.project, guest.newest)
-        except Problem as problem:
-            raise Problem(f"{guest.name!r}: {problem.message}", problem.hint) from problem
-        found += [replace(row, split=guest.split) for row in rows if row.split == "test"]
-    return found
-
-
 def outline(project: str, request: StudyRequest) -> Outline:
     """Return what a study would run, without freezing or starting anything."""
     study, compared = _members(request)
-    newest, guests = _newest(project), _guests(project, request.also)
-    rows, report = _pool_rows(here().home, project, newest, guests, study.takes_benchmarks)
+    newest, guests = pooling.newest(project), pooling.guests_of(project, request.also)
+    rows, report = pooling.rows_and_report(
+        here().home, project, newest, guests, study.takes_benchmarks
+    )
     task = _learned_as(project, request)
     plan = _planned(here().home, project, newest, study, compared, task, prices(project), guests)
     start, trained, is_measured = rough_time(project, request.student, plan.trials, len(rows))
@@ -292,12 +188,12 @@ def outline(project: str, request: StudyRequest) -> Outline:
 
 @lru_cache(maxsize=8)
 def _planned(
-    home: Any, project: str, newest: tuple[int, int], study: Study,
+    home: Any, project: str, newest: tuple[int, int, int], study: Study,
     compared: tuple[Student, ...], task: Task, chosen: Prices, guests: tuple[Guest, ...] = (),
 ) -> StudyPlan:  # fmt: skip
     # A form asks again at every change elsewhere on its page, and a launch once more; 20,000 rows
     # take seconds to order.
-    rows, _ = _pool_rows(home, project, newest, guests, study.takes_benchmarks)
+    rows, _ = pooling.rows_and_report(home, project, newest, guests, study.takes_benchmarks)
     return study.plan(Ground(pools.hash_of_rows(rows), rows, task, compared, chosen))
 
 
@@ -337,10 +233,12 @@ def create_study(
     project: str, request: StudyRequest, group: Mapping[str, Any] | None = None
 ) -> str:
     """Freeze the pool and keep the study with its trials; start nothing."""
-    newest = _newest(project)
+    newest = pooling.newest(project)
     study, compared = _members(request)
-    guests = _guests(project, request.also)
-    rows, report = _pool_rows(here().home, project, newest, guests, study.takes_benchmarks)
+    guests = pooling.guests_of(project, request.also)
+    rows, report = pooling.rows_and_report(
+        here().home, project, newest, guests, study.takes_benchmarks
+    )
     task = _learned_as(project, request)
     plan = _planned(here().home, project, newest, study, compared, task, prices(project), guests)
     more = {together.GROUP: {**group, "as": group["names"][project]}} if group else {}
@@ -566,61 +464,6 @@ def free_name(name: str, taken: Collection[str]) -> str:
     return next(free for free in itertools.chain([name], numbered) if free not in taken)
 
 
-def pool_row(row: Mapping[str, Any], is_consistent: bool | None = None) -> PoolRow:
-    """Return a stored sample as a row of a pool; whether a blind answer agreed, where known."""
-    inputs = json.loads(row["inputs"])
-    is_human = row["source"] == "human"
-    provenance = {} if is_human else json.loads(row["provenance"] or "{}")
-    human_ids = () if is_human else provenance.get("human_ids")
-    return PoolRow(
-        id=row["id"],
-        version=version_of(inputs, row["label"]),
-        inputs=inputs,
-        text=row["text"],
-        label=row["label"],
-        stratum=row["stratum"],
-        source=row["source"],
-        split=row["split"],
-        behind=None if human_ids is None else tuple(human_ids),
-        origin={} if is_human else origins.of(provenance, is_consistent),
-    )
-
-
-def report_of(
-    rows: Sequence[PoolRow], removed: Sequence[PoolRow], n_not_used: Mapping[str, int]
-) -> PoolReport:
-    """Return what a pool of these rows holds, and what was kept out of it."""
-    train = [row for row in rows if row.split == "train"]
-    from_llm = {
-        source: [row for row in train if row.source == source]
-        for source in SOURCES
-        if source != "human"
-    }
-    texts = {normalise(row.text) for row in train if row.source == "human"}
-    return PoolReport(
-        n_rows=dict(Counter(row.source for row in train)),
-        per_class=_per_class(train),
-        n_test=sum(1 for row in rows if row.split == "test"),
-        removed=dict(Counter(row.source for row in removed)),
-        removed_ids=[row.id for row in removed],
-        removed_per_class=_per_class(removed),
-        n_behind={source: len(behind(found)) for source, found in from_llm.items()},
-        behind_unknown={
-            source: sum(1 for row in found if row.behind is None)
-            for source, found in from_llm.items()
-        },
-        n_not_used=dict(n_not_used),
-        n_same_text=sum(1 for row in from_llm["llm-labelled"] if normalise(row.text) in texts),
-    )
-
-
-def _per_class(rows: Sequence[PoolRow]) -> dict[str, dict[str, int]]:
-    found: dict[str, Counter[str]] = {}
-    for row in rows:
-        found.setdefault(row.stratum, Counter())[row.source] += 1
-    return {label: dict(counts) for label, counts in found.items()}
-
-
 def _finds(plan: StudyPlan, n_test: int) -> float | None:
     n_seeds = len({trial.seed for trial in plan.trials})
     n_cells = len(plan.trials) // n_seeds if n_seeds else 0
@@ -631,16 +474,6 @@ def _finds(plan: StudyPlan, n_test: int) -> float | None:
 def _sources(settings: Mapping[str, Any]) -> tuple[Source, ...]:
     """Return the kinds of LLM data that a study of some settings mixes in."""
     return tuple(settings.get("sources") or [source_of({}, settings)])
-
-
-def _newest(project: str) -> tuple[int, int]:
-    """Return the last event of a project and its number of samples: a pool depends on both."""
-    return decisions.last_event(here().database, project), _n_samples(project)
-
-
-def _n_samples(project: str) -> int:
-    rows = samples.counts(here().database, project)
-    return sum(row["n"] for row in rows)
 
 
 def rough_time(

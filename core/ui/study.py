@@ -8,7 +8,8 @@ import streamlit as st
 
 from core.actions import clusters, curves, gate, leaks, train
 from core.actions.clusters import Cluster, Device
-from core.actions.train import Outline, PoolReport, StudyRequest
+from core.actions.pooling import PoolReport
+from core.actions.train import Outline, StudyRequest
 from core.formats import write_csv
 from core.records import SOURCE_WORDS, SOURCES
 from core.ui import bars, canvas, crossing, look, pictures, plots, progress
