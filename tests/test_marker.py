@@ -140,8 +140,10 @@ def test_a_click_and_a_click_with_shift_select_what_lies_between(visit):
 @pytest.mark.browser
 def test_everything_can_be_done_by_keyboard_alone_and_tab_leaves_the_text(visit):
     tab = visit("plain")
-    tab.get_by_text("Disabled").click()
-    tab.get_by_text("Disabled").click()
+    for is_disabled in ("true", "false"):
+        tab.get_by_text("Disabled").click()
+        text = tab.locator(".text")
+        expect(text).to_have_attribute("aria-disabled", is_disabled, timeout=PATIENCE_MS)
     settled(tab)
     press(tab, "Tab", "ArrowRight", "ArrowLeft", "Tab")
     expect(tab.get_by_text("Keys go to this text")).to_be_visible()

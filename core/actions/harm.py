@@ -111,8 +111,11 @@ def _board(home: Path, project: str, study: str, line: str | None, _done: tuple[
         )
     n_rows = pools.about(database, project, found["pool"])["report"]["n_rows"]
     number = {label: i for i, label in enumerate(task.label_names)}
-    gold = np.array([number[row.label] for row in results.test_rows(home, found["pool"])])
-    made: list[tuple[Pair, str, str | None, Case]] = []
+    golds = {
+        split: np.array([number[label] for label in labels])
+        for split, labels in _labels(home, found["pool"]).items()
+    }
+    made: list[tuple[Pair, str, str | None, Case, bool]] = []
     others = _others(home, found["pool"])
     known = _figures(project, study, others, task.classes)
     for pair in pairs:
@@ -120,20 +123,29 @@ def _board(home: Path, project: str, study: str, line: str | None, _done: tuple[
             n / max(1, n_rows.get(name, 0))
             for n, name in ((pair.n_human, "human"), (pair.n_mixed_in, source))
         )
-        said = studies.guesses(database, project, [*pair.keys[0], *pair.keys[1]])
-        said = said.reshape(2, -1, len(gold))
-        for label, values, n in _of_test(gold, said, task.classes, number):
-            scores = Scores(values, np.array([of_human, max(of_human, of_others)]))
-            made.append((pair, "test", label, Case("", scores, n)))
-        made += _elsewhere(pair, others, known, task.classes)
-    judged = harm([case for *_, case in made])
+        shares = np.array([of_human, max(of_human, of_others)])
+        keys = [*pair.keys[0], *pair.keys[1]]
+        for split, gold in golds.items():
+            said = (
+                studies.guesses(database, project, keys)
+                if split == "test"
+                else studies.guesses_on(database, project, keys, split)
+            )
+            if said is None or said.shape[1] != len(gold):
+                one = {split: others[split]}
+                made += [(*each, True) for each in _over_seeds(pair, one, known, task.classes)]
+                continue
+            said = said.reshape(2, -1, len(gold))
+            for label, values, n in _by_item(gold, said, task.classes, number):
+                made.append((pair, split, label, Case("", Scores(values, shares), n), False))
+    judged = harm([case for _, _, _, case, _ in made])
     return Board(
         tuple(
-            Finding(pair, split, label, _named(one, split))
-            for (pair, split, label, _), one in zip(made, judged, strict=True)
+            Finding(pair, split, label, replace(one, method=SEEDS_ONLY) if are_seeds else one)
+            for (pair, split, label, _, are_seeds), one in zip(made, judged, strict=True)
         ),
         source,
-        len(gold),
+        len(golds["test"]),
     )
 
 
@@ -236,7 +248,7 @@ def _n_of(trial: Trial) -> dict[str, int]:
     return {"synthetic": trial.n_synthetic, "llm-labelled": trial.n_llm_labelled}
 
 
-def _of_test(
+def _by_item(
     gold: np.ndarray, said: np.ndarray, classes: Sequence[str], number: Mapping[str, int]
 ) -> Iterator[tuple[str | None, np.ndarray, int]]:
     """Yield a figure's label, its values of shape (2, seeds, items), and its items."""
@@ -245,6 +257,16 @@ def _of_test(
         n = int((gold == number[label]).sum())
         if n:
             yield label, label_f1(gold, said, len(number), number[label]), n
+
+
+@lru_cache(maxsize=4)
+def _labels(home: Path, pool: str) -> Mapping[str, list[str]]:
+    """Return the labels of every test set of a pool, in the pool's order, the sealed one first."""
+    found: dict[str, list[str]] = {"test": []}
+    for row in pools.read(pools.path(home, pool)):
+        if row.split != "train":
+            found.setdefault(row.split, []).append(row.label)
+    return found
 
 
 @lru_cache(maxsize=4)
@@ -283,11 +305,11 @@ def _figures(
     }
 
 
-def _elsewhere(
+def _over_seeds(
     pair: Pair, others: Mapping[str, Counter[str]],
     known: Mapping[tuple[str, str, str | None], float], classes: Sequence[str],
 ) -> Iterator[tuple[Pair, str, str | None, Case]]:  # fmt: skip
-    """Yield the comparisons of a pair on other test sets, of which there are figures by seed."""
+    """Yield the comparisons of a pair on test sets of which there are figures by seed alone."""
     for split, counts in others.items():
         for label in (None, *classes):
             n = counts.total() if label is None else counts[label]
@@ -301,10 +323,6 @@ def _elsewhere(
                 # Two items that are alike: what is left of the variance is that between seeds.
                 values = np.repeat(figures[:, :, None], 2, axis=2)
                 yield pair, split, label, Case("", Scores(values), n)
-
-
-def _named(found: Harm, split: str) -> Harm:
-    return found if split == "test" else replace(found, method=SEEDS_ONLY)
 
 
 def _refusals(found: Board) -> str:

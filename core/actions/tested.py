@@ -140,12 +140,16 @@ def _by_item(part: Part, keys: Sequence[str], split: str) -> np.ndarray | None:
 
     Known is what answers were kept of, and of which metric that can be said.
     """
-    if split != "test" or not part.task.has_classes or part.metric not in ("accuracy", "macro_f1"):
+    if not part.task.has_classes or part.metric not in ("accuracy", "macro_f1"):
         return None
-    said = studies.guesses(here().database, part.study["project"], keys)
+    database, project = here().database, part.study["project"]
+    if split == "test":
+        said: np.ndarray | None = studies.guesses(database, project, keys)
+    else:
+        said = studies.guesses_on(database, project, keys, split)
     number = {name: i for i, name in enumerate(part.task.label_names)}
     gold = np.array([number[one] for one in _gold(here().home, part.study["pool"], split)])
-    if said.shape != (len(keys), len(gold)) or len(gold) < 2:
+    if said is None or said.shape != (len(keys), len(gold)) or len(gold) < 2:
         return None
     if part.metric == "accuracy":
         return np.asarray(said == gold, dtype=float)

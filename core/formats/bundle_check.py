@@ -51,8 +51,10 @@ def check(file: BinaryIO, name: str) -> None:
         said = json.loads(done.stdout)
     except ValueError:
         said = None
-    if done.returncode or said is None:
-        raise damaged(name, "one of its tables cannot be read")
+    # Its word is its last act: one that fell while it ended has read everything all the same.
+    if said is None:
+        fallen = ChildProcessError(f"exit {done.returncode}: {done.stderr[-500:]!r}")
+        raise damaged(name, "one of its tables cannot be read") from fallen
     if "message" in said:
         raise BadFile(said["message"], said["hint"])
 

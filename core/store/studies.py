@@ -407,6 +407,20 @@ def predictions(
         }
 
 
+def guesses_on(
+    database: Database, project: str, keys: Sequence[str], split: str
+) -> np.ndarray | None:
+    """Return what trials said of the rows of another test set, as numbers of labels.
+
+    It has shape (trials, rows), rows in the pool's order; None where one of them was not kept.
+    """
+    said = predictions(database, project, keys, split)
+    answers = [said[key][0] for key in keys if key in said]
+    if len(answers) < len(keys) or len({len(each) for each in answers}) != 1:
+        return None
+    return np.array(answers, dtype=np.int64)
+
+
 def guesses(database: Database, project: str, keys: Sequence[str]) -> np.ndarray:
     """Return what trials said of the test rows, of shape (trials, rows), as numbers of labels."""
     with database.read() as cursor:
