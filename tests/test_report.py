@@ -261,5 +261,8 @@ def test_the_command_writes_each_form(plain: str, tmp_path: Path) -> None:
 
 def test_the_page_offers_the_report_and_the_study_file(plain: str) -> None:
     at = page_of("results", project="plain")
+    at.session_state["reports"] = True  # as a press on it does
+    at.run()
+    assert not at.exception
     labels = {button.label for button in at.get("download_button")}
     assert {"HTML, with figures", "Markdown", "LaTeX", "Study file"} <= labels

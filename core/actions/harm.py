@@ -17,8 +17,8 @@ import numpy as np
 from core.actions import lines, results
 from core.actions.session import here
 from core.errors import Problem
-from core.records import SOURCE_WORDS, Source, Trial
-from core.registry import canonical
+from core.mixture import Mixture
+from core.records import SOURCE_WORDS, Source
 from core.statistics.figures import label_f1
 from core.statistics.harm import Case, Harm, harm
 from core.statistics.scores import Scores
@@ -100,10 +100,8 @@ def _board(home: Path, project: str, study: str, line: str | None, _done: tuple[
     if chosen is None:
         raise Problem("There is no such line in this study.")
     source = lines.source_of(chosen.factors, found["spec"]["study"])
-    trials = [one for one in studies.trials(database, study) if one.student == chosen.student]
-    figures = studies.figures(database, project, study, next(iter(task.metrics)))
-    done = {key for key, (status, _) in figures.items() if status == "done"}
-    pairs = _pairs([one for one in trials if one.key in done], source)
+    done = studies.done_by_mixture(database, project, study, chosen.stored[0])
+    pairs = _pairs([(Mixture(**mixture), by_seed) for mixture, by_seed in done], source)
     if not pairs:
         raise Problem(
             f"No cell with {SOURCE_WORDS[source]} rows has one of the same human rows alone.",
@@ -210,42 +208,33 @@ def rows(found: Board) -> list[dict[str, Any]]:
     ]
 
 
-def _pairs(trials: Sequence[Trial], source: Source) -> list[Pair]:
-    """Return the cells that can be compared, by size."""
-    by_cell: dict[str, dict[int, Trial]] = {}
-    for one in trials:
-        by_cell.setdefault(canonical(one.mixture), {})[one.seed] = one
-    cells = list(by_cell.values())
+def _pairs(cells: Sequence[tuple[Mixture, Mapping[int, str]]], source: Source) -> list[Pair]:
+    """Return the cells that can be compared, each with trial keys by seed, by size."""
     alone = {
-        _human_part(one): by_seed
-        for by_seed in cells
-        for one in [next(iter(by_seed.values()))]
-        if _n_of(one) == {"synthetic": 0, "llm-labelled": 0}
+        _human_part(mixture): by_seed
+        for mixture, by_seed in cells
+        if not mixture.n_synthetic + mixture.n_llm_labelled
     }
     made = []
-    for by_seed in cells:
-        one = next(iter(by_seed.values()))
-        n_of, base = _n_of(one), alone.get(_human_part(one))
-        if base is None or not n_of[source] or sum(n_of.values()) != n_of[source]:
+    for mixture, by_seed in cells:
+        n_mixed_in, base = mixture.sizes[source], alone.get(_human_part(mixture))
+        if (
+            base is None
+            or not n_mixed_in
+            or n_mixed_in + mixture.n_human < sum(mixture.sizes.values())
+        ):
             continue
         seeds = sorted(base.keys() & by_seed.keys())[:MOST_SEEDS]
         if seeds:
-            keys = tuple(tuple(cell[seed].key for seed in seeds) for cell in (base, by_seed))
-            made.append(Pair(one.n_human, n_of[source], (keys[0], keys[1])))
+            keys = tuple(tuple(cell[seed] for seed in seeds) for cell in (base, by_seed))
+            made.append(Pair(mixture.n_human, n_mixed_in, (keys[0], keys[1])))
     return sorted(made, key=lambda pair: (pair.n_human, pair.n_mixed_in))
 
 
-def _human_part(trial: Trial) -> tuple[Any, ...]:
-    """Return what decides which human rows a trial draws under a seed."""
-    mixture = trial.mixture
-    quotas = tuple(sorted((str(q[0]), int(q[1])) for q in mixture.get("quotas", ()) if q[1]))
-    return (
-        trial.n_human, mixture.get("classes"), mixture.get("n_development", 0), quotas,
-    )  # fmt: skip
-
-
-def _n_of(trial: Trial) -> dict[str, int]:
-    return {"synthetic": trial.n_synthetic, "llm-labelled": trial.n_llm_labelled}
+def _human_part(mixture: Mixture) -> tuple[Any, ...]:
+    """Return what decides which human rows a cell draws under a seed."""
+    quotas = tuple(sorted((str(q[0]), int(q[1])) for q in mixture.quotas if q[1]))
+    return mixture.n_human, mixture.classes, mixture.n_development, quotas
 
 
 def _by_item(

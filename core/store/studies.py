@@ -296,6 +296,24 @@ def cells(
         ]
 
 
+def done_by_mixture(
+    database: Database, project: str, study: str, student: str
+) -> list[tuple[dict[str, Any], dict[int, str]]]:
+    """Return the mixtures that a student (as JSON) was trained on, with trial keys by seed."""
+    with database.read() as cursor:
+        cursor.execute(
+            "SELECT mixture, list(seed), list(trial.key) FROM trial JOIN result"
+            " ON result.project = ? AND result.key = trial.key AND result.status = 'done'"
+            " WHERE trial.study = ? AND trial.student = ?"
+            " GROUP BY mixture ORDER BY min(trial.rowid)",
+            [project, study, student],
+        )
+        return [
+            (json.loads(mixture), dict(zip(seeds, keys, strict=True)))
+            for mixture, seeds, keys in cursor.fetchall()
+        ]
+
+
 def outcomes(
     database: Database, project: str, study: str, figures: Sequence[str]
 ) -> list[dict[str, Any]]:

@@ -16,11 +16,18 @@ FORMS = {
 }
 
 
+@st.fragment
 def downloads(project: str, study: str) -> None:
     """Offer the report of a study and its file, each made when it is asked for."""
     name = train.find_study(project, study)["name"]
     stem = "-".join("".join(c if c.isalnum() else " " for c in name).lower().split()) or "study"
-    with st.popover("Report, and study file", icon=":material/description:"):
+    # What a file would hold is looked at once somebody asks: of thousands of trials it takes long.
+    place = st.popover(
+        "Report, and study file", icon=":material/description:", key="reports", on_change="rerun"
+    )
+    if not place.open:
+        return
+    with place:
         st.caption("Setting, data, figures, tables and the answer; no sample's text.")
         with st.container(horizontal=True):
             for ending, (words, mime, icon) in FORMS.items():
