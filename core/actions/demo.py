@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 
@@ -50,7 +51,11 @@ def create() -> tuple[Project, bool]:
     Its studies are queued and start with the app.
     """
     there = find()
-    if there is not None and len(train.all_studies(there.id)) >= len(STUDIES):
+    if there is not None and (studies := train.all_studies(there.id)):
+        names = {study["name"] for study in studies}
+        # One of before there were several stays as it is: somebody may have worked in it.
+        if names & {asked.name for asked in STUDIES}:
+            _queue(there.id, names)
         return there, False
     if there is not None:
         # It was killed while it was being made.
@@ -70,10 +75,16 @@ def create() -> tuple[Project, bool]:
     if job.state != "done":
         raise Problem(f"The demo could not be made: {job.message}")
     _accept(project.id, [name for name, _ in labels])
-    for asked in STUDIES:
-        study = train.create_study(project.id, asked)
-        jobs.create(here().database, new_id(), project.id, "train", study)
+    _queue(project.id)
     return home.find_project(project.name), True
+
+
+def _queue(project: str, there: Collection[str] = ()) -> None:
+    """Make the studies that are not there yet; their jobs start with the app."""
+    for asked in STUDIES:
+        if asked.name not in there:
+            study = train.create_study(project, asked)
+            jobs.create(here().database, new_id(), project, "train", study)
 
 
 def reset() -> Project:
