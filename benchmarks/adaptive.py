@@ -43,8 +43,8 @@ SPREAD = 0.012
 Grid = Mapping[_adaptive.Place, float]
 
 
-def trained(folder: Path, student: str, n_total: int, n_seeds: int) -> list[list[float]]:
-    """Return the accuracies of a whole grid, one list of seeds per share."""
+def brought(folder: Path, student: str) -> str:
+    """Make a project of a folder's files, everything accepted, and return it."""
     project = home.create_project(f"{folder.name} {student}").id
     for name, split, source in FILES:
         file = folder / f"{name}.csv"
@@ -52,6 +52,12 @@ def trained(folder: Path, student: str, n_total: int, n_seeds: int) -> list[list
         columns = {"text": ["text"], "label": ["label"]}
         imports.import_rows(project, imports.prepare(project, table, columns, split, source))
     curate.accept_many(project, "benchmark", flagged=True)
+    return project
+
+
+def trained(folder: Path, student: str, n_total: int, n_seeds: int) -> list[list[float]]:
+    """Return the accuracies of a whole grid, one list of seeds per share."""
+    project = brought(folder, student)
     settings = {"n_total": n_total, "seeds": n_seeds, "ratios": list(DEFAULT_RATIOS)}
     study, job = train.launch(project, train.StudyRequest("ratio_sweep", settings, student))
     ended = train.wait(job)

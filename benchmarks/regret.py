@@ -20,10 +20,10 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import numpy as np
-from adaptive import FILES
+from adaptive import brought
 
 from core import actions
-from core.actions import advice, budget, curate, home, imports, train
+from core.actions import advice, budget, train
 from core.actions.session import here
 from core.budget import Prices
 from core.statistics.supply import ON_BUDGET
@@ -37,13 +37,7 @@ SEEDS, SEEN = 15, 5
 
 def trained(folder: Path, student: str) -> tuple[str, str]:
     """Train a surface of a folder's data; return the project and the study."""
-    project = home.create_project(f"{folder.name} {student}").id
-    for name, split, source in FILES:
-        file = folder / f"{name}.csv"
-        table = imports.read_table(file.name, file.read_bytes())
-        columns = {"text": ["text"], "label": ["label"]}
-        imports.import_rows(project, imports.prepare(project, table, columns, split, source))
-    curate.accept_many(project, "benchmark", flagged=True)
+    project = brought(folder, student)
     budget.set_prices(project, PRICES)
     settings = {"levels": LEVELS, "hold": "money", "seeds": SEEDS}
     study, job = train.launch(project, train.StudyRequest("surface", settings, student), 2)

@@ -45,6 +45,7 @@ from core.ui import crossing, heat
 from tests.conftest import WORDS
 from tests.fake_llm import FakeLLM
 from tests.test_cli import said_here
+from tests.test_origins import rows_of
 from tests.test_pages_research import charts, page_of, press, said
 
 KIND = "self_reference_comparison"
@@ -57,20 +58,10 @@ FORMAL = {
 """Words of the same classes that human rows never use, and one strategy does."""
 
 
-def pool_rows(source: str, n: int, **origin: str) -> list[PoolRow]:
-    named = "-".join(origin.values()) or source
-    return [
-        PoolRow(f"{named}{i}", "v", {"text": f"{named} {i}"}, f"{named} {i}", label, label, source,
-                "train", origin=origin)
-        for i in range(n)
-        for label in [("sea", "sky")[i % 2]]
-    ]  # fmt: skip
-
-
 POOL = [
-    *pool_rows("human", 40),
-    *pool_rows("synthetic", 30, strategy="tree"),
-    *pool_rows("synthetic", 20, strategy="naive"),
+    *rows_of("human", 40),
+    *rows_of("synthetic", 30, strategy="tree"),
+    *rows_of("synthetic", 20, strategy="naive"),
 ]
 
 
@@ -92,7 +83,7 @@ def test_every_line_has_as_many_rows_as_the_scarcest() -> None:
     }  # fmt: skip
     assert len(plan.trials) == 6 and not plan.left_out
     # Rows that decide when to stop are human, too, and no line's own.
-    few = [*pool_rows("human", 18), *POOL[40:]]
+    few = [*rows_of("human", 18), *POOL[40:]]
     assert sizes(planned(few, {"development_rows": 8}))["human"] == (10, 0)
 
 
@@ -109,11 +100,11 @@ def test_a_class_mix_bounds_the_size() -> None:
 
 
 def test_rows_that_do_not_say_their_strategy_are_said_or_are_one_line() -> None:
-    untold = [*POOL, *pool_rows("synthetic", 7)]
+    untold = [*POOL, *rows_of("synthetic", 7)]
     assert "7 synthetic rows do not say their strategy" in planned(untold).left_out[0].reason
-    alone = planned([*pool_rows("human", 40), *pool_rows("synthetic", 10)])
+    alone = planned([*rows_of("human", 40), *rows_of("synthetic", 10)])
     assert sizes(alone) == {"human": (10, 0), UNKNOWN: (0, 10)}
-    named = planned([*pool_rows("human", 9), *pool_rows("synthetic", 9, strategy="human")])
+    named = planned([*rows_of("human", 9), *rows_of("synthetic", 9, strategy="human")])
     assert set(sizes(named)) == {"human", "human (strategy)"}
 
 

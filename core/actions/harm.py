@@ -109,12 +109,10 @@ def _board(home: Path, project: str, study: str, line: str | None, _done: tuple[
         )
     n_rows = pools.about(database, project, found["pool"])["report"]["n_rows"]
     number = {label: i for i, label in enumerate(task.label_names)}
-    golds = {
-        split: np.array([number[label] for label in labels])
-        for split, labels in _labels(home, found["pool"]).items()
-    }
+    labels = _labels(home, found["pool"])
+    golds = {split: np.array([number[one] for one in some]) for split, some in labels.items()}
     made: list[tuple[Pair, str, str | None, Case, bool]] = []
-    others = _others(home, found["pool"])
+    others = {split: Counter(some) for split, some in labels.items() if split != "test"}
     known = _figures(project, study, others, task.classes)
     for pair in pairs:
         of_human, of_others = (
@@ -255,16 +253,6 @@ def _labels(home: Path, pool: str) -> Mapping[str, list[str]]:
     for row in pools.read(pools.path(home, pool)):
         if row.split != "train":
             found.setdefault(row.split, []).append(row.label)
-    return found
-
-
-@lru_cache(maxsize=4)
-def _others(home: Path, pool: str) -> Mapping[str, Counter[str]]:
-    """Return how many rows of each class the other test sets of a pool have."""
-    found: dict[str, Counter[str]] = {}
-    for row in pools.read(pools.path(home, pool)):
-        if row.split not in ("train", "test"):
-            found.setdefault(row.split, Counter())[row.stratum] += 1
     return found
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from core.actions import origins, together
 from core.actions.gate import Gate, gate, leaking, version
 from core.actions.session import here
-from core.actions.together import Guest
+from core.actions.together import Guest, Newest
 from core.checks.self_consistency import SelfConsistency
 from core.errors import Problem
 from core.mixture import behind
@@ -61,7 +61,7 @@ def pool_rows(project: str, also: Sequence[str] = ()) -> tuple[list[PoolRow], Po
 
 @lru_cache(maxsize=8)
 def rows_and_report(
-    _home: Path, project: str, _newest: tuple[int, int, int], guests: tuple[Guest, ...] = (),
+    _home: Path, project: str, _newest: Newest, guests: tuple[Guest, ...] = (),
     with_benchmarks: bool = False,
 ) -> tuple[list[PoolRow], PoolReport]:  # fmt: skip
     """Return the same with the test rows of other projects, and those that models wrote.
@@ -181,12 +181,12 @@ def _per_class(rows: Sequence[PoolRow]) -> dict[str, dict[str, int]]:
     return {label: dict(counts) for label, counts in found.items()}
 
 
-def newest(project: str) -> tuple[int, int, int]:
+def newest(project: str) -> Newest:
     """Return what a pool depends on, to compare: last event, samples, and blind answers' verdicts.
 
     Verdicts are no events, and say which rows are consistent.
     """
     database = here().database
     n_samples = sum(row["n"] for row in samples.counts(database, project))
-    passed = verdicts.passed(database, project, SelfConsistency.id())
-    return decisions.last_event(database, project), n_samples, hash(frozenset(passed.items()))
+    last = decisions.last_event(database, project)
+    return last, n_samples, *verdicts.newest(database, project, SelfConsistency.id())

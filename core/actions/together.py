@@ -16,6 +16,8 @@ from core.store import projects, studies
 from core.store.db import new_id
 from core.tasks.base import HasRoles, Task
 
+Newest = tuple[int, int, int, str]
+"""What a project's pool depends on, to compare: events, samples, verdicts of blind answers."""
 GROUP = "together"
 """Where a study says which others were launched with it."""
 
@@ -25,7 +27,7 @@ class Guest(NamedTuple):
 
     project: str
     name: str
-    newest: tuple[int, int, int]
+    newest: Newest
 
     @property
     def split(self) -> str:

@@ -188,7 +188,7 @@ def outline(project: str, request: StudyRequest) -> Outline:
 
 @lru_cache(maxsize=8)
 def _planned(
-    home: Any, project: str, newest: tuple[int, int, int], study: Study,
+    home: Any, project: str, newest: together.Newest, study: Study,
     compared: tuple[Student, ...], task: Task, chosen: Prices, guests: tuple[Guest, ...] = (),
 ) -> StudyPlan:  # fmt: skip
     # A form asks again at every change elsewhere on its page, and a launch once more; 20,000 rows

@@ -60,6 +60,18 @@ def passed(database: Database, project: str, check: str) -> dict[str, bool]:
         return dict(cursor.fetchall())
 
 
+def newest(database: Database, project: str, check: str) -> tuple[int, str]:
+    """Return how many verdicts of a check there are, and when the newest came, to compare."""
+    with database.read() as cursor:
+        cursor.execute(
+            "SELECT count(*), coalesce(max(made_at)::VARCHAR, '') FROM verdict WHERE project = ?"
+            " AND check_id = ?",
+            [project, check],
+        )
+        (found,) = cursor.fetchall()
+        return found[0], found[1]
+
+
 def of(database: Database, project: str, samples: Sequence[str]) -> dict[str, list[Verdict]]:
     """Return what checks said of samples, by sample: flags first, then what is only told."""
     with database.read() as cursor:
