@@ -2,8 +2,8 @@
 
 `python benchmarks/answer.py [--repetitions 200] [--only NAME]`. Trials are planted item by item, as
 `planted.grids` says; seeds are fixed, so the same command prints the same figures. NAME is one of
-coverage, answers, remedies, plateau, power, harm, exchange, pools and figures. Each row is of
-`--repetitions` runs.
+coverage, answers, remedies, plateau, plateaus, power, harm, exchange, pools and figures. Each row
+is of `--repetitions` runs.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from core.statistics.covariance import covariance
 from core.statistics.exchange import exchange_rate
 from core.statistics.figures import label_f1
 from core.statistics.harm import Case, harm
+from core.statistics.near_best import near_best, run_around
 from core.statistics.plateau import plateau
 from core.statistics.power import TYPICAL, power
 from core.statistics.scores import Scores, difference, score
@@ -157,6 +158,36 @@ def stops(n: int) -> Iterator[Row]:
             yield name, seeds, items, f"{len(stopped) / n:.3f}", middle
 
 
+def plateaus(n: int) -> Iterator[Row]:
+    """Yield how often a line's plateau holds a share that loses more, and how often there is one.
+
+    At the boundary one share is the best, and the other eight lose just what matters.
+    """
+    deltas = (DELTA, 3 * DELTA)
+    yield (
+        "truth", "seeds", "items",
+        *(f"{what} {100 * d:g}" for d in deltas for what in ("false", "plateau", "points of it")),
+    )  # fmt: skip
+    truths = {shape: Design(shape, budgets=(BUDGET,)).truth for shape in grids.SHAPES}
+    for place, name in enumerate((*grids.SHAPES, "at the boundary")):
+        for seeds, items in SIZES:
+            rng, found = np.random.default_rng([10, place, seeds, items]), []
+            for delta in deltas:
+                just = np.append(0.7, np.full(8, 0.7 - delta))
+                truth, counted = truths.get(name, just), np.zeros(3)
+                lost = truth.max() - truth
+                for _ in range(n):
+                    known = covariance(Scores(grids.answers(truth, seeds, items, rng)))
+                    near = near_best(known, delta, rng).is_near
+                    run = run_around(near, int(known.means.argmax()))
+                    size = run[1] - run[0] + 1 if run else 0
+                    is_false = bool((near & (lost > delta - EPSILON)).any())
+                    counted += [is_false, size > 1, size if size > 1 else 0]
+                false, there, points = counted / n
+                found += [f"{false:.3f}", f"{there:.3f}", f"{points / there:.1f}" if there else ""]
+            yield name, seeds, items, *found
+
+
 def powers(n: int) -> Iterator[Row]:
     """Yield how often a difference as large as the printed one is found."""
     yield "comparisons", "seeds", "items", "difference", "found"
@@ -246,7 +277,8 @@ def figures(n: int) -> Iterator[Row]:
 
 PARTS: dict[str, Callable[[int], Iterator[Row]]] = {
     "coverage": coverage, "answers": answers, "remedies": remedied, "plateau": stops,
-    "power": powers, "harm": harms, "exchange": rates, "pools": pools, "figures": figures,
+    "plateaus": plateaus, "power": powers, "harm": harms, "exchange": rates,
+    "pools": pools, "figures": figures,
 }  # fmt: skip
 
 

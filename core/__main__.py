@@ -15,8 +15,25 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 try:
-    from core import commands, looking, matrix_commands, study_commands, telling
-    from core.actions import archives, checking, door, following, report, study_files
+    from core import (
+        account_commands,
+        agreeing,
+        commands,
+        looking,
+        matrix_commands,
+        study_commands,
+        telling,
+    )
+    from core.actions import (
+        access,
+        archives,
+        checking,
+        door,
+        exchange,
+        following,
+        report,
+        study_files,
+    )
     from core.actions.answers import CONSISTENCY
     from core.actions.asking import MODES
     from core.actions.curate import SOURCE_ORDER
@@ -24,7 +41,7 @@ try:
     from core.errors import Problem
     from core.formats import ANNOTATED, EXTENSIONS, WRITABLE, broken
     from core.formats.dataset import HUB
-    from core.options import add_fields, amount, whole
+    from core.options import add_fields, amount, of_origin, whole
     from core.records import Job
     from core.registry import member, member_ids
 except ModuleNotFoundError as missing:
@@ -63,11 +80,13 @@ def run(
 
     def act() -> int:
         arguments = parser_for(folder, say).parse_args(list(words))
-        if arguments.then is None:
-            return int(arguments.run(arguments, say))
-        followed = arguments.run(arguments, say) if job is None else job
-        ended = following.follow(followed, telling.teller(say), follows, is_new=job is None)
-        return int(arguments.then(arguments, ended, say))
+        # Whoever reaches this process through its socket may read the home folder, too.
+        with access.acting(access.owner()):
+            if arguments.then is None:
+                return int(arguments.run(arguments, say))
+            followed = arguments.run(arguments, say) if job is None else job
+            ended = following.follow(followed, telling.teller(say), follows, is_new=job is None)
+            return int(arguments.then(arguments, ended, say))
 
     return _mended(act, say)
 
@@ -105,15 +124,19 @@ def parser_for(folder: Path, say: Say) -> argparse.ArgumentParser:
     _add_accept(parent)
     _add_audit(parent)
     looking.add_commands(parent, _command)
+    agreeing.add_commands(parent, _command, path)
     _add_study(parent, path)
     _add_predict(parent, path)
+    account_commands.add_commands(parent, _command)
     listed = f"{', '.join(WRITABLE)}; of spans or frames also {', '.join(ANNOTATED)} (brat)"
     out = _command(parent, "export", commands.export, "export every sample with its provenance")
     out.add_argument("name", metavar="NAME")
     out.add_argument("file", metavar="FILE", type=path, help=f"ending in {listed}; or a new folder")
     out.add_argument(
-        "--as", dest="form", choices=("file", "dataset"), default="file",
-        help="dataset: a folder of the accepted rows with a card, for `datasets` and the Hub",
+        "--as", "--format", dest="form", choices=("file", "dataset", *exchange.writable()),
+        default="file",
+        help="dataset: a folder of the accepted rows with a card, for `datasets` and the Hub;"
+        " another: a .zip for that annotation tool, with everybody's decisions",
     )  # fmt: skip
     out.add_argument(
         "--raw",
@@ -199,7 +222,8 @@ def _add_import(parent: Any, path: Callable[[str], Path]) -> None:
         metavar="FILE",
         type=lambda text: text if text.startswith(HUB) else path(text),
         help=f"ending in {', '.join(EXTENSIONS)} (brat); a folder of brat's files, or one that"
-        f" `datasets` saved; or {HUB}OWNER/NAME of the Hugging Face Hub",
+        f" `datasets` saved; or {HUB}OWNER/NAME of the Hugging Face Hub. Exports of Label Studio,"
+        " Argilla, doccano and Prodigy are recognised and bring their annotators' decisions along",
     )
     bring.add_argument("--split", required=True, help="train, test, ood:NAME or bench:NAME")
     bring.add_argument("--source", required=True, choices=("human", "synthetic", "llm-labelled"))
@@ -208,7 +232,11 @@ def _add_import(parent: Any, path: Callable[[str], Path]) -> None:
         help="columns of the task's fields; a list may take several, COL+COL (default: guessed)",
     )  # fmt: skip
     bring.add_argument("--text", metavar="COL", help="column of the main text (default: guessed)")
-    bring.add_argument("--label", metavar="COL", help="column of the label (default: guessed)")
+    bring.add_argument(
+        "--label",
+        metavar="COL",
+        help="column of the label, or what another tool's annotators were asked (default: guessed)",
+    )
     bring.add_argument(
         "--hf-split", default="", metavar="NAME",
         help="split of a dataset (default: called like --split, or the only one)",
@@ -490,6 +518,11 @@ def _add_study(parent: Any, path: Callable[[str], Path]) -> None:
         "--llm-labelled-usd", type=amount, metavar="X",
         help="of an LLM-labelled text; it must include collecting the text",
     )  # fmt: skip
+    launch.add_argument(
+        "--origin-usd", type=of_origin, action="append", metavar="FACT=VALUE:USD",
+        help="of a row of one origin among the LLM data mixed in, such as generator=gpt-4o:0.004;"
+        " may be said again",
+    )  # fmt: skip
     show = _command(
         of_study, "show", study_commands.study_show, "show a study's trials (default: the newest)"
     )
@@ -623,6 +656,8 @@ def _main(words: list[str]) -> int:
     if unreadable := next((word for word in words if broken(word)), None):
         raise Problem(f"{unreadable!r} is not UTF-8.", "Rename the file, or write it otherwise.")
     arguments = parser_for(folder, _print).parse_args(words)
+    # Here, at the terminal: the command itself may be run in another process.
+    words = [*words, *account_commands.asked_for(arguments)]
     if not arguments.needs_home:
         return int(arguments.run(arguments, _print))
     home = home_folder(arguments.home)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from types import MappingProxyType
 from typing import Any, Literal
 
+from pydantic import TypeAdapter
+
 from core.errors import Problem
-from core.records import SOURCES, Price, Source
+from core.records import FACTS, SOURCES, Price, Source
 
 Target = Literal["balanced", "proportional", "fill"]
 ONE: Mapping[Source, str] = {
@@ -19,24 +22,85 @@ ONE: Mapping[Source, str] = {
 """What a source's price is the price of."""
 
 
+ANY_ORIGIN: Mapping[str, str] = MappingProxyType({})
+"""That of rows which may have come about in any way."""
+LLM_SOURCES: tuple[Source, ...] = ("synthetic", "llm-labelled")
+MOST_USD = 1e9
+MOST_ORIGINS = 200
+"""Most origins of a project that have a price of their own."""
+MOST_CHARS = 200
+"""Most characters of what an origin is in one fact, such as of a generator's name."""
+
+
+@dataclass(frozen=True, slots=True)
+class OriginPrice:
+    """US dollars per row of a source that came about in one way; `origin` is that way, by fact."""
+
+    source: Source
+    # What is equal in the others has the same hash: a mapping has none.
+    origin: Mapping[str, str] = field(hash=False)
+    usd: float
+
+    @property
+    def what(self) -> str:
+        """Return the origin in words."""
+        return origin_words(self.origin)
+
+
+def origin_words(origin: Mapping[str, str]) -> str:
+    """Return how rows came about, in words.
+
+    >>> origin_words({"generator": "gpt-4o", "temperature": "1"})
+    'generator gpt-4o, temperature 1'
+    """
+    return ", ".join(f"{fact} {value}" for fact, value in origin.items())
+
+
 @dataclass(frozen=True, slots=True)
 class Prices:
     """US dollars per human label, accepted synthetic sample and LLM-labelled text; None if unknown.
 
-    Somebody collected the text that an LLM labelled: what that cost belongs to its price.
+    Somebody collected the text that an LLM labelled: what that cost belongs to its price. Rows of
+    some origins may have prices of their own, `origins`; all others have that of their source.
     """
 
     human_usd: float | None = None
     synthetic_usd: float | None = None
     llm_labelled_usd: float | None = None
+    origins: tuple[OriginPrice, ...] = ()
 
-    def of(self, source: Source) -> float | None:
-        """Return the price of one row of a source."""
+    def of(self, source: Source, origin: Mapping[str, str] = ANY_ORIGIN) -> float | None:
+        """Return the price of one row of a source, or of an origin in it.
+
+        >>> Prices(0.2, 0.01, origins=(OriginPrice("synthetic", {"generator": "a"}, 0.03),)).of(
+        ...     "synthetic", {"generator": "a", "temperature": "1"}
+        ... )
+        0.03
+        """
+        if own := self.own(source, origin):
+            return own.usd
         prices = (self.human_usd, self.synthetic_usd, self.llm_labelled_usd)
         return dict(zip(SOURCES, prices, strict=True))[source]
 
-    def cost(self, n_human: int, n_synthetic: int, n_llm_labelled: int = 0) -> float | None:
+    def own(self, source: Source, origin: Mapping[str, str]) -> OriginPrice | None:
+        """Return the origin whose price rows have: that of most facts which they all share.
+
+        Of as many facts it is the dearest, so that LLM data never looks cheaper than it may be.
+        """
+        fitting = [
+            each
+            for each in self.origins
+            if each.source == source and each.origin.items() <= origin.items()
+        ]
+        return max(fitting, key=lambda each: (len(each.origin), each.usd), default=None)
+
+    def cost(
+        self, n_human: int, n_synthetic: int, n_llm_labelled: int = 0,
+        origin: Mapping[str, str] = ANY_ORIGIN,
+    ) -> float | None:  # fmt: skip
         """Return the cost of so many samples; None where a price that matters is unknown.
+
+        `origin` is that of all rows of language models among them.
 
         >>> Prices(0.2, 0.01).cost(10, 100)
         3.0
@@ -45,11 +109,56 @@ class Prices:
         """
         total = 0.0
         for source, n in zip(SOURCES, (n_human, n_synthetic, n_llm_labelled), strict=True):
-            price = self.of(source)
+            price = self.of(source, origin)
             if n and price is None:
                 return None
             total += n * (price or 0.0)
         return total
+
+    def with_origins(self, found: Iterable[OriginPrice]) -> Prices:
+        """Return the prices with those of some origins, in place of what these had before."""
+        new = list(found)
+        taken = [(each.source, each.origin) for each in new]
+        kept = [each for each in self.origins if (each.source, each.origin) not in taken]
+        return replace(self, origins=(*kept, *new))
+
+    @property
+    def refused(self) -> str:
+        """Return what is wrong with them, in a sentence; nothing where they are fine."""
+        typed = [self.human_usd, self.synthetic_usd, self.llm_labelled_usd]
+        usd = [*(one for one in typed if one is not None), *(each.usd for each in self.origins)]
+        if not all(0 <= one < MOST_USD for one in usd):
+            return "A price is a number of dollars, not below zero, and less than a billion."
+        if len(self.origins) > MOST_ORIGINS:
+            return f"At most {MOST_ORIGINS} origins have a price of their own."
+        named = [(each.source, *sorted(each.origin.items())) for each in self.origins]
+        if len(set(named)) < len(named):
+            return "An origin has one price."
+        for each in self.origins:
+            if each.source not in LLM_SOURCES or not each.origin or not {*each.origin} <= {*FACTS}:
+                return f"Rows of language models have an origin: {', '.join(FACTS)}."
+            if not all(0 < len(value) <= MOST_CHARS for value in each.origin.values()):
+                return f"An origin is told by 1 to {MOST_CHARS} characters."
+        return ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the prices as stored; origins are named where some have prices of their own."""
+        made = asdict(self)
+        # Projects, studies and files of before there were such prices stay what they are.
+        origins = list(made.pop("origins"))
+        return {**made, "origins": origins} if origins else made
+
+    @staticmethod
+    def from_json(stored: Mapping[str, Any]) -> Prices:
+        """Return stored prices.
+
+        Raises:
+            ValueError: they are of no such form.
+        """
+        return _STORED.validate_python(dict(stored))
+
+
+_STORED = TypeAdapter(Prices)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from core.actions import (
     data,
     dataset,
     demo,
+    exchange,
     exports,
     gate,
     generate,
@@ -134,7 +135,11 @@ def bring(arguments: Namespace, say: Say) -> int:
     )  # fmt: skip
     done = imports.import_rows(project.id, prepared, told=_rows_told(say))
     used = imports.columns_in_words(project.id, taken)
+    if table.annotated:
+        say(f"{table.annotated.in_words()}.", False)
     say(f"Imported {done.n_rows:,} rows of {table.name} into {arguments.split} ({used}).", False)
+    if done.n_decisions:
+        say(f"  decisions: {done.n_decisions:,} of {done.n_annotators:,} annotators", False)
     for name, n in done.label_counts.items():
         say(f"  {name}: {n:,}", False)
     if n_bare := done.n_rows - sum(done.label_counts.values()):
@@ -500,12 +505,17 @@ def predict(arguments: Namespace, say: Say) -> int:
 
 
 def export(arguments: Namespace, say: Say) -> int:
-    """Export every sample, or the accepted ones as a dataset."""
+    """Export every sample, as a file or for another tool, or the accepted ones as a dataset."""
     project = home.find_project(arguments.name)
     if arguments.form == "dataset":
         n_files = dataset.export_folder(project.id, arguments.file)
         say(f"Exported the accepted rows to {arguments.file}: {n_files:,} files.", False)
         say(f"Fill in the licence in {arguments.file / dataset.CARD} before you share it.", True)
+        return 0
+    if arguments.form != "file":
+        n = exchange.export_for(project.id, arguments.form, arguments.file)
+        title = exchange.writable_tool(arguments.form).title
+        say(f"Exported {n:,} samples for {title} to {arguments.file}.", False)
         return 0
     n = exports.export_file(project.id, arguments.file, safe=not arguments.raw)
     say(f"Exported {n:,} samples to {arguments.file}.", False)

@@ -64,6 +64,10 @@ class BadFile(Problem):
         self.faults = tuple(faults)
 
 
+class Denied(Problem):
+    """An act that whoever asks for it may not do; nothing was done."""
+
+
 class Stale(Problem):
     """A decision about a card that has changed since it was shown; nothing was written."""
 

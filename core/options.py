@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from core.errors import Problem
+from core.records import FACTS
 from core.registry import Member, fault_of
 
 KINDS = {int: "N", float: "X", str: "TEXT", bool: "true|false"}
@@ -144,6 +145,21 @@ def amount(text: str) -> float:
     if not math.isfinite(number) or number < 0:
         raise argparse.ArgumentTypeError(f"{text!r} is not an amount")
     return number
+
+
+def of_origin(text: str) -> tuple[dict[str, str], float]:
+    """Return an origin and the price of a row of it, in US dollars.
+
+    >>> of_origin("generator=llama3:8b:0.004")
+    ({'generator': 'llama3:8b'}, 0.004)
+    """
+    told, _, usd = text.rpartition(":")
+    fact, _, value = told.partition("=")
+    if fact not in FACTS or not value:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no FACT=VALUE:USD with a FACT of {', '.join(FACTS)}"
+        )
+    return {fact: value}, amount(usd)
 
 
 def _given(name: str, value: str, field: FieldInfo) -> Any:

@@ -8,7 +8,13 @@ from typing import Any, Literal
 
 Source = Literal["human", "synthetic", "llm-labelled"]
 Status = Literal["pending", "accepted", "rejected", "deleted"]
-Kind = Literal["label", "accept", "reject", "edit", "undo", "split", "delete"]
+Kind = Literal[
+    "label", "accept", "reject", "edit", "adjudicate", "undo", "split", "delete", "reopen"
+]
+Role = Literal["viewer", "annotator", "researcher", "admin"]
+"""What somebody may do; each may do what those before it may."""
+SignIn = Literal["password", "oidc"]
+"""How somebody proves who they are: to us, or to an identity provider (OpenID Connect)."""
 
 Fact = Literal["generator", "strategy", "temperature", "consistency"]
 """What may be known of how a row of a language model came about."""
@@ -69,7 +75,11 @@ class Project:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One item as it is now; `stratum` is the class that its label is counted under."""
+    """One item as it is now; `stratum` is the class that its label is counted under.
+
+    `dispute` is the share of pairs of its annotators, drawn with replacement, who label it
+    differently; 0 where nobody differs or an adjudicator has the last word.
+    """
 
     id: str
     seq: int
@@ -82,6 +92,8 @@ class Sample:
     status: Status
     revision: int = 0
     n_decisions: int = 0
+    n_annotators: int = 0
+    dispute: float = 0.0
     annotator: str | None = None
     flags: tuple[str, ...] = ()
     run: str | None = None
@@ -106,7 +118,11 @@ class NewSample:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """An annotator's event; `shown_revision` is their own last decision on the card they saw."""
+    """An annotator's event; `shown_revision` is their own last decision on the card they saw.
+
+    `about` says how it came about: what was hidden on the card, which guidelines held, or the file
+    that it was imported from.
+    """
 
     sample: str
     kind: Kind
@@ -117,6 +133,7 @@ class Decision:
     reason: str | None = None
     seconds: float | None = None
     shown_revision: int = 0
+    about: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from collections.abc import Sequence
 from dataclasses import replace
 
 from core.actions import (
     advice,
+    best_run,
     budget,
     by_class,
     clusters,
@@ -25,18 +27,21 @@ from core.actions import (
     tables,
     train,
 )
+from core.budget import OriginPrice
 from core.errors import Problem
 from core.jobs.machines import Machines
 from core.options import option, refuse_unused, settings_of, varied
-from core.records import Job, Project
+from core.records import SOURCE_WORDS, Job, PoolRow, Project
 from core.registry import member
 from core.telling import Say, ended, liner, note_invalid, show, show_table, study_of
 
 ONLY_PLANNED = (
     "recipe", "student", "study_name", "learn_as", "preset", "vary", "human_usd", "synthetic_usd",
-    "llm_labelled_usd", "also",
+    "llm_labelled_usd", "origin_usd", "also",
 )  # fmt: skip
 """Options of `study run` that a file has settled."""
+MOST_NAMED = 10
+"""Origins that a hint names."""
 
 
 def study_report(arguments: Namespace, say: Say) -> int:
@@ -162,6 +167,9 @@ def study_show(arguments: Namespace, say: Say) -> int:
         hidden = ("study", "trial")
         rows = [{k: v for k, v in row.items() if k not in hidden} for row in rows]
     show(rows, arguments.format, say)
+    if arguments.format == "table":
+        for told in best_run.said(best_run.every_line(project.id, study["id"])):
+            say(told, False)
     note_invalid(project.id, study["id"], say)
     return 0
 
@@ -253,13 +261,30 @@ def _launched(
         if (price := getattr(arguments, name)) is not None
     }
     workers = arguments.workers or train.usual_workers(request.student)
-    if not typed:
+    if not typed and not arguments.origin_usd:
         return train.launch(project.id, request, workers, on, arguments.device)
-    pooling.pool_rows(project.id)  # says what is missing before any price is set
+    rows, _ = pooling.pool_rows(project.id)  # says what is missing before any price is set
+    mixed_in = (request.settings or {}).get("mixes_in", "synthetic")
+    origins = [OriginPrice(mixed_in, *each) for each in arguments.origin_usd or ()]
+    _refuse_unknown(origins, rows)
     before = budget.prices(project.id)
-    budget.set_prices(project.id, replace(before, **typed))
+    budget.set_prices(project.id, replace(before, **typed).with_origins(origins))
     try:
         return train.launch(project.id, request, workers, on, arguments.device)
     except Problem:
         budget.set_prices(project.id, before)
         raise
+
+
+def _refuse_unknown(origins: Sequence[OriginPrice], rows: Sequence[PoolRow]) -> None:
+    """Refuse the price of an origin that no row has, such as of a misspelt generator."""
+    for each in origins:
+        ((fact, value),) = each.origin.items()
+        there = {row.origin[fact] for row in rows if row.source == each.source
+                 and fact in row.origin}  # fmt: skip
+        if value not in there:
+            known = ", ".join(sorted(there)[:MOST_NAMED])
+            raise Problem(
+                f"No {SOURCE_WORDS[each.source]} row has {each.what}, so it has no price.",
+                f"There is: {known}." if known else f"No such row says its {fact}.",
+            )

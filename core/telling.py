@@ -15,7 +15,7 @@ Say = door.Say
 ASKING = ("generate", "solve", "label")
 """Kinds of job that ask a language model."""
 COUNTED = {
-    "train": "trials", "encode": "texts", "generate": "usable pseudo-samples",
+    "train": "trials", "encode": "texts", "score": "rows", "generate": "usable pseudo-samples",
     "solve": "test items", "label": "rows", "judge": "samples", "check": "samples",
 }  # fmt: skip
 """Kind of job -> what it counts."""

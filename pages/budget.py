@@ -1,9 +1,11 @@
 """Split a budget between human labels and LLM data, and see what it buys."""
 
+from dataclasses import replace
+
 import streamlit as st
 
 from core.actions import budget, train
-from core.ui import advice, affordable, costs, frame, money
+from core.ui import advice, affordable, costs, frame, money, origin_prices, times
 
 project = frame.open_page(
     "budget", "Divide money between human labels and LLM data, and see what it buys."
@@ -11,7 +13,8 @@ project = frame.open_page(
 frame.heard()
 with frame.problems():
     st.subheader("Prices")
-    chosen = money.prices(project.id)
+    chosen = replace(money.prices(project.id), origins=origin_prices.ask(project.id))
+    times.section(project.id)
     with st.container(horizontal=True, vertical_alignment="center"):
         uses = st.button("Use these prices for studies", icon=":material/sell:")
         st.caption(money.in_use(budget.prices(project.id)))

@@ -3,17 +3,21 @@
 import streamlit as st
 
 from core.actions import audit as audits
-from core.actions import curate, data, review
+from core.actions import blind, cards, curate, data, queues
 from core.ui import (
-    answering,
     audit,
+    blinding,
     card,
     checking,
     curation,
+    deck,
     desk,
     frame,
+    ordering,
     places,
     profiles,
+    reviewing,
+    views,
 )  # fmt: skip
 
 ONE, MANY, CHECKS = "One by one", "Grid", "Checks"
@@ -36,41 +40,35 @@ if not sources:
 
 
 @st.fragment
-def one_by_one(wanted: curate.Filter, audited: audits.Audit | None = None) -> None:
+def one_by_one(queue: reviewing.Queue, audited: audits.Audit | None = None) -> None:
     at = desk.desk("curate", project.id, who)
     if audited:
         audit.show(project.id, who, audited)
+
+    def hand() -> queues.Hand:
+        if audited:
+            return audits.queue(project.id, who, audited, at.skipped, at.first)
+        return queue.hand(at)
+
     left, right = card.halves()
     with left, frame.problems():
-        queue = (
-            audits.queue(project.id, who, audited, at.skipped, at.first)
-            if audited
-            else curate.queue(project.id, who, wanted, at.skipped, at.first)
-        )
-        desk.progress(queue)
-        shown = at.show(queue.card) if queue.card else None
-        if shown is None:
-            card.nothing_left(queue, "Choose another class, or accepted or rejected in the grid.")
-        else:
-            card.text(queue.card, asked, is_answered=at.correcting == shown.sample)
-            card.verdicts(queue.card.verdicts, queue.card.sample.text, queue.card.sample.source)
-        if shown and at.editing == shown.sample:
-            curation.editor(at, shown, queue.card)
-        elif shown and at.correcting == shown.sample:
-            answering.show(at, shown, queue.card, labels, asked)
-            if asked.by == "marks":
-                answering.save_marks(at, shown, queue.card)
-            st.button("Cancel", key=at.key("cancel"), on_click=at.correct, args=(None,))
-        else:
-            curation.commands(at, shown, asked)
-        desk.notices(at)
-        if shown:
-            card.provenance(project.id, shown.sample, at.key("provenance"))
+        deck.show(
+            at, hand, curation.commands(asked, is_ordered=not audited),
+            lambda one: curation.drawn(one, labels, asked, keys),
+            name=audited.id if audited else queue.name,
+            empty="Nothing is left here. Choose another class, or accepted or rejected in the"
+            " grid.",
+        )  # fmt: skip
+        curation.opened(at, labels, asked)
     with right:
         card.definitions(labels, project.guidelines)
 
 
-labels, asked = data.labels(project.id), review.asked(project.id)
+labels, asked = data.labels(project.id), cards.asked(project.id)
+keys = cards.keys(project.id)
+if found := views.choose("curate", project.id, tuple(sources)):
+    one_by_one(reviewing.Queue(found))
+    st.stop()
 mode = st.segmented_control("Show", MODES, default=ONE, required=True, key="curate_mode",
                             label_visibility="collapsed")  # fmt: skip
 with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -102,6 +100,15 @@ elif mode == audit.MODE:
     with frame.problems():
         chosen = audit.choose(project.id, who, source, label, FLAGS[flags])
         if chosen:
-            one_by_one(chosen.wanted, chosen)
+            one_by_one(reviewing.Queue(chosen.wanted), chosen)
 else:
-    one_by_one(curate.wanted(label, FLAGS[flags], source=source, split=split))
+    hides_labels = blind.settings(project.id).hides_labels
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        order = ordering.choose("curate", project.id, who)
+        suggests = ordering.suggests("curate", project.id)
+    if hides_labels and label:
+        st.caption(blinding.NO_CLASS)
+    if ordering.panel(project.id, who, order, has_suggestions=suggests):
+        wanted = curate.wanted(None if hides_labels else label, FLAGS[flags], source=source,
+                               split=split)  # fmt: skip
+        one_by_one(reviewing.Queue(wanted, order, suggests))

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from core.actions import data
+from core.actions import access, data
 from core.ui import balance, erasing, frame, imports, labels
 
 project = frame.open_page("data", "What is predicted, and the texts to learn it from.")
@@ -12,6 +12,10 @@ names = data.strata(project.id)
 key = f"data_tabs_{project.id}"
 if key not in st.session_state:  # chosen once: what is imported then moves nobody to another tab
     st.session_state[key] = "Balance" if counts else "Import" if names else "Task"
+if not access.may("researcher"):  # who may only read
+    with frame.problems():
+        balance.show(counts, names)
+    st.stop()
 tabs = st.tabs(["Balance", "Import", "Task", "Export", "Erase"], on_change="rerun", key=key)
 with tabs[0], frame.problems():
     if tabs[0].open and counts:

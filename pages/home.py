@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from core.actions import home
+from core.actions import access, home
 from core.ui import frame, projects
 
 frame.begin()
@@ -26,6 +26,8 @@ if not found:
 for project in found:
     with frame.problems():
         projects.card(home.overview(project.id))
+if not access.may("researcher"):
+    st.stop()
 with frame.problems():
     projects.demo_button()
 st.subheader("A new project")

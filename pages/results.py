@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from core.actions import curves, results, solvers, train
+from core.actions import best_run, curves, results, solvers, train
 from core.ui import (
     advice,
     answer,
@@ -13,6 +13,7 @@ from core.ui import (
     harm,
     multiples,
     plots,
+    published,
     reports,
     stage,
     stale,
@@ -71,7 +72,10 @@ with frame.problems():
         st.stop()
     with asked:
         curve = sureness.chosen(project.id, curve, metric, label)
+        beside = st.container(width="content")
         stage.button()
+    smallest = advice.smallest_difference(study)
+    curve = best_run.with_run(project.id, curve, metric, label, smallest)
     solved = solvers.of_study(project.id, study, metric, label)
     others = curves.beside(project.id, curve, metric, axis, label)
     if stage.is_on():
@@ -79,12 +83,14 @@ with frame.problems():
         st.stop()
     answer.headline(curve)
     stale.notice(project.id, curve)
-    advice.section(project.id, study, line)
+    if not advice.section(project.id, study, line) and curve.best_run:
+        with beside:
+            advice.ask_smallest_difference(study)
     way, clicked = multiples.asked(project.id, curve), None
     if way == multiples.ONE:
         figure = plots.curve_figure(curve, solved, others)
         clicked = answer.plot(curve, figure)
-        growth.gains(curve)
+        growth.gains(curve, smallest)
         answer.downloads(project.id, curve, figure, metric, label)
     else:
         multiples.show(project.id, curve, way, metric, axis, label)
@@ -115,4 +121,4 @@ with frame.problems():
     elif view == "table":
         answer.in_tables(project.id, curve, metric, label)
     else:
-        answer.published()
+        published.show(str(curve.study["kind"]))

@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from core.actions import data, review
-from core.ui import answering, card, desk, frame, table
+from core.actions import blind, cards, data, queues, review
+from core.ui import blinding, card, desk, frame, ordering, reviewing, table, views, ways
 
 ONE, MANY = "One by one", "Table"
 
@@ -12,7 +12,7 @@ frame.heard()
 card.style()
 who = frame.who()
 labels = data.labels(project.id)
-asked = review.asked(project.id) if labels else None
+asked = cards.asked(project.id) if labels else None
 splits = review.splits(project.id)
 if not labels or not splits:
     missing = "no human texts" if labels else "no labels"
@@ -23,34 +23,20 @@ if not labels or not splits:
 
 
 @st.fragment
-def one_by_one(wanted: review.Filter) -> None:
+def one_by_one(queue: reviewing.Queue) -> None:
     at = desk.desk("review", project.id, who)
     left, right = card.halves()
     with right:
         card.definitions(labels, project.guidelines)
     with left, frame.problems():
-        queue = review.queue(project.id, who, wanted, at.skipped, at.first)
-        desk.progress(queue)
-        shown = at.show(queue.card) if queue.card else None
-        if shown is None:
-            card.nothing_left(queue, "Choose another status or class, or look at the table.")
-        else:
-            card.text(queue.card, asked, is_answered=True)
-            answering.show(at, shown, queue.card, labels, asked)
-        with st.container(key="admix-commands", horizontal=True, gap="small"):
-            if asked.by == "marks":
-                answering.save_marks(at, shown, queue.card)
-            else:
-                card.accept_label(at, shown, queue.card)
-            desk.button(at, shown, "reject", "Leave out", review.COMMAND_KEYS["reject"],
-                        review.reject, icon=":material/block:",
-                        help="This text will be in no training set.")  # fmt: skip
-            desk.skip_and_undo(at, shown)
-        desk.notices(at)
+        reviewing.show(at, queue, labels, asked)
 
 
+if found := views.choose("review", project.id, ("human",)):
+    one_by_one(reviewing.Queue(found))
+    st.stop()
 with st.container(horizontal=True, vertical_alignment="bottom"):
-    status = st.selectbox("Status", review.STATUSES, format_func=str.capitalize, width=150,
+    status = st.selectbox("Status", queues.STATUSES, format_func=str.capitalize, width=150,
                           key="review_status", persist_state="session",
                           help="To review: nobody has decided on it. Reviewed: somebody has;"
                           " one by one shows those on which you have not.")  # fmt: skip
@@ -63,10 +49,20 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
                              key=f"review_annotator_{project.id}")  # fmt: skip
     text = st.text_input("Text contains", width=150, key="review_text")
     mode = st.segmented_control("Show", [ONE, MANY], default=ONE, required=True, key="review_mode")
-wanted = review.wanted(status, label, annotator, split, text)
+    hidden = blind.settings(project.id)
+    if mode == ONE:
+        is_mixed = bool(hidden.share) and reviewing.mixes(project.id)
+        order = ordering.choose("review", project.id, who, is_fixed=is_mixed)
+        suggests = ordering.suggests("review", project.id)
+    ways.settings(project.id, labels)
+if mode == ONE and hidden.hides_labels and label:
+    st.caption(blinding.NO_CLASS)
+    label = None
+wanted = queues.wanted(status, label, annotator, split, text)
 if mode == MANY:
     with frame.problems():
         names = [label.name for label in labels] if asked.by == "choices" else []
         table.show(desk.desk("review", project.id, who), wanted, names)
-else:
-    one_by_one(wanted)
+elif ordering.panel(project.id, who, order, has_suggestions=suggests):
+    wanted = queues.MIXED if is_mixed else wanted
+    one_by_one(reviewing.Queue(wanted, order, suggests, is_mixed))

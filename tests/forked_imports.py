@@ -10,7 +10,7 @@ import torch  # noqa: F401
 from transformers import BertModel, BertTokenizerFast  # noqa: F401
 
 from core.checks import language
-from core.jobs import answers, checking, encoding, generation, saving, training  # noqa: F401
+from core.jobs import answers, checking, encoding, generation, saving, scoring, training  # noqa: F401
 from core.providers import (  # noqa: F401
     _bounded,
     anthropic_chat,

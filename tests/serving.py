@@ -39,11 +39,12 @@ class Server:
 
 
 @contextmanager
-def serve(home: Path, script: str = "app.py") -> Iterator[Server]:
+def serve(home: Path, script: str = "app.py", port: int = 0) -> Iterator[Server]:
     """Run the app, or another page, over a home folder until the context is left."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    if not port:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
     with (home.parent / "server.log").open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "streamlit", "run", script, "--server.headless=true",

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pytest
 
 from core import actions
-from core.actions import archives, curate, generate, home, review, train
+from core.actions import archives, curate, generate, home, queues, review, train
 from core.actions.session import Session
 from core.errors import BadFile, Problem
 from core.formats import bundle, bundle_check
@@ -84,7 +84,7 @@ def elsewhere(
     session = actions.start(tmp_path / "home", "a test", "forked")
     other = home.create_project("other").id
     bring(other, planted(4), "train", "human")
-    for sample in review.table(other, review.wanted())[:3]:
+    for sample in review.table(other, queues.wanted())[:3]:
         review.reject(other, "Ana", sample.id, 0)
     yield session
     actions.stop()
@@ -155,7 +155,7 @@ def test_state_is_what_the_decisions_come_to_and_deciding_goes_on(
     assert undone.kind == "label" and undone.others_since == ("Ben",)
     assert review.undo(project, "Ana").kind == "edit"
     assert review.undo(project, "Ana").n_samples > 2
-    sample = review.table(project, review.wanted("all"))[2]
+    sample = review.table(project, queues.wanted("all"))[2]
     last = decisions.last_event(database, project)
     assert review.label(project, "Ana", sample.id, 0, whole_project.LABELS[0]) > last
     ids = [row["id"] for row in samples.everything(database, project)]
@@ -237,7 +237,15 @@ def test_an_older_archive_opens_by_the_names_of_its_columns(
 
 def test_every_table_of_the_database_travels_or_is_derived(elsewhere: Session) -> None:
     tables = set(snapshot(elsewhere.database))
-    assert tables == {*stored.WHERE, *stored.DERIVED, *stored.AT_VENDORS, "migration"}
+    assert tables == {
+        *stored.WHERE,
+        *stored.DERIVED,
+        *stored.AT_VENDORS,
+        *stored.PASSING,
+        *stored.COMPUTED,
+        *stored.OF_HOME,
+        "migration",
+    }
     for table, columns in stored._NEEDED.items():
         with elsewhere.database.read() as cursor:
             assert set(columns.split()) <= set(stored._columns(cursor, table))

@@ -14,9 +14,10 @@ from core.actions.session import Session
 from core.errors import Problem
 from core.store import audits, decisions, samples
 from core.store.samples import Filter
+from tests import decks
 from tests.conftest import bring, planted
 from tests.test_cli import told
-from tests.test_pages_curating import click, pick, visit, words
+from tests.test_pages_curating import click, pick, visit
 
 GROUP = curate.wanted("sea")
 
@@ -196,8 +197,8 @@ def test_the_page_draws_shows_the_cards_and_decides_on_the_rest(
     assert len(made.drawn) == 5 and made.wanted.stratum == "sea"
     for place in range(5):
         shown = samples.get(session.database, group, made.drawn[place])
-        assert shown.text in words(app)
-        click(app, "Accept")
+        assert decks.texts(app)[0] == shown.text
+        decks.press(app, "accept")
     click(app, "Accept the other 35")
     assert {status_of(group, session)[id_] for id_ in made.others} == {"accepted"}
     reloaded = visit("curate", "Ben")

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 import signal
 import tempfile
-import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser
 
 from core import actions
@@ -26,12 +27,22 @@ LABELS = [("good", "It pleases."), ("bad", "It does not."), ("plain", "Neither."
 N_HUMAN = 120
 WORDS = ("amber", "basil", "cedar", "delta", "ember", "fjord", "grove", "haven")
 PATIENCE_MS = 60_000
-WATCH_KEYS = """() => {
-  window.keys = [];
-  const card = () => document.querySelector('.st-key-admix-card .admix-text').innerText;
-  addEventListener('keydown', (event) => window.keys.push([event.key, card()]), true);
-}"""
+WATCH_KEYS = """
+window.keys = [];
+const deck = (root) => {
+  for (const one of root.querySelectorAll('*')) {
+    if (one.classList.contains('deck')) return one;
+    const found = one.shadowRoot && deck(one.shadowRoot);
+    if (found) return found;
+  }
+};
+addEventListener('keydown', (event) => {
+  const found = deck(document);
+  if (found) window.keys.push([event.key, found.dataset.card]);
+}, true);
+"""
 """Remembers every key with the card that stood on the screen when it went down."""
+TEXT = ".deck .card .text"
 
 
 @dataclass
@@ -116,22 +127,28 @@ def browser(started: Browser) -> Iterator[Browser]:
         context.close()
 
 
-def visit(browser, app: Keys, page: str, who: str):
-    tab = browser.new_context(viewport={"width": 1440, "height": 1000}).new_page()
+def visit(browser, app: Keys, page: str, who: str, scheme: str = "light"):
+    size = {"width": 1440, "height": 1000}
+    tab = browser.new_context(viewport=size, color_scheme=scheme).new_page()
     tab.set_default_timeout(PATIENCE_MS)
+    tab.add_init_script(WATCH_KEYS)
     tab.goto(f"{app.server.url}/{page}?project={app.project}&who={who}")
-    tab.locator(".st-key-admix-card .admix-text").wait_for()
+    tab.locator(TEXT).first.wait_for()
     settled(tab)
     return tab
 
 
 def shown(tab) -> str:
-    return tab.locator(".st-key-admix-card .admix-text").inner_text()
+    return tab.locator(TEXT).first.inner_text()
 
 
 def left(tab) -> int:
-    told = tab.get_by_text(re.compile(r"^[\d,]+ left")).first.inner_text()
-    return int(told.split()[0].replace(",", ""))
+    return int(tab.locator(".deck .progress b").inner_text().split()[0].replace(",", ""))
+
+
+def saved(tab) -> None:
+    """Wait until the server has said what came of every key."""
+    tab.locator('.deck[data-pending="0"]').wait_for()
 
 
 def press(tab, key: str) -> None:
@@ -139,7 +156,7 @@ def press(tab, key: str) -> None:
     before, n = shown(tab), left(tab)
     tab.keyboard.press(key)
     until(lambda: shown(tab) != before or left(tab) != n, f"another card after {key}")
-    settled(tab)
+    saved(tab)
 
 
 def decided(events: list[dict[str, object]], who: str) -> list[tuple[str, str | None]]:
@@ -171,54 +188,93 @@ def test_keys_decide_and_undo_takes_back_again_and_again(app, browser):
     assert all(0 < float(str(e["seconds"])) <= 60 for e in events if e["kind"] != "undo")
 
 
-@pytest.mark.parametrize("interval", [0.03, 0.1, 0.2])
-def test_a_key_that_comes_too_early_never_changes_a_decided_card(app, browser, interval):
+@pytest.mark.parametrize("interval_ms", [0, 30, 100])
+def test_every_key_decides_on_the_card_it_was_pressed_on(app, browser, interval_ms):
     tab = visit(browser, app, "review", "Ana")
-    tab.evaluate(WATCH_KEYS)
     for number in range(20):
         tab.keyboard.press("12"[number % 2])
-        time.sleep(interval)
-    settled(tab)
-    until(lambda: is_still(tab), "the page to come to rest")
-    n_left = left(tab)
-    notice = tab.get_by_text(re.compile(r"came too early"))
-    told = notice.inner_text() if notice.count() else "0 keys"
-    n_dropped = int(told.split(" key")[0].split()[-1])
-    pressed = {(text, {"1": "good", "2": "bad"}[key]) for key, text in tab.evaluate("window.keys")}
+        tab.wait_for_timeout(interval_ms)
+    saved(tab)
+    assert left(tab) == N_HUMAN - 20
+    pressed = [(card, {"1": "good", "2": "bad"}[key]) for key, card in tab.evaluate("window.keys")]
     events = events_of(app)
-    cards = {event["sample"] for event in events}
-    assert {event["kind"] for event in events} == {"label"}
-    assert len(events) == len(cards) == N_HUMAN - n_left
+    assert [(event["sample"], event["label"]) for event in events] == pressed
+    assert len({sample for sample, _ in pressed}) == 20
     assert all(event["shown_revision"] == 0 for event in events)
-    # Streamlit may deliver one press twice, and loses some itself; then the sum is not 20. At
-    # 30 ms, far faster than a card can follow, many always come too early, and the screen says so.
-    assert 1 <= len(events) <= 20
-    assert n_dropped or interval > 0.03
-    # What was decided is what stood on the screen when the key went down.
-    assert {(event["of"], event["label"]) for event in events} <= pressed
-    print(f"interval {interval}: {len(events)} decided, {n_dropped} dropped")  # noqa: T201
 
 
-def test_one_undo_key_takes_back_one_decision_however_fast(app, browser):
+def test_undo_keys_take_back_as_many_decisions_however_fast(app, browser):
     tab = visit(browser, app, "review", "Ana")
-    for _ in range(6):
-        press(tab, "1")
-    for _ in range(4):
-        tab.keyboard.press("u")
-        tab.wait_for_timeout(30)
-    until(lambda: is_still(tab), "the page to come to rest")
-    n_left = left(tab)
+    for key in "1212121uuuu":
+        tab.keyboard.press(key)
+    saved(tab)
+    assert left(tab) == N_HUMAN - 3
     events = events_of(app)
+    labelled = [event for event in events if event["kind"] == "label"]
     undone = [event["undoes"] for event in events if event["kind"] == "undo"]
-    assert 1 <= len(undone) == len(set(undone)) <= 4
-    assert N_HUMAN - n_left == 6 - len(undone)
+    assert undone == [event["seq"] for event in reversed(labelled[3:])]
+    assert shown(tab) == labelled[3]["of"]
 
 
-def is_still(tab) -> bool:
-    before = left(tab)
-    tab.wait_for_timeout(400)
-    settled(tab)
-    return left(tab) == before
+def test_two_people_never_have_the_same_card_in_hand(app, browser):
+    ana, ben = visit(browser, app, "review", "Ana"), visit(browser, app, "review", "Ben")
+    for number in range(15):
+        for tab in (ana, ben):
+            tab.keyboard.press("12"[number % 2])
+            tab.wait_for_timeout(60)
+    saved(ana)
+    saved(ben)
+    events = events_of(app)
+    assert len(events) == len({event["sample"] for event in events}) == 30
+    assert Counter(event["annotator"] for event in events) == {"Ana": 15, "Ben": 15}
+
+
+def test_keys_are_listed_and_everything_works_without_a_mouse(app, browser):
+    tab = visit(browser, app, "review", "Ana")
+    tab.keyboard.press("?")
+    listed = tab.locator(".deck dialog")
+    listed.get_by_text("good", exact=True).wait_for()
+    assert "Leave out" in listed.inner_text()
+    before = shown(tab)
+    tab.keyboard.press("1")  # means nothing while the list is open
+    assert shown(tab) == before
+    tab.keyboard.press("Escape")
+    listed.wait_for(state="hidden")
+    tab.locator(".deck .choices button").nth(1).focus()
+    tab.keyboard.press("Enter")
+    until(lambda: shown(tab) != before, "the next card")
+    saved(tab)
+    assert [event["label"] for event in events_of(app)] == ["bad"]
+
+
+NAVIGATION = {"list", "listitem"}
+"""Rules that Streamlit's own navigation breaks."""
+
+
+@pytest.mark.parametrize("page", ["review", "curate"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_card_can_be_read_and_used_by_everybody(app, browser, page, scheme):
+    tab = visit(browser, app, page, "Ana", scheme)
+    rules = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+    found = Axe().run(tab, options={"runOnly": rules}).response["violations"]
+    assert {(each["id"], each["help"]) for each in found if each["id"] not in NAVIGATION} == set()
+
+
+def test_text_that_looks_like_markup_stays_text(app_of_its_own, browser):
+    words = "<b id=bold>bold</b> **stars** <img src=x onerror='window.hit=1'>"
+    app = app_of_its_own
+    server = app.server
+    server.process.send_signal(signal.SIGTERM)
+    server.process.wait(timeout=60)
+    actions.start(server.home, "a test")
+    project = home.create_project("marks", "classify", LABELS).id
+    bring(project, [{"text": words, "label": "good"}], "train", "human")
+    actions.stop()
+    with serve(server.home) as again:
+        tab = visit(browser, Keys(again, "marks"), "review", "Ana")
+        assert shown(tab) == words
+        assert tab.locator("#bold").count() == 0
+        assert tab.evaluate("window.hit") is None
 
 
 def test_curate_with_keys(app, browser):
@@ -226,7 +282,7 @@ def test_curate_with_keys(app, browser):
     first = shown(tab)
     press(tab, "Enter")
     press(tab, "2")
-    assert "Reject: unnatural" in tab.locator(".st-key-admix-commands").inner_text()
+    assert "Reject: unnatural" in tab.locator(".deck .commands").inner_text()
     press(tab, "x")
     press(tab, "u")
     tab.keyboard.press("e")
@@ -289,14 +345,36 @@ def test_two_people_at_once_keep_their_own_decisions(app, browser):
     assert taken["annotator"] == "Ben"
 
 
-def test_a_killed_server_loses_no_decision_that_the_screen_had_taken(app_of_its_own, browser):
+def test_a_killed_server_loses_no_decision_and_gets_the_rest_when_it_is_back(
+    app_of_its_own, browser
+):
     app = app_of_its_own
     tab = visit(browser, app, "review", "Ana")
-    taken = []
     for key in "12121":
-        taken.append((shown(tab), {"1": "good", "2": "bad"}[key]))
         press(tab, key)
     app.server.process.send_signal(signal.SIGKILL)
     app.server.process.wait(timeout=30)
+    # Nobody is there to hear these; the browser keeps them.
+    for key in "221":
+        tab.keyboard.press(key)
+    assert left(tab) == N_HUMAN - 8
+    port = int(app.server.url.rsplit(":", 1)[1])
+    with serve(app.server.home, port=port) as again:
+        saved(tab)
+        assert left(tab) == N_HUMAN - 8
+        events = events_of(Keys(again, app.project))
+    pressed = [(card, {"1": "good", "2": "bad"}[key]) for key, card in tab.evaluate("window.keys")]
+    assert [(event["sample"], event["label"]) for event in events] == pressed
+    assert len(pressed) == 8
+
+
+def test_a_page_loaded_anew_sends_what_nobody_had_answered(app, browser):
+    tab = visit(browser, app, "review", "Ana")
+    tab.keyboard.press("1")
+    tab.keyboard.press("2")
+    tab.reload()
+    tab.locator(TEXT).first.wait_for()
+    saved(tab)
     events = events_of(app)
-    assert [(event["of"], event["label"]) for event in events[:5]] == taken
+    assert [event["label"] for event in events] == ["good", "bad"]
+    assert len({event["sample"] for event in events}) == 2

@@ -53,7 +53,7 @@ def browser(address: str) -> Iterator[Browser]:
 def vendor() -> Iterator[FakeLLM]:
     """A vendor on loopback that takes its time, so that a run can be stopped."""
     server = FakeLLM()
-    server.delay = 3.0
+    server.delay = 8.0
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield server
     server.shutdown()

@@ -428,8 +428,14 @@ def test_published_figures_appear_only_on_request_and_apart(project):
     assert "TAAI 2024" not in said(at)
     n_charts = len(charts(at))
     at.segmented_control(key="view").set_value("published").run()
-    assert "TAAI 2024" in said(at)
     assert "Other data" in said(at)
+    # A publication without a figure of its own is told in words, the one of this kind at first.
+    assert "about 80% synthetic" in said(at) and metrics(at)["ROC-AUC, baseline"] == "0.744"
+    assert "Not known here" in said(at) and len(charts(at)) == n_charts
+    at.selectbox(key="publication_ratio_sweep").select("matta2024_frames").run()
+    assert not at.exception and "The smaller the budget" in said(at)
+    at.selectbox(key="publication_ratio_sweep").select("taai2024_values").run()
+    assert "TAAI 2024" in said(at)
     assert len(charts(at)) == n_charts + 1
 
 

@@ -250,6 +250,29 @@ def test_published_figures_are_those_of_the_paper():
     assert sum(data["original_counts"].values()) == 3870
 
 
+@pytest.mark.parametrize(
+    ("kind", "source"),
+    [("ratio_sweep", "2501.09126"), ("two_arms", "2501.09126"), ("budget_grid", "2410.06550"),
+     ("surface", "2410.06550"), ("balanced_growth", "TAAI 2024")],
+)  # fmt: skip
+def test_every_kind_of_study_has_its_publication_with_no_figure_that_is_not_known(kind, source):
+    data = results.published(results.publication_of(kind))
+    assert source in data["source"] and data["unknown"]
+    if "figures" in data:
+        known = [value for row in data["figures"] for value in row.values() if value != "baseline"]
+        assert set(known) <= {0.744} and data["findings"] and data["missing"]
+
+
+def test_long_notes_are_whole_in_a_picture_and_take_nothing_from_the_plot():
+    short, long = (
+        canvas.picture(plots.curve_figure(FULL), "t", ["a", " ".join(["word"] * n)])
+        for n in (5, 100)
+    )
+    assert long.layout.title.subtitle.text.count("word") == 100
+    assert max(map(len, long.layout.title.subtitle.text.split("<br>"))) <= 160
+    assert long.layout.height - long.layout.margin.t == short.layout.height - short.layout.margin.t
+
+
 def test_an_estimate_without_seeds_is_not_drawn():
     assert math.isnan(over_seeds([]).mean)
     assert isinstance(over_seeds([]), Estimate)

@@ -214,14 +214,70 @@ def test_every_block_is_written_in_every_form() -> None:
         assert not re.search("[\x00\u202e\ud800]", form(EVERY_BLOCK))
 
 
-@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="there is no LaTeX here")
-def test_latex_compiles(plain: str, hostile: str, tmp_path: Path) -> None:
-    for project, study in ((plain, "Sweep"), (hostile, HOSTILE[2])):
-        file = tmp_path / "report.tex"
-        file.write_bytes(report.written(project, study, "tex"))
-        words = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", file.name]
-        done = subprocess.run(words, cwd=tmp_path, capture_output=True, check=False)
+ODD = (
+    "100% & more_of #1 {a} ~b ^c \\d $e",
+    "é ü ß ø ł — → “x” … naïve e\u0301",
+    "日本 Ελλάδα да 😀 ħ ≤ −1 × 2",
+)
+"""Names as people do choose them, with every sign that means something to LaTeX."""
+
+
+def compiled(text: bytes, folder: Path) -> str:
+    """Return what pdflatex says of a document that it can make."""
+    (folder / "report.tex").write_bytes(text)
+    words = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "report.tex"]
+    for _ in range(2):  # the second time it knows how wide the columns are
+        done = subprocess.run(words, cwd=folder, capture_output=True, check=False)
         assert done.returncode == 0, done.stdout.decode(errors="replace")[-2000:]
+    return done.stdout.decode(errors="replace")
+
+
+needs_latex = pytest.mark.skipif(
+    shutil.which("pdflatex") is None, reason="there is no pdflatex here that could compile it"
+)
+
+
+@needs_latex
+def test_latex_compiles_and_its_tables_fit_on_the_page(plain: str, tmp_path: Path) -> None:
+    assert "Overfull" not in compiled(report.written(plain, "Sweep", "tex"), tmp_path)
+
+
+@needs_latex
+def test_hostile_names_compile(hostile: str, tmp_path: Path) -> None:
+    compiled(report.written(hostile, HOSTILE[2], "tex"), tmp_path)
+
+
+@needs_latex
+def test_names_in_any_script_with_signs_of_latex_compile(session: Session, tmp_path: Path) -> None:
+    made = studied(dict.fromkeys(ODD, " ".join(ODD)), ODD[2], ODD[0])
+    compiled(report.written(made, ODD[0], "tex"), tmp_path)
+
+
+@needs_latex
+def test_every_sign_of_every_script_compiles(tmp_path: Path) -> None:
+    signs = [chr(n) for n in (*range(0x20, 0x600), *range(0x2000, 0x2800), 0x3042, 0x1F600)]
+    rows = [["".join(signs[i : i + 12])] for i in range(0, len(signs), 12)]
+    whole = Document("T", "a", [Section("S", [Table("Signs", ["x"], rows)])])
+    compiled(latex(whole).encode(), tmp_path)
+
+
+def test_signs_that_pdflatex_has_no_letter_for_stand_by_their_numbers() -> None:
+    text = latex(Document("日é", "a", [Section("e\u0301 ≤", [Text("→")])]))
+    assert re.findall(r"\\DeclareUnicodeCharacter.*", text) == [
+        "\\DeclareUnicodeCharacter{65E5}{\\allowbreak[U+65E5]}"
+    ]
+    assert "\\title{日é}" in text and "\\section*{é $\\leq$}" in text and "\n→\n" in text
+
+
+def test_wide_tables_have_smaller_type_and_long_titles_of_figures_are_broken() -> None:
+    def of(n_columns: int, title: str = "Accuracy") -> str:
+        row = ["0.12 (0.10 to 0.1)"] * n_columns
+        columns = ["Line", *[title] * (n_columns - 1)]
+        return latex(Document("T", "a", [Section("S", [Table("C", columns, [row])])]))
+
+    assert "{\\footnotesize" in of(4) and "{\\scriptsize" in of(6) and "{\\tiny" in of(7)
+    long = of(2, "the longest of all names")
+    assert "p{11em}}{the longest of all names} \\\\" in long
 
 
 def test_a_study_of_several_budgets_says_how_to_split_them(session: Session) -> None:

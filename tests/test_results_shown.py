@@ -56,7 +56,7 @@ def drawn(project: str, study: str, share: float, seed: int = 0) -> tuple[str, l
 
 
 def decide(project: str, sample: str, kind: str, label: str | None = None, who: str = "Ana"):
-    revision = decisions.revision(here().database, project, sample, who)
+    revision = decisions.revisions(here().database, project, [sample], who).get(sample, 0)
     decisions.decide(
         here().database, project,
         Decision(sample, kind, who, label=label, stratum=label, shown_revision=revision),

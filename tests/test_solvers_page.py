@@ -8,6 +8,7 @@ from core.actions import generate, home
 from core.actions.session import Session, here
 from core.store import samples
 from core.store.samples import Filter
+from tests import decks
 from tests.conftest import bring, planted
 from tests.test_pages_research import charts, metrics, page_of, press, said, values  # noqa: F401
 from tests.two_writers import humans, solve, students, write, writers
@@ -86,6 +87,6 @@ def test_a_test_set_is_curated_by_itself(session: Session) -> None:
     at = page_of("curate", who="Ana")
     at.selectbox(key=f"curate_split_{project}").set_value("bench:a").run()
     assert not at.exception and "**6** pending" in said(at)
-    press(at, "Accept")
+    decks.press(at, "accept")
     wanted = Filter(split="bench:a", status="accepted")
     assert samples.count(here().database, project, wanted) == 1

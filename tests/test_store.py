@@ -152,7 +152,7 @@ def test_the_state_always_equals_one_rebuilt_from_events(
                 with database.write() as cursor:
                     verdicts.replace(cursor, project, [Verdict("x", sample, label == "a")])
             else:
-                shown = decisions.revision(database, project, sample, who)
+                shown = decisions.revisions(database, project, [sample], who).get(sample, 0)
                 decisions.decide(
                     database,
                     project,
@@ -181,7 +181,7 @@ def test_undo_goes_back_to_no_label(database: Database) -> None:
 def test_undo_takes_back_ones_own_decisions_one_after_the_other(database: Database) -> None:
     project, ids = new_project(database)
     for number, label in enumerate("abc"):
-        shown = decisions.revision(database, project, ids[0], "Ana")
+        shown = decisions.revisions(database, project, [ids[0]], "Ana").get(ids[0], 0)
         assert (shown == 0) == (number == 0)
         decisions.decide(
             database, project, Decision(ids[0], "label", "Ana", label=label, shown_revision=shown)

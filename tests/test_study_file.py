@@ -6,7 +6,6 @@ import io
 import json
 import zipfile
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -390,4 +389,4 @@ def test_the_file_says_what_its_trials_depend_on(written: Path, project: str) ->
     with written.open("rb") as file:
         about = Archive(file, written.name).manifest.about
     assert about["training_code"] and about["versions"]["numpy"] and about["fingerprints"]
-    assert about["spec"]["prices"] == asdict(train.prices(project))
+    assert about["spec"]["prices"] == train.prices(project).to_json()

@@ -23,6 +23,7 @@ from core.actions import (
     home,
     imports,
     points,
+    queues,
     review,
     tables,
     train,
@@ -519,12 +520,12 @@ def test_a_letter_without_an_option_is_refused_as_a_decision(session: Session) -
     table = imports.read_table("rows.jsonl", "".join(write_jsonl(rows)).encode())
     taken = imports.columns_for(project, table)
     imports.import_rows(project, imports.prepare(project, table, taken, "train", "human"))
-    card = review.queue(project, "Ana", review.wanted()).card
+    card = queues.hand(project, "Ana", queues.wanted()).card
     n = len(card.sample.inputs["options"])
     assert list(card.choices) == list("ABCD"[:n])
     while n == 4:
         review.label(project, "Ana", card.sample.id, 0, "A")
-        card = review.queue(project, "Ana", review.wanted()).card
+        card = queues.hand(project, "Ana", queues.wanted()).card
         n = len(card.sample.inputs["options"])
     with pytest.raises(Problem, match=f"names none of the {n} options"):
         review.label(project, "Ana", card.sample.id, 0, "D")

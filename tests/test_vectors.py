@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from core import vectors as kept
-from core.actions import curate, data, review, vectors
+from core.actions import cards, curate, data, queues, review, vectors
 from core.actions.session import Session
 from core.checks.base import Item
 from core.checks.leakage_embedding import LeakageEmbedding
@@ -219,7 +219,7 @@ def test_a_job_computes_every_vector_and_keeps_what_checks_say(project, quick_ve
 
 def test_vectors_are_read_by_sample_and_erased_with_them(project, quick_vectors):
     vectors.wait(vectors.start(project))
-    ids = [row.id for row in review.table(project, review.wanted("all"))][:3]
+    ids = [row.id for row in review.table(project, queues.wanted("all"))][:3]
     found, there = vectors.vectors(project, [*ids, "none such"])
     assert there.tolist() == [True, True, True, False]
     assert np.allclose(np.linalg.norm(found[:3], axis=1), 1, atol=1e-5)
@@ -236,7 +236,7 @@ def test_a_verdict_of_a_text_that_was_changed_since_is_not_kept(project, quick_v
         line = {"verdicts": [{**told, "mark": mark.hex()}]}
         with session.database.write() as cursor:
             encoding.keep(cursor, project, line)
-        assert review.card_of(project, "Ana", first.id).sample.flags == flags
+        assert cards.card_of(project, "Ana", first.id).sample.flags == flags
 
 
 def test_nothing_to_encode_and_a_wrong_setting_are_said(session, project):
@@ -268,7 +268,7 @@ def test_a_pause_ends_after_the_piece_in_hand(
 def test_a_killed_worker_goes_on_where_it_was(project: str, session: Session) -> None:
     """The real encoder in a process of its own, killed when half of the texts are done."""
     cache = session.home / "cache"
-    texts = [row.text for row in review.table(project, review.wanted("all", split=None))]
+    texts = [row.text for row in review.table(project, queues.wanted("all", split=None))]
     assert list(kept.fill(Encoder(), texts[:70], cache))[-1] == 70
     folder = cache / fingerprint(Encoder())
     (folder / "texts-half.part").write_bytes(b"half a pie")
@@ -283,7 +283,7 @@ def test_a_killed_worker_goes_on_where_it_was(project: str, session: Session) ->
     assert vectors.start(project) == job
     assert vectors.wait(job).state == "done"
     assert vectors.state(project).n_missing == 0
-    ids = [row.id for row in review.table(project, review.wanted("all", split=None))]
+    ids = [row.id for row in review.table(project, queues.wanted("all", split=None))]
     found, there = vectors.vectors(project, ids)
     assert there.all() and np.allclose(found, encode(Encoder(), texts), atol=1e-5)
 

@@ -19,6 +19,7 @@ from core.actions import (
     plateau,
     plateau_plans,
     points,
+    queues,
     review,
     train,
 )
@@ -71,7 +72,7 @@ def make(name: str = "whole") -> str:
     made = [sample for sample in pending if sample.run and not sample.flags]
     curate.decide_many(project, "Ana", [sample.id for sample in made[:-2]], "accept")
     curate.edit(project, "Ana", made[-1].id, 0, {"text": "An edited text about a kettle of tea"})
-    humans = review.table(project, review.wanted("all"))
+    humans = review.table(project, queues.wanted("all"))
     review.label(project, "Ana", humans[0].id, 0, LABELS[1])
     review.label(project, "Ben", humans[0].id, 0, LABELS[0])
     review.reject(project, "Ana", humans[1].id, 0, "off topic")

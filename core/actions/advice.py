@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 
 from core.actions import lines, results
+from core.actions.access import needs
 from core.actions.budget import prices
 from core.actions.session import here
+from core.budget import origin_words
 from core.errors import Problem
 from core.records import SOURCE_WORDS, Source
 from core.statistics.answer import DELTA, Answer, best_split
@@ -40,7 +42,8 @@ class Grid:
     """The cells of a study that have enough seeds, by human and mixed-in rows.
 
     `sizes` has shape (cells, 2); `seeds` are those that every cell has, `keys` their trials, and
-    `pool_shares` the largest part of a source that a cell draws.
+    `pool_shares` the largest part of a source that a cell draws. With `origin` all rows of language
+    models came about in this way.
     """
 
     study: Mapping[str, Any]
@@ -49,6 +52,7 @@ class Grid:
     seeds: tuple[int, ...]
     keys: tuple[tuple[str, ...], ...]
     pool_shares: np.ndarray
+    origin: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,7 @@ class Advice:
     n_human: int = 0
     n_mixed_in: int = 0
     exchange: Exchange | None = None
+    origin: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def do_disagree(self) -> bool:
@@ -79,6 +84,7 @@ class Advice:
         return not {*self.answer.within} & {*self.other.within}
 
 
+@needs("viewer")
 def grid(project: str, study: str, line: str | None = None, *, is_line: bool = False) -> Grid:
     """Return the cells of a study for the student and kind of LLM data of one of its lines.
 
@@ -135,6 +141,7 @@ def _grid(
             max(h / max(1, n_rows.get("human", 0)), m / max(1, n_rows.get(source, 0)))
             for h, m in sizes
         ]),
+        chosen.origin,
     )  # fmt: skip
 
 
@@ -143,9 +150,10 @@ def _apart(factors: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in factors.items() if name not in SIZES}
 
 
+@needs("viewer")
 def budgets(project: str, found: Grid) -> list[float]:
     """Return the amounts of money for which several of the cells can be had at today's prices."""
-    human_usd, mixed_in_usd = prices_of(project, found.source)
+    human_usd, mixed_in_usd = prices_of(project, found)
     costs = found.sizes @ np.array([human_usd, mixed_in_usd])
     made: list[float] = []
     for cost in sorted(costs, reverse=True):
@@ -155,6 +163,7 @@ def budgets(project: str, found: Grid) -> list[float]:
     return [float(f"{usd:.3g}") for usd in made[::-1]]
 
 
+@needs("viewer")
 def advice(
     project: str, found: Grid, budget_usd: float, smallest_difference: float = DELTA
 ) -> Advice:
@@ -168,7 +177,7 @@ def advice(
     """
     if budget_usd <= 0:
         raise Problem("A budget of nothing buys nothing.", "Say how many US dollars there are.")
-    human_usd, mixed_in_usd = prices_of(project, found.source)
+    human_usd, mixed_in_usd = prices_of(project, found)
     if len(found.seeds) < MIN_SEEDS:
         raise Problem(
             f"An answer takes cells with {MIN_SEEDS} seeds in common.", "Wait for more trials."
@@ -201,9 +210,11 @@ def advice(
     return Advice(
         answer, others[0][1] if others else None, metric, others[0][0] if others else "",
         found.source, budget_usd, smallest_difference, n_human, n_mixed_in, exchange,
+        found.origin,
     )  # fmt: skip
 
 
+@needs("viewer")
 def may_be_best(found: Grid, metric: str) -> Band | None:
     """Return which cells may be the best of all, and a band of scores that holds for all of them.
 
@@ -214,6 +225,7 @@ def may_be_best(found: Grid, metric: str) -> Band | None:
     return compared(covariance(scores_of(found, metric)), np.random.default_rng(0))
 
 
+@needs("viewer")
 @lru_cache(maxsize=8)
 def contenders(found: Grid, metric: str) -> str:
     """Return which shares of a line may be the best, in a sentence; of too little, nothing."""
@@ -251,6 +263,8 @@ def details(found: Advice) -> list[str]:
     """Return what the verdict rests on, and what it does not say, in sentences."""
     answer, words = found.answer, SOURCE_WORDS[found.source]
     told = []
+    if found.origin:
+        told.append(f"Of {words} rows this is about {origin_words(found.origin)}, at its price.")
     if answer.score is not None and answer.score.low is not None:
         told.append(
             f"At {answer.share:.0%} {_title(found.metric)} is {answer.score.estimate:.3f}, 95%"
@@ -322,22 +336,26 @@ def _title(metric: str) -> str:
     return {"accuracy": "accuracy", "macro_f1": "macro-F1"}[metric]
 
 
-def prices_of(project: str, source: Source) -> tuple[float, float]:
-    """Return the prices of a human label and of a row of a source, in US dollars.
+@needs("viewer")
+def prices_of(project: str, of: Grid) -> tuple[float, float]:
+    """Return the prices of a human label and of a row that a grid mixes in, in US dollars.
+
+    A grid of one origin has that origin's price, if there is one.
 
     Raises:
         Problem: one of them is unknown.
     """
     known = prices(project)
-    found = known.human_usd, known.of(source)
+    found = known.human_usd, known.of(of.source, of.origin)
     if not all(found):
         raise Problem(
-            f"The answer needs the price of a human label and of {SOURCE_WORDS[source]} data.",
+            f"The answer needs the price of a human label and of {SOURCE_WORDS[of.source]} data.",
             "Set both on the Budget page.",
         )
     return found[0] or 0.0, found[1] or 0.0
 
 
+@needs("viewer")
 def scores_of(found: Grid, metric: str = "accuracy", label: str | None = None) -> Scores:
     """Return what the trials of a grid scored, item by item; with a label in F1 of that class."""
     predicted = _predicted(here().home, found.study["project"], found.keys)
@@ -351,6 +369,7 @@ def scores_of(found: Grid, metric: str = "accuracy", label: str | None = None) -
     return Scores(values, found.pool_shares)
 
 
+@needs("viewer")
 def class_items(found: Grid) -> dict[str, int]:
     """Return how many test items each class has."""
     names, gold = _gold(found)

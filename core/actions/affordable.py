@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 
 from core.actions import advice, train
+from core.actions.access import needs
 from core.actions.advice import Grid
 from core.actions.session import here
+from core.budget import origin_words
 from core.errors import Problem
 from core.records import SOURCE_WORDS, Source
 from core.statistics.covariance import covariance
@@ -71,8 +73,10 @@ class Line:
     need: Need | None
     n_test: int
     n_seeds: int
+    origin: Mapping[str, str] = field(default_factory=dict)
 
 
+@needs("viewer")
 def line(project: str, found: Grid, budget_usd: float, metric: str = "accuracy") -> Line:
     """Return the line of a budget at today's prices over a grid.
 
@@ -81,7 +85,7 @@ def line(project: str, found: Grid, budget_usd: float, metric: str = "accuracy")
     """
     if not (budget_usd > 0 and math.isfinite(budget_usd)):
         raise Problem("A budget of nothing buys nothing.", "Say how many US dollars there are.")
-    prices = advice.prices_of(project, found.source)
+    prices = advice.prices_of(project, found)
     if len(found.seeds) < MIN_SEEDS:
         raise Problem(
             f"The line needs cells with {MIN_SEEDS} seeds in common.", "Wait for more trials."
@@ -102,7 +106,7 @@ def line(project: str, found: Grid, budget_usd: float, metric: str = "accuracy")
     return Line(
         budget_usd, prices, found.source, metric, (*observed, *_unobserved(project, found)),
         points, tuple(where), surface.refused, _need(project, found, points, is_inside, prices),
-        scores.n_items, len(found.seeds),
+        scores.n_items, len(found.seeds), found.origin,
     )  # fmt: skip
 
 
@@ -124,12 +128,13 @@ def details(found: Line) -> list[str]:
     """Return what lies outside, why nothing is said there, and what would bring it inside."""
     told = []
     human_usd, mixed_in_usd = found.prices
+    of = f" ({origin_words(found.origin)})" * bool(found.origin)
     n_observed = sum(cell.score is not None for cell in found.cells)
     told.append(
         f"{n_observed} cells with {found.n_seeds} seeds, {found.n_test:,} test items; 95% limits of"
         " each cell alone (t, variance of seeds and items). Today's prices:"
         f" ${human_usd:,.4g} a human label, ${mixed_in_usd:,.4g} a row that is"
-        f" {SOURCE_WORDS[found.source]}."
+        f" {SOURCE_WORDS[found.source]}{of}."
     )
     if found.refused:
         told.append(f"No surface is fitted here: {found.refused}.")

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from core.actions import pooling, stale, train
+from core.actions.access import needs
 from core.actions.budget import prices
 from core.actions.results import task_in
 from core.actions.session import here, task_of
@@ -51,6 +52,7 @@ class Quote:
         return self.start_seconds + self.train_seconds / max(1, n_workers)
 
 
+@needs("viewer")
 def stale_keys(project: str, study: str) -> list[str]:
     """Return a trial of every cell of a study, of all its lines, that is stale."""
     found = studies.get(here().database, project, study)
@@ -62,6 +64,7 @@ def stale_keys(project: str, study: str) -> list[str]:
     ]
 
 
+@needs("viewer")
 def quote(project: str, study: str, keys: Collection[str]) -> Quote:
     """Return what it takes to train the cells of some trials of a study again.
 
@@ -93,6 +96,7 @@ def quote(project: str, study: str, keys: Collection[str]) -> Quote:
     )  # fmt: skip
 
 
+@needs("researcher")
 def launch(project: str, study: str, keys: Collection[str], n_workers: int = 1) -> tuple[str, str]:
     """Train the cells of some trials of a study again; return the new study's id and its job's.
 
@@ -126,7 +130,7 @@ def launch(project: str, study: str, keys: Collection[str], n_workers: int = 1) 
                 **spec,
                 "task": _task(project, found).to_json(),
                 "study": settings,
-                "prices": asdict(prices(project)),
+                "prices": prices(project).to_json(),
                 "made_with": train.made_with(),
                 "again": {"study": found["id"], "pool": found["pool"]},
             },

@@ -11,7 +11,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from core import answering
-from core.actions import chosen
+from core.actions import access, chosen, spending
+from core.actions.access import needs
 from core.actions.asking import (
     Mode,
     known_price,
@@ -97,6 +98,7 @@ class Status:
     splits: tuple[str, ...] = ()
 
 
+@needs("viewer")
 def test_sets(project: str) -> dict[str, int]:
     """Return the test sets of a project with their items that can be solved, the real one first.
 
@@ -109,6 +111,7 @@ def test_sets(project: str) -> dict[str, int]:
     return {split: found[split] for split in sorted(found, key=lambda one: (one != "test", one))}
 
 
+@needs("viewer")
 def n_unlabelled(project: str) -> int:
     """Return how many human train rows have no label."""
     return samples.count(here().database, project, _UNLABELLED)
@@ -121,6 +124,7 @@ def settled(request: Request) -> dict[str, Any]:
     return {**calm, **request.provider_settings}
 
 
+@needs("viewer")
 def estimate(project: str, request: Request) -> Estimated:
     """Return what a request is likely to cost, and at most; answers there already are free."""
     database = here().database
@@ -185,12 +189,14 @@ def _calls(plan: AnswerPlan, provider: Provider) -> list[_Call]:
     return [call for some in made.values() for call in some]
 
 
+@needs("viewer")
 def steps_of(project: str) -> tuple[str, ...]:
     """Return the steps in which a project's labels may be asked for; most kinds have none."""
     steps = task_of(project).answer_steps
     return tuple(each.name for each in steps.each) if steps else ()
 
 
+@needs("researcher")
 def launch(project: str, request: Request) -> str:
     """Start a run in the background and return its id.
 
@@ -205,13 +211,19 @@ def launch(project: str, request: Request) -> str:
     with session.database.write_lock:
         if at_work(project, request.purpose):
             raise Problem("Such a run is at work already.", "Wait for its end, or stop it.")
-        runs.create(session.database, run, project, _plan(project, request), is_preview=False)
+        plan = spending.capped(_plan(project, request))
+        runs.create(
+            session.database, run, project, plan, is_preview=False,
+            started_by=spending.started_by(),
+        )  # fmt: skip
         job = new_id()
         jobs.create(session.database, job, project, request.purpose, run)
+    access.note("run started", project, run=run, purpose=request.purpose, cap_usd=plan["cap_usd"])
     session.runner.start(job)
     return run
 
 
+@needs("researcher")
 def resume(job: str) -> None:
     """Go on with a run that ended early; nothing that arrived is paid again.
 
@@ -232,9 +244,11 @@ def resume(job: str) -> None:
     }
     items = [item for item in plan["items"] if item in may]
     runs.set_plan(session.database, project, run["id"], {**plan, "items": items})
+    spending.resumed(run["id"])
     session.runner.start(job)
 
 
+@needs("viewer")
 def status(project: str, run: str) -> Status:
     """Return where a run stands."""
     database = here().database
@@ -267,17 +281,20 @@ def splits_of(plan: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(plan.get("splits", ("test",))) if plan["purpose"] == "solve" else ()
 
 
+@needs("viewer")
 def run_ids(project: str, purpose: Purpose) -> list[str]:
     """Return the ids of a project's runs of one purpose, the newest first."""
     return [run["id"] for run in runs.of_project(here().database, project, purpose=purpose)]
 
 
+@needs("viewer")
 def at_work(project: str, purpose: Purpose) -> Job | None:
     """Return the run of a purpose that is at work, if one is."""
     found = jobs.of_project(here().database, project)
     return next((job for job in found if job.kind == purpose and job.state in jobs.LIVE), None)
 
 
+@needs("viewer")
 def table(project: str, found: Sequence[str]) -> list[dict[str, Any]]:
     """Return one flat row per run, as tables, CSV and JSON show them."""
     made = []

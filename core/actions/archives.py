@@ -12,6 +12,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from core.actions import access
+from core.actions.access import needs
 from core.actions.home import MAX_NAME, all_projects
 from core.actions.session import here, project_of
 from core.errors import BadFile, Problem
@@ -27,18 +29,24 @@ ENDING = ".admix.zip"
 _ABOUT = Path(__file__).parents[2] / "pyproject.toml"
 
 
+@needs("researcher")
 def export_project(project: str, target: Path) -> int:
     """Write a project with everything that belongs to it to a new file; return how many samples.
 
     Raises:
         Problem: the file exists, or cannot be written.
     """
-    return written(target, lambda file: _write(project, file))
+    n = written(target, lambda file: _write(project, file))
+    access.note("export", project, what="project", n_samples=n)
+    return n
 
 
+@needs("researcher")
 def export_bytes(project: str) -> bytes:
     """Return a project as the bytes of an archive, for a browser to keep."""
-    return as_bytes(lambda file: _write(project, file))
+    made = as_bytes(lambda file: _write(project, file))
+    access.note("export", project, what="project")
+    return made
 
 
 def written(target: Path, write: Callable[[BinaryIO], int]) -> int:
@@ -62,6 +70,7 @@ def written(target: Path, write: Callable[[BinaryIO], int]) -> int:
     return n
 
 
+@needs("researcher")
 def as_bytes(write: Callable[[BinaryIO], int]) -> bytes:
     """Have an archive written and return its bytes."""
     with tempfile.TemporaryFile(dir=here().home) as file:
@@ -70,6 +79,7 @@ def as_bytes(write: Callable[[BinaryIO], int]) -> bytes:
         return file.read()
 
 
+@needs("researcher")
 @contextmanager
 def checked(source: BinaryIO, file_name: str, form: str, otherwise: str) -> Iterator[Archive]:
     """Lend an archive of a form, every file of which was found to be what it should be.
@@ -89,6 +99,7 @@ def checked(source: BinaryIO, file_name: str, form: str, otherwise: str) -> Iter
         yield archive
 
 
+@needs("researcher")
 def open_project(source: BinaryIO, file_name: str, name: str | None = None) -> Project:
     """Open an archive as a project, all or nothing; where its name is taken it gets a number.
 

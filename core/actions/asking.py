@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, Protocol, get_args
 
 from core import budget
+from core.actions.access import needs
 from core.actions.session import project_of
 from core.errors import Problem
 from core.providers.base import Provider, find_key
@@ -58,6 +59,7 @@ def known_price(request: Asked) -> Price | None:
     return provider.own_price() or budget.list_price(request.provider, provider.model_name)
 
 
+@needs("researcher")
 def provider_for(project: str, request: Asked) -> Provider:
     """Return the provider of a request, if the project's texts may go there.
 

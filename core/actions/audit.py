@@ -11,7 +11,8 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from core.actions import review
+from core.actions import queues
+from core.actions.access import needs
 from core.actions.session import here
 from core.errors import Missing, Problem
 from core.records import SOURCE_WORDS, Decision
@@ -51,6 +52,7 @@ class Standing:
         return f"{self.n_good:,} of {known:,} good, {self.low:.0%} to {self.high:.0%}"
 
 
+@needs("annotator")
 def start(project: str, annotator: str, wanted: Filter, n: int, seed: int | None = None) -> Audit:
     """Draw `n` of a group's pending samples and keep the draw.
 
@@ -74,11 +76,13 @@ def start(project: str, annotator: str, wanted: Filter, n: int, seed: int | None
     return audits.create(database, project, wanted, seed, drawn, others, annotator)
 
 
+@needs("viewer")
 def all_audits(project: str) -> list[Audit]:
     """Return the audits of a project, the newest first."""
     return audits.of_project(here().database, project)
 
 
+@needs("viewer")
 def find(project: str, audit: str | None = None) -> Audit:
     """Return an audit by id, or the newest.
 
@@ -102,6 +106,7 @@ def named(audit: Audit) -> str:
     return f"{wanted.stratum or 'every class'}, {source}{flags}{run}"
 
 
+@needs("viewer")
 def standing(project: str, audit: Audit) -> Standing:
     """Return what an audit says so far about the rest of its group.
 
@@ -140,6 +145,7 @@ def n_for_width(now: Standing, width: float) -> int:
     return max(0, size_for_width(now.n_here, share, width) - known)
 
 
+@needs("annotator")
 def enlarge(project: str, annotator: str, audit: Audit, n_more: int) -> Audit:
     """Draw so many more of an audit's group; the new audit stands in its place.
 
@@ -161,20 +167,20 @@ def enlarge(project: str, annotator: str, audit: Audit, n_more: int) -> Audit:
     return made
 
 
+@needs("annotator")
 def queue(
     project: str, annotator: str, audit: Audit, skipped: Collection[str] = (),
     first: str | None = None,
-) -> review.Queue:  # fmt: skip
-    """Return the next card of an audit in the order of its draw; skipped ones come last."""
+) -> queues.Hand:  # fmt: skip
+    """Return the next cards of an audit in the order of its draw; skipped ones come last."""
     states = audits.states(here().database, project, audit.drawn)
     left = [id_ for id_ in audit.drawn if states[id_] == "pending"]
-    fresh = [id_ for id_ in left if id_ not in skipped]
-    card = None
-    if chosen := (first if first in states else next(iter([*fresh, *left]), None)):
-        card = review.card_of(project, annotator, chosen)
-    return review.Queue(card, len(left), len(audit.drawn), len(left) - len(fresh))
+    return queues.of_cards(
+        project, annotator, left, len(audit.drawn), skipped, first if first in states else None
+    )
 
 
+@needs("annotator")
 def decide_rest(project: str, annotator: str, audit: Audit, kind: str) -> int:
     """Accept or reject the rest of an audit's group as one batch, which one undo takes back.
 
@@ -201,11 +207,13 @@ def decide_rest(project: str, annotator: str, audit: Audit, kind: str) -> int:
     return decisions.decide_many(database, project, events, shown=shown)
 
 
+@needs("annotator")
 def forget(project: str, audit: Audit) -> None:
     """Forget an audit; what was decided stays."""
     audits.delete(here().database, project, audit.id)
 
 
+@needs("viewer")
 def drawn_rows(project: str, audit: Audit) -> list[dict[str, str | None]]:
     """Return the drawn samples in the order of the draw, with what became of them."""
     database = here().database

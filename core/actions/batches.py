@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from core.actions.access import needs
 from core.actions.session import here
 from core.errors import Problem
 from core.providers.base import Provider
@@ -26,6 +27,7 @@ class Batch:
     message: str = ""
 
 
+@needs("viewer")
 def of_run(run: str) -> list[Batch]:
     """Return the batches of a run, the oldest first."""
     database = here().database
@@ -49,6 +51,7 @@ def of_run(run: str) -> list[Batch]:
     ]
 
 
+@needs("researcher")
 def cancel(job: str) -> None:
     """Cancel a run's batches at their vendors; what they brought is kept, and the run ends.
 
@@ -63,6 +66,7 @@ def cancel(job: str) -> None:
     session.runner.cancel(job)
 
 
+@needs("viewer")
 def is_in_batches(run: str) -> bool:
     """Say whether a run asks in batches."""
     return runs.get(here().database, run)["plan"].get("mode", "live") == "batch"

@@ -13,6 +13,7 @@ import numpy as np
 
 from core import bootstrap
 from core.actions import results, train
+from core.actions.access import needs
 from core.actions.bias_steps import missing
 from core.actions.compared import AVERAGE, Benchmark, Bias, Comparison, Score, Solver
 from core.actions.said import (
@@ -41,11 +42,13 @@ FEWEST = 2
 _EVERY = 10_000_000
 
 
+@needs("viewer")
 def all_studies(project: str) -> dict[str, str]:
     """Return the studies whose students are solvers, by id, the newest first."""
     return {each["id"]: each["name"] for each in train.all_studies(project) if each["kind"] == KIND}
 
 
+@needs("viewer")
 def metric_titles(project: str) -> dict[str, str]:
     """Return the metrics that solvers can be compared in, the main one first."""
     # A language model gives no probabilities, which an area under a curve needs.
@@ -53,6 +56,7 @@ def metric_titles(project: str) -> dict[str, str]:
     return {name: metric.title for name, metric in found.items() if name != "roc_auc"}
 
 
+@needs("viewer")
 def compare(project: str, study: str | None = None, metric: str | None = None) -> Comparison:
     """Return how language models, and the students of a study, do on every test set.
 

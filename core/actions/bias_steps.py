@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from core.actions.access import needs
 from core.actions.compared import Benchmark, Solver
 from core.actions.said import REAL, benchmarks
 from core.actions.session import here
 from core.store import samples
 
 
+@needs("viewer")
 def wants(project: str) -> list[str]:
     """Return what is missing before anything can be compared, in sentences, the first step first.
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from core import budget
-from core.actions import costs
+from core.actions import costs, times
+from core.actions.access import needs
 from core.actions.session import here, project_of, task_of
 from core.budget import Prices, Purchase
 from core.errors import Problem
-from core.records import SOURCES, Source
-from core.store import allocations, decisions, projects, runs, samples
+from core.records import Source
+from core.store import allocations, projects, runs, samples
 
 DEFAULT_WAGE = 18.0
 DEFAULT_SECONDS = 10.0
@@ -31,26 +31,25 @@ class Measured:
     n_generated: int
     n_unpriced: int
     written: costs.Spent
+    seconds_by: times.By = "all"
 
     @property
     def n_shown(self) -> int:
         """Return how many written samples were put before people, or will be: no check flags it."""
-        n = self.written.n
-        return n["accepted"] + n["rejected"] + n["pending"]
+        return self.written.n_shown
 
     @property
     def acceptance(self) -> float | None:
         """Return the share accepted of what somebody saw; 1 where all was taken in unseen."""
-        if self.written.acceptance.n:
-            return self.written.acceptance.value
-        return 1.0 if self.written.n["accepted"] else None
+        return self.written.accepted_share
 
 
+@needs("viewer")
 def measured(project: str) -> Measured:
     """Return what was measured in a project."""
     database = here().database
-    labels = decisions.active_seconds(database, project, ["label"])
-    curations = decisions.active_seconds(database, project, ["accept", "reject", "edit"])
+    labels, curations = (times.measured(project, work) for work in times.KINDS)
+    by = times.chosen(project)
     usage = runs.usage(database, project, purpose="write")
     written = costs.written(project)
     n_generated = sum(
@@ -59,10 +58,11 @@ def measured(project: str) -> Measured:
         if row["source"] == "synthetic" and row["split"] == "train"
     )
     return Measured(
-        label_seconds=labels["median_seconds"],
-        n_timed_labels=labels["n"],
-        curation_seconds=curations["median_seconds"],
-        n_timed_curations=curations["n"],
+        label_seconds=times.for_price(labels, by),
+        n_timed_labels=labels.whole.n if labels.whole else 0,
+        curation_seconds=times.for_price(curations, by),
+        n_timed_curations=curations.whole.n if curations.whole else 0,
+        seconds_by=by,
         spent_usd=written.spent_usd,
         n_generated=n_generated,
         n_unpriced=usage["n_unpriced"],
@@ -70,6 +70,7 @@ def measured(project: str) -> Measured:
     )
 
 
+@needs("viewer")
 def suggested_prices(project: str, wage_per_hour: float) -> Prices:
     """Return prices from a wage and from what was measured; None where nothing was."""
     seen = measured(project)
@@ -78,6 +79,7 @@ def suggested_prices(project: str, wage_per_hour: float) -> Prices:
     return Prices(budget.human_price(wage_per_hour, seconds), synthetic)
 
 
+@needs("viewer")
 def synthetic_range(project: str, wage_per_hour: float) -> tuple[float, float] | None:
     """Return the limits of the suggested price of a synthetic sample by those of its acceptance.
 
@@ -98,23 +100,25 @@ def _synthetic_price(seen: Measured, acceptance: float | None, wage: float) -> f
     return budget.synthetic_price(seen.spent_usd, seen.n_shown, acceptance, decision)
 
 
+@needs("viewer")
 def prices(project: str) -> Prices:
     """Return the prices that the project's plans and studies count with."""
-    return Prices(**dict(project_of(project).settings.get("prices", {})))
+    return Prices.from_json(project_of(project).settings.get("prices", {}))
 
 
+@needs("researcher")
 def set_prices(project: str, chosen: Prices) -> None:
     """Set the prices that plans and studies count with.
 
     Raises:
-        Problem: a price below zero.
+        Problem: a price that is none, such as one below zero.
     """
-    for price in map(chosen.of, SOURCES):
-        if price is not None and not (math.isfinite(price) and price >= 0):
-            raise Problem("A price is a number of dollars, not below zero.")
-    projects.change_settings(here().database, project, prices=asdict(chosen))
+    if chosen.refused:
+        raise Problem(chosen.refused)
+    projects.change_settings(here().database, project, prices=chosen.to_json())
 
 
+@needs("viewer")
 def purchase(
     project: str, total_usd: float, money_share: float, chosen: Prices, classes: str = "natural",
     mixed_in: Source = "synthetic",
@@ -132,6 +136,7 @@ def purchase(
     return budget.purchase(total_usd, money_share, chosen, human, others, mixed_in)
 
 
+@needs("viewer")
 def human_mix(project: str) -> dict[str, float]:
     """Return counts of human train rows per class; equal ones where there are none."""
     labels = task_of(project).strata
@@ -142,6 +147,7 @@ def human_mix(project: str) -> dict[str, float]:
     return mix if any(mix.values()) else dict.fromkeys(labels, 1.0)
 
 
+@needs("researcher")
 def save_plan(project: str, name: str, plan: Mapping[str, Any]) -> None:
     """Save a plan under a name, in place of one that has it.
 
@@ -153,11 +159,13 @@ def save_plan(project: str, name: str, plan: Mapping[str, Any]) -> None:
     allocations.save(here().database, project, name.strip(), plan)
 
 
+@needs("viewer")
 def plans(project: str) -> list[dict[str, Any]]:
     """Return the saved plans, the newest first."""
     return allocations.of_project(here().database, project)
 
 
+@needs("researcher")
 def delete_plan(project: str, plan: str) -> None:
     """Forget a plan."""
     allocations.delete(here().database, project, plan)

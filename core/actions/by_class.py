@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from core.actions import advice
+from core.actions.access import needs
 from core.actions.advice import Advice, Grid
 from core.actions.session import here
 from core.statistics.answer import best_split
@@ -19,13 +20,14 @@ from core.statistics.supply import Supply
 from core.statistics.surface import fit_surface
 
 
+@needs("viewer")
 def rows(project: str, found: Grid, told: Advice) -> list[dict[str, Any]]:
     """Return one row per class: the best money share for its F1, and the exchange rate there.
 
     The rate is that at the answer's sizes, the same for all classes, or where there is no answer at
     half of the budget. Classes with too few test items are refused, with the number.
     """
-    prices = advice.prices_of(project, found.source)
+    prices = advice.prices_of(project, found)
     n_human, n_mixed_in = told.n_human, told.n_mixed_in
     if told.answer.share is None or not n_human:
         n_human, n_mixed_in = (int(told.budget_usd / 2 / usd) for usd in prices)

@@ -15,6 +15,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from core.actions.access import needs
 from core.actions.results import test_rows
 from core.actions.session import here
 from core.statistics.shares import wilson
@@ -47,6 +48,7 @@ class Ceiling:
         )
 
 
+@needs("viewer")
 def of_study(project: str, study: Mapping[str, Any]) -> Ceiling | None:
     """Return how well people agree on the test items of a study; None where too few say so."""
     newest = decisions.last_event(here().database, project)

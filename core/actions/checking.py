@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from core.actions import chosen
+from core.actions.access import needs
 from core.actions.answers import CONSISTENCY
 from core.actions.chosen import ANY
 from core.actions.chosen import Chosen as Chosen  # noqa: PLC0414  the ui asks for it here
@@ -58,6 +59,7 @@ def kinds() -> dict[str, str]:
     }
 
 
+@needs("viewer")
 def summary(project: str) -> list[dict[str, Any]]:
     """Return one row per check: how many samples it looked at, how many it flags, and when."""
     there = {row["check_id"]: row for row in verdicts.summary(here().database, project)}
@@ -78,11 +80,13 @@ def summary(project: str) -> list[dict[str, Any]]:
     return made
 
 
+@needs("viewer")
 def n_chosen(project: str, wanted: Chosen) -> int:
     """Return how many samples a check would look at."""
     return len(chosen.candidates(project, wanted))
 
 
+@needs("researcher")
 def launch(project: str, request: Request) -> str:
     """Start a check in the background and return the id of its run.
 
@@ -101,6 +105,7 @@ def launch(project: str, request: Request) -> str:
     return run
 
 
+@needs("researcher")
 def resume(job: str) -> None:
     """Begin a check anew on those of its samples that were not changed since.
 
@@ -118,11 +123,13 @@ def resume(job: str) -> None:
     session.runner.start(job)
 
 
+@needs("researcher")
 def stop(job: str) -> None:
     """End a check at once; the verdicts that had arrived are kept."""
     here().runner.stop(job)
 
 
+@needs("viewer")
 def status(project: str, run: str) -> Status:
     """Return where a run of a check stands.
 
@@ -144,12 +151,14 @@ def status(project: str, run: str) -> Status:
     )
 
 
+@needs("viewer")
 def newest(project: str, check: str) -> str | None:
     """Return the newest run of a check, if there is one."""
     found = runs.of_project(here().database, project, purpose="check")
     return next((run["id"] for run in found if run["plan"]["check"]["kind"] == check), None)
 
 
+@needs("viewer")
 def at_work(project: str) -> Job | None:
     """Return the check that is at work, if one is; blind answers are a run of their own."""
     found = jobs.of_project(here().database, project)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from core.actions.access import needs
 from core.actions.curate import SOURCE_ORDER
 from core.actions.gate import gate
 from core.actions.session import here, task_of
@@ -34,6 +35,7 @@ class Chosen:
 ANY = Chosen()
 
 
+@needs("viewer")
 def candidates(project: str, wanted: Chosen) -> list[Sample]:
     """Return the labelled pseudo-samples that are meant, by id, never a row of a test set.
 
@@ -62,6 +64,7 @@ def candidates(project: str, wanted: Chosen) -> list[Sample]:
     return sorted((row for row in found if not tests.is_leak(row.text)), key=lambda row: row.id)
 
 
+@needs("viewer")
 def still(project: str, versions: Mapping[str, str]) -> set[str]:
     """Return those samples that are as they were, by version, and may still be looked at."""
     tests = gate(project)

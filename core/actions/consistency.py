@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from core.actions import answers
+from core.actions.access import needs
 from core.actions.session import here
 from core.checks.base import Check
 from core.checks.self_consistency import SelfConsistency
@@ -38,12 +39,14 @@ class Report:
     scores: Mapping[str, Figure]
 
 
+@needs("viewer")
 def newest(project: str) -> str | None:
     """Return the newest run of blind answers, if there is one."""
     found = answers.run_ids(project, "judge")
     return found[0] if found else None
 
 
+@needs("viewer")
 def report(project: str, run: str) -> Report | None:
     """Return what a run's blind answers say of the labels intended; None before the first."""
     database = here().database

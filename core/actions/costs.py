@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from core.actions.access import needs
 from core.actions.session import here
+from core.records import Fact
 from core.registry import content_hash, from_json
 from core.statistics.money import projected
 from core.statistics.shares import wilson
@@ -81,6 +83,18 @@ class Spent:
         n_good = self.n_seen["accepted"]
         return Share(n_good, n_good + self.n_seen["rejected"])
 
+    @property
+    def n_shown(self) -> int:
+        """Return how many samples were put before people, or will be: no check flags them."""
+        return self.n["accepted"] + self.n["rejected"] + self.n["pending"]
+
+    @property
+    def accepted_share(self) -> float | None:
+        """Return the share accepted of what somebody saw; 1 where all was taken in unseen."""
+        if self.acceptance.n:
+            return self.acceptance.value
+        return 1.0 if self.n["accepted"] else None
+
     def price(self, n: int) -> float | None:
         """Return the price of each of `n`, all waste included; None where it is not known."""
         whole = self.spent_usd + self.earlier_usd
@@ -110,12 +124,13 @@ class PromptVersion:
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """Where money went: rows, their sum, what solving cost besides, and tokens out of a cache."""
+    """Where money went: rows, their sum, what answers cost besides, and tokens out of a cache."""
 
     rows: Sequence[Spent]
     total: Spent
     prompts: Sequence[PromptVersion]
     solving_usd: float
+    judging_usd: float
     n_input_tokens: int
     n_cached_tokens: int
     saved_usd: float
@@ -143,6 +158,7 @@ class Projection:
     n_calls: int
 
 
+@needs("viewer")
 def of(project: str, run: str | None = None, by: Sequence[str] = KEYS) -> Costs:
     """Return where the money of a project, or of one of its runs, went.
 
@@ -161,12 +177,14 @@ def of(project: str, run: str | None = None, by: Sequence[str] = KEYS) -> Costs:
         total=(_grouped(parts, ()) or [Spent({})])[0],
         prompts=list(prompts.values()),
         solving_usd=0.0 if run else costs.spent_on(database, project, "solve"),
+        judging_usd=0.0 if run else costs.spent_on(database, project, "judge"),
         n_input_tokens=sum(row["n_input"] for row in cached),
         n_cached_tokens=sum(row["n_cached"] for row in cached),
         saved_usd=sum(row["saved_usd"] or 0.0 for row in cached),
     )
 
 
+@needs("viewer")
 def written(project: str) -> Spent:
     """Return what became of the money of runs that write samples, as one sum."""
     plans = _plans(project)
@@ -175,21 +193,50 @@ def written(project: str) -> Spent:
     return (_grouped(wanted, ()) or [Spent({})])[0]
 
 
+@needs("viewer")
 def by_way(project: str) -> dict[str, Spent]:
     """Return what became of the money of runs that write samples, by what studies call strategies.
 
     A preview's money is among it.
     """
+    found = by_origin(project)
+    return {value: spent for (fact, value), spent in found.items() if fact == "strategy"}
+
+
+@needs("viewer")
+def by_origin(project: str) -> dict[tuple[Fact, str], Spent]:
+    """Return the same by generator, strategy and temperature, each alone, as studies name them.
+
+    What never arrived counts for who was asked, where its run asked but one.
+    """
     plans = _plans(project)
-    found: dict[str, Spent] = {}
-    for part in costs.parts(here().database, project):
-        plan = plans[part["run"]]
-        if runs.purpose_of(plan) == "write":
-            way = from_json(Strategy, plan["strategy"]).way
-            found.setdefault(way, Spent({"strategy": way})).add(part)
+    parts = [
+        part
+        for part in costs.parts(here().database, project)
+        if runs.purpose_of(plans[part["run"]]) == "write"
+    ]
+    asked: dict[str, set[tuple[str, str | None]]] = {}
+    for part in parts:
+        if part["model"]:
+            asked.setdefault(part["run"], set()).add((part["model"], part["temperature"]))
+    found: dict[tuple[Fact, str], Spent] = {}
+    for part in parts:
+        plan, some = plans[part["run"]], asked.get(part["run"], set())
+        model, temperature = part["model"], part["temperature"]
+        if len(some) == 1:
+            model, temperature = next(iter(some))
+        known: dict[Fact, str | None] = {
+            "generator": model,
+            "strategy": from_json(Strategy, plan["strategy"]).way,
+            "temperature": None if temperature is None else f"{float(temperature):g}",
+        }
+        for fact, value in known.items():
+            if value:
+                found.setdefault((fact, value), Spent({fact: value})).add(part)
     return found
 
 
+@needs("viewer")
 def projection(project: str, run: str) -> Projection | None:
     """Return what a run that writes is coming to; None where no price or no usable item says so."""
     database = here().database

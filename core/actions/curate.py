@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from core.actions import review
+from core.actions import cards, review
+from core.actions.access import needs
 from core.actions.imports import judge
 from core.actions.session import here, task_of
 from core.checks.base import Item
@@ -42,14 +43,7 @@ def wanted(
     )  # fmt: skip
 
 
-def queue(
-    project: str, annotator: str, filter_: Filter, skipped: Collection[str] = (),
-    first: str | None = None,
-) -> review.Queue:  # fmt: skip
-    """Return the next pseudo-sample to decide on; `first` before all others."""
-    return review.queue(project, annotator, filter_, skipped, first)
-
-
+@needs("annotator")
 def accept(
     project: str, annotator: str, sample: str, revision: int, seconds: float | None = None
 ) -> int:
@@ -65,6 +59,7 @@ def accept(
     )
 
 
+@needs("annotator")
 def reject(
     project: str, annotator: str, sample: str, revision: int, reason: str = "",
     seconds: float | None = None,
@@ -77,6 +72,7 @@ def reject(
     return review.reject(project, annotator, sample, revision, reason, seconds)
 
 
+@needs("annotator")
 def edit(
     project: str, annotator: str, sample: str, revision: int, given: Mapping[str, Any],
     seconds: float | None = None,
@@ -122,6 +118,7 @@ def edit(
     return number
 
 
+@needs("annotator")
 def accept_many(
     project: str, annotator: str, label: str | None = None, flagged: bool = False,
     ids: Sequence[str] | None = None, sources: Sequence[str] = SOURCE_ORDER, split: str = "train",
@@ -151,15 +148,17 @@ def accept_many(
     return Accepted(decisions.decide_many(database, project, events, shown=shown), dict(left))
 
 
-def grid(project: str, filter_: Filter, after: int = 0, limit: int = GRID) -> list[review.Card]:
+@needs("viewer")
+def grid(project: str, filter_: Filter, after: int = 0, limit: int = GRID) -> list[cards.Card]:
     """Return a page of pseudo-samples with what checks said of them."""
     database = here().database
     page = samples.page(database, project, filter_, limit, after)
     found = verdicts.of(database, project, [sample.id for sample in page])
     task = task_of(project)
-    return [review.card(task, sample, sample.revision, found.get(sample.id, ())) for sample in page]
+    return [cards.card(task, sample, sample.revision, found.get(sample.id, ())) for sample in page]
 
 
+@needs("annotator")
 def decide_many(
     project: str, annotator: str, ids: Sequence[str], kind: str, reason: str = "",
     shown: Mapping[str, int] | None = None,
@@ -178,6 +177,7 @@ def decide_many(
     return decisions.decide_many(here().database, project, events, shown=shown)
 
 
+@needs("viewer")
 def provenance(project: str, sample: str) -> dict[str, object]:
     """Return where a pseudo-sample comes from: prompt, model, tokens, price, date, human rows."""
     database = here().database
@@ -208,18 +208,21 @@ def provenance(project: str, sample: str) -> dict[str, object]:
     }
 
 
+@needs("viewer")
 def sources(project: str) -> list[str]:
     """Return the sources, of those that are curated, that a project has samples of."""
     there = {row["source"] for row in samples.counts(here().database, project)}
     return [source for source in SOURCE_ORDER if source in there]
 
 
+@needs("viewer")
 def splits(project: str) -> list[str]:
     """Return `train`, then the test sets that language models wrote."""
     there = {row["split"] for row in samples.counts(here().database, project)}
     return ["train", *sorted(filter(is_benchmark, there))]
 
 
+@needs("viewer")
 def counts(
     project: str, source: str = "synthetic", split: str = "train"
 ) -> dict[str, Counter[str]]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from core.actions import ceiling, leaks, lines, results, stale, train
+from core.actions.access import needs
 from core.actions.ceiling import Ceiling
 from core.actions.cells import Point, by_seed, is_human_only, point
 from core.actions.notes import behind_unknown, notes
@@ -15,6 +16,7 @@ from core.actions.session import here
 from core.errors import Problem
 from core.records import SOURCE_TITLES, Source
 from core.registry import member
+from core.statistics.near_best import BestRun
 from core.store import pools, studies
 from core.studies.base import Study
 
@@ -40,8 +42,9 @@ class Curve:
     `invalid` says which trials are, where some are; `n_test_changed` counts the test items that are
     not as they were when the pool was frozen; `ceiling` is how well people agree on them, where
     that is known and can be compared. `baseline` is the point that differences are taken to, and
-    `interval` says what limits are about, where that is not the test items alone. Of a study that
-    compares students, budgets or sources it is one `line`; `lines` are all, in words.
+    `interval` says what limits are about, where that is not the test items alone; `best_run`
+    is its plateau, where somebody asked. Of a study that compares students, budgets or sources it
+    is one `line`; `lines` are all, in words.
     """
 
     study: Mapping[str, Any]
@@ -62,6 +65,7 @@ class Curve:
     ceiling: Ceiling | None = None
     baseline: Point | None = None
     interval: str = ""
+    best_run: BestRun | None = None
 
     def is_stale(self, point: Point) -> bool:
         """Say whether a point rests on rows or test items that somebody changed since."""
@@ -98,6 +102,7 @@ def axes(source: Source) -> dict[str, str]:
     return {axis: title.replace("Synthetic", words) for axis, title in AXES.items()}
 
 
+@needs("viewer")
 def axes_of(project: str, study: str, line: str | None = None) -> dict[str, str]:
     """Return what the curve of a study's line may lie over, with titles, the usual one first."""
     found = train.find_study(project, study)
@@ -108,6 +113,7 @@ def axes_of(project: str, study: str, line: str | None = None) -> dict[str, str]
     return {first: titles[first], **titles}
 
 
+@needs("viewer")
 def curve(
     project: str, study: str, metric: str | None = None, axis: str | None = None,
     label: str | None = None, line: str | None = None,
@@ -177,6 +183,7 @@ def curve(
     )
 
 
+@needs("viewer")
 def beside(
     project: str, chosen: Curve, metric: str | None = None, axis: str | None = None,
     label: str | None = None,

@@ -6,20 +6,27 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import Any
 
+from core.actions import access
+from core.actions.access import needs
 from core.actions.session import here, project_of, task_of
 from core.errors import Missing, Problem
 from core.records import Decision, Sample
 from core.store import decisions, erasure, projects, runs, samples
+from core.store import guidelines as versions
 from core.store.erasure import Erased
 from core.store.samples import Filter
 from core.tasks.base import HasRoles, LabelSpec
 
 
+@needs("researcher")
 def set_task(
     project: str, labels: Sequence[tuple[str, str]], guidelines: str,
-    roles: Sequence[tuple[str, str]] | None = None,
+    roles: Sequence[tuple[str, str]] | None = None, written_by: str | None = None,
 ) -> None:  # fmt: skip
     """Change definitions and guidelines, and add labels, or roles to a kind that has them.
+
+    The former guidelines stay as a version; `written_by` is who wrote the new ones, unless somebody
+    has signed in.
 
     Raises:
         Problem: a label twice, an empty one, or one taken away that samples have.
@@ -36,13 +43,20 @@ def set_task(
     kept = task.model_copy(update=changes)
     if gone := sorted(used - set(kept.strata)):
         raise Problem(f"Samples are labelled {gone[0]!r}.", "Relabel them first.")
-    projects.update(here().database, project, task=kept.to_json(), guidelines=guidelines)
+    with here().database.write() as cursor:
+        # An older archive brings its guidelines without their versions.
+        versions.add(cursor, project, project_of(project).guidelines)
+        found = access.actor()
+        who = found.name if found.has_account else written_by
+        versions.add(cursor, project, guidelines, who)
+        projects.update_in(cursor, project, task=kept.to_json(), guidelines=guidelines)
 
 
 def _specs(labels: Sequence[tuple[str, str]]) -> tuple[LabelSpec, ...]:
     return tuple(LabelSpec(name=name.strip(), definition=text.strip()) for name, text in labels)
 
 
+@needs("researcher")
 def draw_test(project: str, n: int, seed: int = 0, min_per_class: int = 2) -> dict[str, int]:
     """Move labelled human rows from train to a sealed test split, stratified; return counts.
 
@@ -99,6 +113,7 @@ def draw_test(project: str, n: int, seed: int = 0, min_per_class: int = 2) -> di
     return {label: len(ids) for label, ids in moved.items()}
 
 
+@needs("viewer")
 def class_counts(project: str) -> dict[str, list[dict[str, Any]]]:
     """Return, per split, counts by stratum, source and whether accepted or pending.
 
@@ -122,11 +137,13 @@ def class_counts(project: str) -> dict[str, list[dict[str, Any]]]:
     }
 
 
+@needs("viewer")
 def balance(project: str) -> list[dict[str, Any]]:
     """Return counts by split, source, status, stratum, flag and decided."""
     return samples.counts(here().database, project)
 
 
+@needs("admin")
 def delete_samples(project: str, ids: Sequence[str], annotator: str) -> Erased:
     """Delete samples for good: a decision that stays, and texts that do not, wherever they are.
 
@@ -147,6 +164,8 @@ def delete_samples(project: str, ids: Sequence[str], annotator: str) -> Erased:
         erased = erasure.erase(session.database, project, gone, annotator)
     for vectors in (session.home / "cache").glob("*/*.safetensors"):
         vectors.unlink(missing_ok=True)
+    if erased.n_samples:
+        access.note("samples erased", project, n=erased.n_samples)
     return erased
 
 
@@ -159,37 +178,44 @@ def erased_in_words(erased: Erased) -> str:
     )
 
 
+@needs("viewer")
 def find_samples(project: str, text: str, limit: int = 100) -> list[Sample]:
     """Return samples of any source, split and status whose text contains some words."""
     return samples.page(here().database, project, Filter(text=text), limit)
 
 
+@needs("viewer")
 def label_names(project: str) -> tuple[str, ...]:
     """Return the names of a project's labels, in the task's order."""
     return task_of(project).label_names
 
 
+@needs("viewer")
 def strata(project: str) -> tuple[str, ...]:
     """Return the names by which a project's samples are counted, in the task's order."""
     return task_of(project).strata
 
 
+@needs("viewer")
 def roles(project: str) -> tuple[LabelSpec, ...] | None:
     """Return the roles of a project's task with their definitions, None where it has no roles."""
     task = task_of(project)
     return task.roles if isinstance(task, HasRoles) else None
 
 
+@needs("viewer")
 def metrics(project: str) -> dict[str, str]:
     """Return the metrics of a project's task with their titles, the main one first."""
     return {name: metric.title for name, metric in task_of(project).metrics.items()}
 
 
+@needs("viewer")
 def labels(project: str) -> tuple[LabelSpec, ...]:
     """Return a project's labels with their definitions."""
     return task_of(project).labels
 
 
+@needs("viewer")
 def guidelines(project: str) -> str:
     """Return a project's guidelines, in Markdown."""
     return project_of(project).guidelines

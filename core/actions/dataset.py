@@ -12,6 +12,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from core.actions import access
+from core.actions.access import needs
 from core.actions.exports import export_rows
 from core.actions.session import project_of, task_of
 from core.errors import Problem
@@ -31,6 +33,7 @@ _MORE: dict[str, tuple[Column, str]] = {
 }
 
 
+@needs("researcher")
 def dataset_files(project: str) -> dict[str, bytes]:
     """Return the files of a project's accepted rows as a dataset, by path: Parquet and the card.
 
@@ -68,6 +71,7 @@ def dataset_files(project: str) -> dict[str, bytes]:
     return {CARD: text.encode(), **{part.path: part.data for part in parts}}
 
 
+@needs("researcher")
 def export_folder(project: str, target: Path) -> int:
     """Write a project's accepted rows to a new folder, whole or not at all; return how many files.
 
@@ -89,9 +93,11 @@ def export_folder(project: str, target: Path) -> int:
     finally:
         with suppress(OSError):
             shutil.rmtree(staging)
+    access.note("export", project, what="dataset")
     return len(files)
 
 
+@needs("researcher")
 def dataset_zip(project: str) -> bytes:
     """Return the folder of a project's accepted rows as a ZIP file.
 
@@ -102,6 +108,7 @@ def dataset_zip(project: str) -> bytes:
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:  # Parquet is packed already
         for path, data in dataset_files(project).items():
             archive.writestr(path, data)
+    access.note("export", project, what="dataset")
     return out.getvalue()
 
 

@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from core.actions import budget, curate, generate, home, imports, review, train
+from core.actions.access import needs
 from core.actions.session import here
 from core.budget import Prices
 from core.errors import Problem
@@ -40,11 +41,13 @@ STUDIES = (
 """Published studies, by their numbers, that recorded replies can stand behind, the first last."""
 
 
+@needs("viewer")
 def find() -> Project | None:
     """Return the demo project, if it is there."""
     return next((project for project in home.all_projects() if project.is_demo), None)
 
 
+@needs("researcher")
 def create() -> tuple[Project, bool]:
     """Make the demo project unless it is there; return it and whether it was made.
 
@@ -87,6 +90,7 @@ def _queue(project: str, there: Collection[str] = ()) -> None:
             jobs.create(here().database, new_id(), project, "train", study)
 
 
+@needs("admin")
 def reset() -> Project:
     """Erase the demo project and make it anew."""
     there = find()
@@ -95,6 +99,7 @@ def reset() -> Project:
     return create()[0]
 
 
+@needs("researcher")
 def start_queued() -> None:
     """Start the jobs that wait for an app to run them."""
     session = here()

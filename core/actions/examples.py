@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from core import budget
+from core.actions.access import needs
 from core.actions.gate import Gate, gate
 from core.actions.session import here, project_of
 from core.errors import Problem
@@ -18,6 +19,7 @@ SIZE = 50
 """Rows of a set that nobody chose."""
 
 
+@needs("viewer")
 def example_set(project: str) -> list[Sample]:
     """Return the human rows that prompts may show; drawn and kept when first asked for.
 
@@ -33,6 +35,7 @@ def example_set(project: str) -> list[Sample]:
     return [sample for sample in _by_ids(project, kept) if _may_be_shown(tests, sample)]
 
 
+@needs("researcher")
 def set_examples(project: str, ids: Sequence[str]) -> None:
     """Choose the example set.
 
@@ -49,6 +52,7 @@ def set_examples(project: str, ids: Sequence[str]) -> None:
     projects.change_settings(here().database, project, examples=list(ids))
 
 
+@needs("viewer")
 def refuse_gone(project: str, planned: Sequence[str]) -> None:
     """Refuse to go on with prompts of which an example may not be shown any more.
 
@@ -62,12 +66,14 @@ def refuse_gone(project: str, planned: Sequence[str]) -> None:
         )
 
 
+@needs("researcher")
 def redraw_examples(project: str, size: int) -> list[Sample]:
     """Draw another example set of a size."""
     set_examples(project, _draw(project, size))
     return example_set(project)
 
 
+@needs("viewer")
 def candidates(
     project: str, label: str | None = None, text: str | None = None, limit: int = 200
 ) -> list[Sample]:

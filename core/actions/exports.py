@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from core import formats
+from core.actions import access
+from core.actions.access import needs
 from core.actions.session import here, task_of
 from core.errors import Problem
 from core.records import SOURCE_PARTS
@@ -21,6 +23,7 @@ EXPORT_COLUMNS = (
 )  # fmt: skip
 
 
+@needs("researcher")
 def export_rows(project: str) -> list[dict[str, Any]]:
     """Return every sample with its full provenance, as it would be exported.
 
@@ -49,17 +52,20 @@ def export_rows(project: str) -> list[dict[str, Any]]:
     return rows
 
 
+@needs("viewer")
 def field_columns(project: str) -> list[str]:
     """Return the input fields of a project's task that are a column besides the main text."""
     return [name for name in task_of(project).field_names() if name not in EXPORT_COLUMNS]
 
 
+@needs("viewer")
 def endings(project: str) -> tuple[str, ...]:
     """Return the endings of files that a project can be exported to."""
     answer = task_of(project).answer.name
     return (*formats.WRITABLE, *(e for e, held in formats.ANNOTATED.items() if answer in held))
 
 
+@needs("researcher")
 def export_pieces(project: str, ending: str, safe: bool = True) -> Iterator[bytes]:
     """Return the export of a project as a file of a format, in pieces.
 
@@ -70,9 +76,12 @@ def export_pieces(project: str, ending: str, safe: bool = True) -> Iterator[byte
     Raises:
         Problem: a format that cannot be written, or samples that it cannot hold.
     """
-    return _export(project, _rows_for(project, ending), ending, safe)
+    rows = _rows_for(project, ending)
+    access.note("export", project, what=ending, n_samples=len(rows))
+    return _export(project, rows, ending, safe)
 
 
+@needs("researcher")
 def export_file(project: str, target: Path, safe: bool = True) -> int:
     """Write the export of a project to a file, whole or not at all; return how many samples.
 
@@ -85,6 +94,7 @@ def export_file(project: str, target: Path, safe: bool = True) -> int:
     rows = _rows_for(project, ending)
     pieces = _export(project, rows, ending, safe)
     write_file(target, pieces)
+    access.note("export", project, what=ending, n_samples=len(rows))
     return len(rows)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from functools import lru_cache
 from pathlib import Path
 
+from core.actions.access import needs
 from core.actions.session import here
 from core.records import PoolRow, is_benchmark
 from core.store import samples
@@ -29,6 +30,7 @@ class Gate:
         return self._found[text]
 
 
+@needs("viewer")
 def gate(project: str, with_benchmarks: bool = False) -> Gate:
     """Return the gate of a project, made anew only when its test texts have changed.
 
@@ -40,11 +42,13 @@ def gate(project: str, with_benchmarks: bool = False) -> Gate:
     return _gate(session.home, project, version(project), with_benchmarks)
 
 
+@needs("viewer")
 def version(project: str) -> tuple[int, int, int]:
     """Return figures that change whenever the gate of a project does."""
     return samples.test_version(here().database, project)
 
 
+@needs("viewer")
 def leaking(project: str, rows: Sequence[PoolRow], tests: Gate | None = None) -> frozenset[str]:
     """Return the ids of train rows that give a test text of their project, or another one, away.
 

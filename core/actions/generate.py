@@ -9,7 +9,8 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from core import budget
-from core.actions import estimates
+from core.actions import access, estimates, spending
+from core.actions.access import needs
 from core.actions.asking import (
     Asked,
     Mode,
@@ -120,6 +121,7 @@ class RunStatus:
     plan: Mapping[str, Any]
 
 
+@needs("researcher")
 def providers() -> list[ProviderInfo]:
     """Return every provider, the recorded one first, with whether its key was found."""
     found = []
@@ -143,6 +145,7 @@ def providers() -> list[ProviderInfo]:
     return sorted(found, key=lambda info: (not info.is_replay, info.title))
 
 
+@needs("viewer")
 def strategies(project: str) -> dict[str, str]:
     """Return the strategies that can write for a project's task, with their titles.
 
@@ -157,6 +160,7 @@ def strategies(project: str) -> dict[str, str]:
     return dict(sorted(found.items(), key=lambda item: (item[0] != COMMONEST, item[1])))
 
 
+@needs("viewer")
 def human_counts(project: str) -> dict[str, int]:
     """Return how many human train rows each class has, in the task's order."""
     found = dict.fromkeys(task_of(project).strata, 0)
@@ -167,6 +171,7 @@ def human_counts(project: str) -> dict[str, int]:
     return found
 
 
+@needs("viewer")
 def targets(
     project: str, kind: Target, total: int | None = None, into: str = "train"
 ) -> dict[str, int]:
@@ -189,6 +194,7 @@ def own_benchmark(provider: str, settings: Mapping[str, Any]) -> str:
     return check_split(BENCHMARK + " ".join(name.split())[:MAX_LABEL])
 
 
+@needs("viewer")
 def synthetic_counts(project: str, split: str = "train") -> dict[str, int]:
     """Return per class a split's synthetic rows that are accepted, or pending without a flag."""
     found = dict.fromkeys(task_of(project).strata, 0)
@@ -202,6 +208,7 @@ def synthetic_counts(project: str, split: str = "train") -> dict[str, int]:
     return found
 
 
+@needs("viewer")
 def estimate(project: str, request: Request, preview: str | None = None) -> Estimated:
     """Return what a request is likely to cost, from a preview's tokens where there is one."""
     strategy = make(Strategy, request.strategy, request.strategy_settings)
@@ -210,6 +217,7 @@ def estimate(project: str, request: Request, preview: str | None = None) -> Esti
     return estimates.of_run(strategy, plan, request.writers, seen)
 
 
+@needs("researcher")
 def preview(project: str, request: Request, labels: Sequence[str] | None = None) -> str:
     """Start a preview, one live call per class, and return its run's id; its replies are kept.
 
@@ -225,6 +233,7 @@ def preview(project: str, request: Request, labels: Sequence[str] | None = None)
     )
 
 
+@needs("viewer")
 def last_preview(project: str, request: Request) -> str | None:
     """Return the newest preview of the very prompts a request would send, if there is one."""
     wanted = (
@@ -241,6 +250,7 @@ def last_preview(project: str, request: Request) -> str | None:
     return None
 
 
+@needs("viewer")
 def previewed(project: str, run: str) -> list[Previewed]:
     """Return what a preview brought, call by call."""
     found = runs.get(here().database, run)
@@ -267,6 +277,7 @@ def proposed(calls: Sequence[Previewed]) -> dict[str, Any]:
     return {call.label: call.reading.found for call in calls if call.reading.found}
 
 
+@needs("researcher")
 def launch(project: str, request: Request) -> str:
     """Start a run in the background and return its id.
 
@@ -279,6 +290,7 @@ def launch(project: str, request: Request) -> str:
     return _submit(project, request, is_preview=False)
 
 
+@needs("viewer")
 def status(project: str, run: str) -> RunStatus:
     """Return where a run stands."""
     database = here().database
@@ -313,12 +325,14 @@ def status(project: str, run: str) -> RunStatus:
     )
 
 
+@needs("viewer")
 def at_work(project: str) -> Job | None:
     """Return the run or preview of a project that is at work, if one is."""
     found = jobs.of_project(here().database, project)
     return next((job for job in found if job.kind == "generate" and job.state in jobs.LIVE), None)
 
 
+@needs("researcher")
 def set_cap(project: str, run: str, cap_usd: float) -> None:
     """Give a run another cap, which counts when it is resumed.
 
@@ -328,9 +342,14 @@ def set_cap(project: str, run: str, cap_usd: float) -> None:
     found = runs.get(here().database, run)
     if any(each["price"] is None for each in runs.writers(found["plan"])):
         raise Problem("A cap needs a price, and this run has none.")
+    spending.check_cap(run, cap_usd)
     runs.set_plan(here().database, project, run, {**found["plan"], "cap_usd": cap_usd})
+    access.note(
+        "run's cap changed", project, run=run, before=found["plan"]["cap_usd"], cap_usd=cap_usd
+    )
 
 
+@needs("viewer")
 def history(project: str, limit: int = 50) -> list[dict[str, Any]]:
     """Return one row per run, the newest first, as a table shows them."""
     made = []
@@ -357,16 +376,19 @@ def history(project: str, limit: int = 50) -> list[dict[str, Any]]:
     return made
 
 
+@needs("viewer")
 def run_ids(project: str) -> list[str]:
     """Return the ids of a project's runs, the newest first."""
     return [run["id"] for run in runs.of_project(here().database, project)]
 
 
+@needs("researcher")
 def stop(job: str) -> None:
     """End a run; replies in flight still arrive and are kept."""
     here().runner.pause(job)
 
 
+@needs("researcher")
 def resume(job: str) -> None:
     """Go on with a run that ended early; nothing that arrived is paid again.
 
@@ -376,19 +398,23 @@ def resume(job: str) -> None:
     session = here()
     run = runs.get(session.database, jobs.get(session.database, job).subject)
     refuse_gone(run["project"], [example["id"] for example in run["plan"]["examples"]])
+    spending.resumed(run["id"])
     session.runner.start(job)
 
 
+@needs("researcher")
 def discard(job: str) -> None:
     """End a run for good; what it made is kept, and the draws it had left go to later runs."""
     here().runner.discard(job)
 
 
+@needs("viewer")
 def wait(run: str, told: Any = None) -> Job:
     """Return when a run has ended."""
     return here().runner.wait(job_of(run).id, told)
 
 
+@needs("viewer")
 def job_of(run: str) -> Job:
     """Return the job that works on a run.
 
@@ -533,7 +559,11 @@ def _submit(project: str, request: Request, is_preview: bool, **changes: Any) ->
     run = new_id()
     # Alone, so that no two runs are planned with the same draws.
     with session.database.write_lock:
-        plan = {**_plan(project, request), **changes}
-        runs.create(session.database, run, project, plan, is_preview)
-    session.runner.submit(project, "generate", run)
+        plan = spending.capped({**_plan(project, request), **changes})
+        runs.create(session.database, run, project, plan, is_preview, spending.started_by())
+        job = new_id()
+        jobs.create(session.database, job, project, "generate", run)
+    access.note("preview started" if is_preview else "run started", project, run=run,
+                purpose="write", cap_usd=plan["cap_usd"])  # fmt: skip
+    session.runner.start(job)
     return run

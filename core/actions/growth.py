@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from core.actions.access import needs
 from core.actions.curves import Curve
 from core.actions.session import here
 from core.records import Trial
@@ -22,6 +23,7 @@ def is_growing(curve: Curve) -> bool:
     return str(curve.study["kind"]) == "balanced_growth"
 
 
+@needs("viewer")
 def classes_of(curve: Curve) -> list[dict[str, Any]]:
     """Return kept, written and dropped rows by class of a study, for each of its sizes."""
     return per_class(studies.trials(here().database, curve.study["id"]))

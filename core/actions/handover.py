@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from core.actions import answers, checking, door, generate, session
+from core.actions import access, answers, checking, door, generate, session
 from core.actions.session import home_folder
 from core.errors import Busy, Problem
 from core.jobs import runner
@@ -173,7 +173,7 @@ def go_on(job_id: str) -> None:
     Raises:
         Problem: it cannot go on.
     """
-    with _going_on:
+    with _going_on, access.acting(access.SYSTEM):
         here = session.here()
         job = jobs.get(here.database, job_id)
         if job.state == runner.LEFT:

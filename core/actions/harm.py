@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from core.actions import lines, results
+from core.actions.access import needs
 from core.actions.session import here
 from core.errors import Problem
 from core.mixture import Mixture
@@ -78,6 +79,7 @@ class Board:
         return [one for one in self.findings if one.found.chance is not None]
 
 
+@needs("viewer")
 def board(project: str, study: str, line: str | None = None) -> Board:
     """Return what cells of a study lost, for the student and source of one of its lines.
 

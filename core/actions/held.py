@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from core.actions import pooling
+from core.actions.access import needs
 from core.actions.examples import example_set
 from core.actions.gate import Gate, leaking, version
 from core.actions.session import here, task_of
@@ -38,6 +39,7 @@ class Supplied:
     n_showed: int
 
 
+@needs("viewer")
 def held(
     project: str, measured: Measured, n_items: int | None, n_human: int | None
 ) -> list[PoolRow]:
@@ -91,6 +93,7 @@ def suggested_items(n_human: int, n_free: int | None = None) -> int:
     return min(MOST_ITEMS, n_human // 4, n_human if n_free is None else n_free)
 
 
+@needs("viewer")
 def supplied(project: str, pool: str, counted: Counted) -> Supplied:
     """Return the synthetic rows that may train a look of the plan whose rows are this pool."""
     database = here().database

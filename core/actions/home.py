@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from core.actions import access
+from core.actions.access import needs
 from core.actions.session import here, project_of
 from core.errors import Problem
 from core.records import Job, Project
@@ -40,11 +42,13 @@ def task_kinds() -> dict[str, str]:
     return {kind: member("tasks", kind).title for kind in member_ids("tasks")}
 
 
+@needs("viewer")
 def all_projects() -> list[Project]:
     """Return every project, the oldest first."""
     return projects.all_projects(here().database)
 
 
+@needs("viewer")
 def find_project(name: str) -> Project:
     """Return a project by its name."""
     return projects.by_name(here().database, name)
@@ -60,6 +64,7 @@ def read_labels(text: str) -> list[tuple[str, str]]:
     return [(name.strip(), definition.strip()) for name, _, definition in found]
 
 
+@needs("researcher")
 def create_project(
     name: str,
     kind: str = "classify",
@@ -98,9 +103,11 @@ def create_project(
     )
 
 
+@needs("admin")
 def delete_project(project: str) -> None:
     """Erase a project with its jobs and the pools that no other project uses."""
     session = here()
+    name = project_of(project).name
     session.runner.forget([job.id for job in jobs.of_project(session.database, project)])
     gone = pools.of_project(session.database, project)
     session.database.note_erasure()
@@ -111,8 +118,10 @@ def delete_project(project: str) -> None:
     projects.delete(session.database, project)
     pools.remove_former(session.database)
     pools.remove_unused(session.database, gone)
+    access.note("project deleted", project, name=name)
 
 
+@needs("viewer")
 def overview(project: str) -> Overview:
     """Return a project at a glance."""
     database = here().database
@@ -148,17 +157,20 @@ def overview(project: str) -> Overview:
     )
 
 
+@needs("viewer")
 def running_jobs(project: str | None = None) -> list[Job]:
     """Return the jobs at work, of one project or of all."""
     found = jobs.of_project(here().database, project)
     return [job for job in found if job.state in jobs.LIVE]
 
 
+@needs("viewer")
 def recent_jobs(project: str, limit: int = 10) -> list[Job]:
     """Return a project's latest jobs."""
     return jobs.of_project(here().database, project)[:limit]
 
 
+@needs("admin")
 def backup(target: Path) -> tuple[Path, Path]:
     """Write a copy of the whole database to a new file, and of the pools to a folder beside it.
 
@@ -170,6 +182,7 @@ def backup(target: Path) -> tuple[Path, Path]:
     session.database.backup(target)
     copies = target.with_name(target.name + ".pools")
     shutil.copytree(session.home / "pools", copies, dirs_exist_ok=True)
+    access.note("backup", None, file=str(target))
     return target, copies
 
 

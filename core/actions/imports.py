@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from core import formats
-from core.actions import columns, origins
+from core.actions import columns, opinions, origins
+from core.actions.access import needs
 from core.actions.columns import Columns
+from core.actions.opinions import Opinions
 from core.actions.rows import (
     MAX_LABEL,
     N_NAMED,
@@ -29,7 +31,7 @@ from core.errors import BadFile, Problem, RowFault
 from core.formats import Table, dataset
 from core.records import SOURCE_WORDS, SOURCES, NewSample, Source, Verdict, is_benchmark
 from core.registry import canonical
-from core.store import projects, samples, verdicts
+from core.store import decisions, projects, samples, verdicts
 from core.store.db import now
 from core.store.samples import Filter
 from core.tasks.base import InputField, Task
@@ -45,7 +47,8 @@ class Prepared:
     `faults` stop the import unless their rows are skipped; `warnings` do not. `rows` are the
     samples that would come in, made when they are looked at, `labels` theirs, and `left_out` the
     numbers of rows that would not. `task` is the project's, with the labels that this file brings
-    where `brings_labels`; rows are counted by its strata.
+    where `brings_labels`; rows are counted by its strata. `opinions` are the decisions that come
+    in with the rows, of the annotators of another tool.
     """
 
     table: Table
@@ -57,11 +60,15 @@ class Prepared:
     faults: tuple[RowFault, ...]
     warnings: tuple[RowFault, ...]
     left_out: tuple[int, ...]
+    opinions: Opinions | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What an import brought: rows, labels, rows left out, and what to know about them."""
+    """What an import brought: rows, labels, rows left out, and what to know about them.
+
+    `n_decisions` are those of `n_annotators` of another tool.
+    """
 
     n_rows: int
     labels: tuple[str, ...]
@@ -69,28 +76,35 @@ class Imported:
     n_flagged: int
     left_out: tuple[int, ...]
     warnings: tuple[RowFault, ...]
+    n_decisions: int = 0
+    n_annotators: int = 0
 
 
+@needs("researcher")
 def read_table(name: str, data: bytes) -> Table:
     """Return the rows of a file, whose name says its format."""
     return formats.read_table(name, data)
 
 
+@needs("researcher")
 def read_folder(folder: Path, into: str, config: str = "", split: str = "") -> Table:
     """Return the rows of one split of a dataset in a local folder, as `datasets` saved it."""
     return dataset.read_folder(folder, check_split(into), config, split)
 
 
+@needs("researcher")
 def read_hub(repo: str, into: str, config: str = "", revision: str = "", split: str = "") -> Table:
     """Return the rows of one split of a dataset of the Hugging Face Hub."""
     return dataset.read_hub(repo, check_split(into), config, revision, split)
 
 
+@needs("viewer")
 def fields(project: str) -> tuple[InputField, ...]:
     """Return what a file may hold for a project's task: the input fields, the label, and both."""
     return task_of(project).columns()
 
 
+@needs("researcher")
 def columns_for(
     project: str,
     table: Table,
@@ -111,9 +125,23 @@ def columns_for(
         said[task.fields[0].name] = (text,)
     if label is not None:
         said[task.answer.name] = (label,)
-    return columns.completed(task, table.columns, said)
+    if table.annotated is None or task.answer.name in said:
+        return columns.completed(task, table.columns, said)
+    # Only what the annotators were asked is guessed to be the label, never a column of the data.
+    names = [name for name, shape in table.annotated.questions.items() if shape != "any"]
+    free = [name for name in table.columns if name not in names]
+    made = columns.completed(task, free, said)
+    guessed = made.pop(task.answer.name, ())
+    left = [
+        name for name in table.columns if name not in {c for some in made.values() for c in some}
+    ]
+    question = opinions.question_for(task, table.annotated, left)
+    if question is None and set(guessed) & set(table.annotated.questions):
+        question = guessed[0]
+    return made | ({task.answer.name: (question,)} if question else {})
 
 
+@needs("viewer")
 def columns_in_words(project: str, taken: Columns) -> str:
     """Return which columns are taken for what, as a report says it."""
     told = columns.in_words(taken)
@@ -137,6 +165,7 @@ def check_split(split: str) -> str:
     )
 
 
+@needs("researcher")
 def prepare(
     project: str,
     table: Table,
@@ -164,11 +193,14 @@ def prepare(
     if not known and not may_add:
         raise Problem("The task has no labels yet.", "Import its train file first, or name them.")
     good, stopping = read_rows(task, table, taken, split, source, told)
+    good, said, more = opinions.read(task, table, taken, good)
+    stopping += more
     rows, warnings, leaked = sift(project, good, split, source, told)
     if not rows and not stopping:
         stopping.append(RowFault("no rows" if not leaked else "every row is in a test split"))
     if may_add:
         found = [label for label in rows.labels if label is not None]
+        found += [one.label for one in said.of(rows.numbers) if one.label] if said else []
         task = in_order(task, table, taken, rows) or task.with_labels_of(found, rows.inputs)
     counts = Counter(task.stratum(label) for label in rows.labels if label is not None)
     warnings += _class_warnings(project, task, counts, split)
@@ -179,7 +211,7 @@ def prepare(
         table=table,
         rows=OnDemand(
             len(rows),
-            lambda place: _new_sample(task, table, taken, rows.row(place), split, source),
+            lambda place: _new_sample(task, table, taken, rows.row(place), split, source, said),
         ),
         labels=rows.labels,
         task=task,
@@ -188,9 +220,11 @@ def prepare(
         faults=() if is_skipping else tuple(stopping),
         warnings=(*warnings, *(stopping if is_skipping else ())),
         left_out=tuple(left_out),
+        opinions=said,
     )
 
 
+@needs("researcher")
 def import_rows(
     project: str, prepared: Prepared, again: bool = True,
     told: Told = lambda doing, n_done, n_rows: None,
@@ -198,7 +232,8 @@ def import_rows(
     """Import what was prepared, all or nothing.
 
     Human rows come in as accepted; synthetic and LLM-labelled ones arrive pending, judged by
-    every check, as generated ones do. Unless `again`, the same rows come in once only.
+    every check, as generated ones do. Unless `again`, the same rows come in once only; with the
+    same decisions of annotators of another tool they do so always.
 
     Raises:
         BadFile: there are faults; nothing was imported.
@@ -216,19 +251,29 @@ def import_rows(
     with database.write() as cursor:
         _check_unchanged(project, prepared)
         earlier = imports(project)
-        content = _content(rows)
+        content = _content(rows, prepared.opinions)
         same = [one for one in earlier if one["content"] == content]
-        if same and not again:
+        if same and (prepared.opinions or not again):
             raise Problem(
                 f"These {len(rows):,} rows were imported already, from {same[-1]['name']}.",
                 "Nothing was imported a second time.",
             )
         existing = samples.texts(database, project) if first.source != "human" else []
         items: list[Item] = []
+        people: set[str] = set()
+        n_decisions = 0
         for place in range(0, len(rows), STEP):
             told("writing", place, len(rows))
             some = rows[place : place + STEP]
             ids = samples.add(cursor, project, some)
+            if prepared.opinions:
+                made = opinions.decisions(
+                    prepared.task, prepared.opinions, prepared.table.name,
+                    [(id_, row.provenance["row"]) for id_, row in zip(ids, some, strict=True)],
+                )  # fmt: skip
+                # A batch, so that their times are not those that are measured here.
+                n_decisions += decisions.decide_many_in(cursor, project, made)
+                people |= {one.annotator for one in made}
             if first.source != "human":
                 items += [
                     Item(i, r.text, r.label, r.split, r.source)
@@ -249,6 +294,7 @@ def import_rows(
             "content": content,
             "at": now().isoformat(" ", "seconds"),
             **({"origin": dict(origin)} if (origin := prepared.table.origin) else {}),
+            **({"n_decisions": n_decisions} if n_decisions else {}),
         }
         settings = {**project_of(project).settings, "imports": [*earlier, about]}
         projects.update_in(cursor, project, settings=settings)
@@ -259,19 +305,25 @@ def import_rows(
         n_flagged=len({verdict.sample for verdict in found if verdict.is_flagged}),
         left_out=prepared.left_out,
         warnings=prepared.warnings,
+        n_decisions=n_decisions,
+        n_annotators=len(people),
     )
 
 
-def _content(rows: Sequence[NewSample]) -> str:
+def _content(rows: Sequence[NewSample], said: Opinions | None) -> str:
     """Return `content_hash` of a list of what rows hold, without holding it as one text."""
     digest = hashlib.sha256(b"[[")
     for place, row in enumerate(rows):
-        one = canonical([row.inputs, row.label, row.split, row.source])
+        holds: list[Any] = [row.inputs, row.label, row.split, row.source]
+        if said:
+            holds.append(opinions.as_content(said.by_row.get(row.provenance["row"], ())))
+        one = canonical(holds)
         digest.update(("," * bool(place) + one).encode("utf-8", "surrogatepass"))
     digest.update(b"]]")
     return digest.hexdigest()[:24]
 
 
+@needs("viewer")
 def imports(project: str) -> list[dict[str, Any]]:
     """Return what was imported: name, n_rows, split, source, content hash and when."""
     return list(project_of(project).settings.get("imports", ()))
@@ -311,6 +363,7 @@ def _check_unchanged(project: str, prepared: Prepared) -> None:
     _check_place(project, first.split, first.source)
     task = task_of(project)
     used = {label for label in prepared.labels if label is not None}
+    used |= prepared.opinions.labels if prepared.opinions else set()
     if task.labels if prepared.brings_labels else any(map(task.check, used)):
         raise Problem(
             "The task's labels have changed since this file was looked at.", "Look at it again."
@@ -348,21 +401,26 @@ def _listed(labels: Sequence[str]) -> str:
 
 
 def _new_sample(
-    task: Task, table: Table, taken: Columns, row: Row, split: str, source: Source
-) -> NewSample:
+    task: Task, table: Table, taken: Columns, row: Row, split: str, source: Source,
+    said: Opinions | None,
+) -> NewSample:  # fmt: skip
     cells = table.rows[row.number - table.first_row]
     facts = origins.said(cells, taken) if source != "human" else {}
+    # A human row has the label that its annotators' decisions come to; of an LLM's row it is part.
+    label = said.own[row.number] if said and source == "human" else row.label
+    about = table.annotated.about[row.number - table.first_row] if table.annotated else {}
     return NewSample(
         inputs=dict(row.inputs),
         text=row.text,
-        label=row.label,
-        stratum=None if row.label is None else task.stratum(row.label),
+        label=label,
+        stratum=None if label is None else task.stratum(label),
         source=source,
         split=split,
         provenance={
             "file": Path(table.name).name,
             "row": row.number,
             **table.origin,
+            **({table.annotated.tool: about} if table.annotated and about else {}),
             **({"facts": facts} if facts else {}),
         },
     )

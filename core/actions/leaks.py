@@ -12,6 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from core.actions.access import needs
 from core.actions.gate import gate, leaking, version
 from core.actions.session import here
 from core.errors import Problem
@@ -67,6 +68,7 @@ class Planted:
     caught: Mapping[float, float]
 
 
+@needs("viewer")
 def invalid(project: str, study: Mapping[str, Any]) -> Invalid:
     """Return which trials of a study are invalid by the test sets that there are now."""
     now = version(project)
@@ -119,6 +121,7 @@ def counts_in_words(counts: Mapping[tuple[str, str], int]) -> str:
     )
 
 
+@needs("viewer")
 def selftest(project: str, seed: int = 0) -> list[Planted]:
     """Return what the gate catches of leaks made from a project's own test texts, by kind.
 

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from core.actions import curves, results
+from core.actions.access import needs
 from core.actions.cells import Point
 from core.actions.curves import Curve
 from core.actions.results import CLASS_F1
@@ -44,6 +45,7 @@ Trials = tuple[tuple[int, str, float], ...]
 """Seed, key and figure of each trial of a cell."""
 
 
+@needs("viewer")
 def usual(
     project: str, study: str, metric: str | None = None, label: str | None = None,
     line: str | None = None,
@@ -62,6 +64,7 @@ def in_words(curve: Curve) -> str:
     return (curve.interval or SAME_ITEMS).replace("Bars: ", "").strip()
 
 
+@needs("viewer")
 def can_have_items(project: str, curve: Curve, metric: str) -> bool:
     """Say whether the limits of a curve can be about new test items, too."""
     return (
@@ -72,18 +75,17 @@ def can_have_items(project: str, curve: Curve, metric: str) -> bool:
     )
 
 
+@needs("viewer")
 def with_items(project: str, curve: Curve, metric: str, label: str | None = None) -> Curve:
     """Return a curve with limits of its means and differences that are about new test items, too.
 
     Points of too few seeds stay without limits.
     """
-    pool = curve.study["pool"]
-    n_rows = pools.about(here().database, project, pool)["report"]["n_rows"]
-    shares = tuple(_pool_share(point, n_rows) for point in curve.points)
+    shares = pool_shares(project, curve)
     base = next((i for i, p in enumerate(curve.points) if p is curve.baseline), None)
     found = _measured(
         here().home, project, curve.study["id"], metric, label or "", base,
-        tuple(_trials(point) for point in curve.points), shares,
+        tuple(trials_of(point) for point in curve.points), shares,
     )  # fmt: skip
     if found is None:
         return curve
@@ -110,24 +112,10 @@ def _measured(
     cells: tuple[Trials, ...], shares: tuple[float, ...],
 ) -> list[tuple[Estimate, Estimate | None]] | None:  # fmt: skip
     """Return the mean and the difference of every cell; None where answers were not kept."""
-    # Trials are named by everything that they depend on, so what was read once stays true.
-    task, gold = results.gold(project, study)
-    number = {name: i for i, name in enumerate(task.label_names)}
-    truth = np.array([number[each] for each in gold.values()])
-    keys = [key for trials in cells for _, key, _ in trials[:MOST_SEEDS]]
-    said = studies.guesses(here().database, project, keys)
-    place = {key: i for i, key in enumerate(keys)}
-    if said.shape[1] != len(truth):
+    first = tuple(trials[:MOST_SEEDS] for trials in cells)
+    known = by_item(home, project, study, metric, label, first)
+    if known is None:
         return None
-
-    def values(trials: Trials) -> np.ndarray:
-        own = said[[place[key] for _, key, _ in trials[:MOST_SEEDS]]]
-        if metric == "accuracy":
-            return np.asarray(own == truth, dtype=float)
-        of_one = number[label] if metric == CLASS_F1 else None
-        return np.asarray(label_f1(truth, own[None].astype(np.int64), len(number), of_one)[0])
-
-    known = [values(trials) for trials in cells]
     made: list[tuple[Estimate, Estimate | None]] = []
     for i, trials in enumerate(cells):
         by_seed = {seed: value for seed, _, value in trials}
@@ -139,6 +127,35 @@ def _measured(
             other = _estimate(apart, gains, max(shares[i], shares[base]))
         made.append((own, other))
     return made
+
+
+@needs("viewer")
+@lru_cache(maxsize=4)
+def by_item(
+    home: Path, project: str, study: str, metric: str, label: str, cells: tuple[Trials, ...]
+) -> tuple[np.ndarray, ...] | None:
+    """Return what each item adds to the figures of every cell, of shape (seeds, items) a cell.
+
+    None where answers were not kept.
+    """
+    # Trials are named by everything that they depend on, so what was read once stays true.
+    task, gold = results.gold(project, study)
+    number = {name: i for i, name in enumerate(task.label_names)}
+    truth = np.array([number[each] for each in gold.values()])
+    keys = [key for trials in cells for _, key, _ in trials]
+    said = studies.guesses(here().database, project, keys)
+    place = {key: i for i, key in enumerate(keys)}
+    if said.shape[1] != len(truth):
+        return None
+
+    def values(trials: Trials) -> np.ndarray:
+        own = said[[place[key] for _, key, _ in trials]]
+        if metric == "accuracy":
+            return np.asarray(own == truth, dtype=float)
+        of_one = number[label] if metric == CLASS_F1 else None
+        return np.asarray(label_f1(truth, own[None].astype(np.int64), len(number), of_one)[0])
+
+    return tuple(values(trials) for trials in cells)
 
 
 def _apart(
@@ -175,12 +192,19 @@ def _of_all(found: Parts, figures: Sequence[float]) -> Parts:
                    n_seeds=n)  # fmt: skip
 
 
-def _trials(point: Point) -> Trials:
+def trials_of(point: Point) -> Trials:
+    """Return the trials of a cell that have a figure, in the order of their seeds."""
     return tuple((seed, point.keys[seed], value) for seed, value in point.by_seed.items())
 
 
+@needs("viewer")
+def pool_shares(project: str, curve: Curve) -> tuple[float, ...]:
+    """Return the largest part of a source's rows that each cell of a curve draws."""
+    n_rows = pools.about(here().database, project, curve.study["pool"])["report"]["n_rows"]
+    return tuple(_pool_share(point, n_rows) for point in curve.points)
+
+
 def _pool_share(point: Point, n_rows: dict[str, Any]) -> float:
-    """Return the largest part of a source's rows that a cell draws."""
     drawn = {"human": point.n_human, "synthetic": point.n_synthetic,
              "llm-labelled": point.n_llm_labelled}  # fmt: skip
     return max(n / max(1, n_rows.get(source, 0)) for source, n in drawn.items())

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from core.actions.access import needs
 from core.actions.session import here, task_of
 from core.errors import Missing, Problem
 from core.records import Sample
@@ -94,6 +95,7 @@ class Lineage:
         return [(parent, node.id) for node in self.walk() for parent in node.parents]
 
 
+@needs("viewer")
 def of_run(project: str, run: str | None = None) -> Lineage:
     """Return who came from whom in a run, by default the newest that made samples.
 

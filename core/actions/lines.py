@@ -7,10 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from core.records import SOURCE_WORDS, Source
+from core.actions.access import needs
+from core.records import FACTS, SOURCE_WORDS, Source
 from core.registry import content_hash, member
 from core.store import studies
 from core.store.db import Database
+from core.studies._origins import limited
 from core.studies.base import Study
 from core.studies.self_reference_comparison import TRAIN_ON
 
@@ -31,11 +33,17 @@ class Line:
         ]
 
     @property
+    def origin(self) -> dict[str, str]:
+        """Return how all of its rows of language models came about, by what its factors say."""
+        return limited({fact: self.factors[fact] for fact in FACTS if fact in self.factors})
+
+    @property
     def settings(self) -> dict[str, Any]:
         """Return what may set it apart from others."""
         return {**self.factors, **self.student}
 
 
+@needs("viewer")
 def of_study(database: Database, study: str) -> list[Line]:
     """Return the lines of a study, from small sizes and budgets to large ones."""
     found = [

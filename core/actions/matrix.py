@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from core.actions import costs, development, leaks, lines, notes, results, tested, together, train
+from core.actions.access import needs
 from core.actions.session import here
 from core.actions.tested import OOD, Cell, Part, TestSet
 from core.errors import Problem
@@ -85,6 +86,7 @@ def relative_differences(human: float, best: float) -> tuple[float | None, float
     return (gain / best if best > 0 else None), (gain / human if human > 0 else None)
 
 
+@needs("viewer")
 def matrix(project: str, study: str, metric: str | None = None, label: str | None = None) -> Matrix:
     """Return the matrix of a study in a metric, the task's main one if none is said.
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from core.actions import curves, origins, train
+from core.actions import access, curves, origins, train
+from core.actions.access import needs
 from core.actions.session import here, project_of
 from core.errors import Missing, Problem
 from core.jobs.saving import train_again
@@ -37,6 +38,7 @@ class Exported:
     differs: str | None
 
 
+@needs("researcher")
 def export_model(
     project: str,
     study: str,
@@ -89,6 +91,7 @@ def export_model(
         )
         (at_work / "model" / CARD).write_text(card_text(card), encoding="utf-8")
         (at_work / "model").replace(folder)
+    access.note("export", project, what="model", study=found["id"], trial=trial.key)
     return Exported(row, words, _difference(task, scores, row["scores"]))
 
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from core.actions import budget, train
-from core.budget import ONE
+from core.actions.access import needs
+from core.budget import ONE, origin_words
 from core.records import SOURCE_WORDS
 from core.registry import make
 from core.studies.base import Need, Study, StudyPlan
@@ -23,7 +24,7 @@ class Item:
     @property
     def what(self) -> str:
         """Return what is lacking, in words."""
-        origin = ", ".join(f"{fact} {value}" for fact, value in self.need.origin.items())
+        origin = origin_words(self.need.origin)
         split = "" if self.need.split == "train" else f" for {self.need.split}"
         return f"{SOURCE_WORDS[self.need.source]} rows{split}" + (f" ({origin})" if origin else "")
 
@@ -60,22 +61,24 @@ class Bill:
         ]  # fmt: skip
 
 
+@needs("viewer")
 def bill(project: str, request: train.StudyRequest, found: train.Outline) -> Bill:
     """Return what a study lacks by an outline of it, priced together.
 
-    An accepted pseudo-sample has the price that the project's studies count with; what is sealed
-    for testing is paid for like what is trained on.
+    An accepted pseudo-sample has the price that the project's studies count with for its origin;
+    what is sealed for testing is paid for like what is trained on.
     """
     study = make(Study, request.kind, request.settings or {})
     return priced(project, study.needs(StudyPlan(found.trials, found.left_out, found.needs)))
 
 
+@needs("viewer")
 def priced(project: str, needs: Sequence[Need]) -> Bill:
-    """Return needs with the project's prices."""
+    """Return needs with the project's prices, those of an origin at its own where it has one."""
     prices = budget.prices(project)
     items = []
     for need in needs:
-        each = prices.of(need.source)
+        each = prices.of(need.source, need.origin)
         items.append(Item(need, each, None if each is None else each * need.n_rows))
     return Bill(tuple(items))
 

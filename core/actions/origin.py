@@ -6,15 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from core.actions.access import needs
 from core.actions.session import here
+from core.budget import Prices
 from core.mixture import Mixture
-from core.records import SOURCE_TITLES, Source
+from core.records import SOURCE_TITLES, SOURCES, Source
 from core.store import samples
 
 _OWN_COLUMNS = ("kind", "model", "temperature")
-_PRICED = {
-    "human": "human_usd", "synthetic": "synthetic_usd", "llm-labelled": "llm_labelled_usd",
-}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +31,7 @@ class Origin:
     versions: Mapping[str, str] = field(default_factory=dict)
 
 
+@needs("viewer")
 def of_trial(
     project: str, study: Mapping[str, Any], trial: Mapping[str, Any], rows: Sequence[Any]
 ) -> Origin:
@@ -41,9 +41,9 @@ def of_trial(
     for row in rows:
         if row.source != "human":
             from_llm.setdefault(row.source, []).append(row.id)
-    prices = spec.get("prices") or {}
+    mixture = Mixture(**trial["mixture"])
     return Origin(
-        mixture=Mixture(**trial["mixture"]).in_words(),
+        mixture=mixture.in_words(),
         student=trial["student"],
         pool=study["pool"],
         runs=[
@@ -51,13 +51,21 @@ def of_trial(
             for source, ids in from_llm.items()
             for found in samples.made_by(here().database, project, ids)
         ],
-        prices={
-            SOURCE_TITLES[source]: prices[name]
-            for source, name in _PRICED.items()
-            if prices.get(name) is not None and (source == "human" or source in from_llm)
-        },
+        prices=_prices(
+            Prices.from_json(spec.get("prices") or {}), ["human", *from_llm], mixture.only
+        ),
         versions=spec.get("made_with") or {},
     )
+
+
+def _prices(prices: Prices, sources: Sequence[Source], only: Mapping[str, str]) -> dict[str, float]:
+    """Return what rows were counted at, by source, and by the origin that has its own price."""
+    made = {}
+    for source in SOURCES:
+        usd, own = prices.of(source, only), prices.own(source, only)
+        if usd is not None and source in sources:
+            made[SOURCE_TITLES[source] + (f" ({own.what})" if own else "")] = usd
+    return made
 
 
 def _run(source: Source, found: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from core.actions import review, vectors
-from core.actions.review import Card
+from core.actions import cards, vectors
+from core.actions.access import needs
+from core.actions.cards import Card
 from core.actions.session import here, task_of
 from core.jobs.encoding import Row, on_map
 from core.nearest import closest, plane
@@ -64,6 +65,7 @@ class Neighbour:
     cosine: float
 
 
+@needs("viewer")
 def places(project: str) -> Places:
     """Return accepted and pending train samples on the plane of two principal components."""
     state = vectors.state(project)
@@ -72,6 +74,7 @@ def places(project: str) -> Places:
     return _places(here().home, project, (*vectors.version(project), state.n_there, done))
 
 
+@needs("viewer")
 def opened(project: str, sample: str) -> Card:
     """Return one sample as a card.
 
@@ -81,9 +84,10 @@ def opened(project: str, sample: str) -> Card:
     database = here().database
     found = samples.get(database, project, sample)
     said = verdicts.of(database, project, [sample]).get(sample, ())
-    return review.card(task_of(project), found, found.revision, said)
+    return cards.card(task_of(project), found, found.revision, said)
 
 
+@needs("viewer")
 def neighbours(project: str, sample: str) -> list[Neighbour]:
     """Return the train samples whose texts are closest in meaning to one, the closest first."""
     rows = _rows(project)

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from core.actions import held, pooling, results, train
+from core.actions.access import needs
 from core.actions.budget import prices
 from core.actions.plateau_plans import Plan, find, plans
 from core.actions.session import here, task_of
@@ -106,6 +107,7 @@ class Standing:
         return n_tested * chance_of(1, self.plan.planned)
 
 
+@needs("viewer")
 def standing(project: str, plan: str | None = None) -> Standing:
     """Return where a plan stands, the newest if none is named."""
     kept = find(project, plan)
@@ -130,6 +132,7 @@ def standing(project: str, plan: str | None = None) -> Standing:
     return Standing(kept, tuple(looks), len(there.rows), there.n_close, there.n_showed)
 
 
+@needs("researcher")
 def look(project: str, plan: str | None = None) -> str:
     """Begin the next look of a plan, or go on with the one that was begun; return its job.
 
@@ -162,6 +165,7 @@ def look(project: str, plan: str | None = None) -> str:
         return here().runner.submit(project, "train", study)
 
 
+@needs("researcher")
 def look_if_due(project: str) -> bool:
     """Begin the next look of the newest plan if it is due and nothing speaks against it."""
     if not plans(project) or train.at_work(project):

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from core.actions import held, pooling
+from core.actions.access import needs
 from core.actions.held import Counted, Measured
 from core.actions.session import here, task_of
 from core.errors import Missing, Problem
@@ -114,6 +115,7 @@ def usual_student() -> str:
     return "frozen" if has_encoder() else "tfidf"
 
 
+@needs("researcher")
 def keep(project: str, asked: Asked) -> Plan:
     """Keep a plan of looks, with the rows that it holds; from now on it cannot be changed.
 
@@ -141,11 +143,13 @@ def keep(project: str, asked: Asked) -> Plan:
     return find(project, plateaus.save(database, project, pool, plan))
 
 
+@needs("viewer")
 def plans(project: str) -> list[Plan]:
     """Return the plans of a project, the newest first."""
     return [_plan(row) for row in plateaus.of_project(here().database, project)]
 
 
+@needs("viewer")
 def find(project: str, plan: str | None = None) -> Plan:
     """Return a plan by its id, or the newest.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from core.actions.access import needs
 from core.actions.budget import prices
 from core.actions.plateau import Look, Standing
 from core.actions.plateau_plans import METRICS, Plan, plans
@@ -29,6 +30,7 @@ def headline(now: Standing) -> str:
     return f"It goes on gaining: {words}." if said.does_gain else f"Cannot tell yet: {words}."
 
 
+@needs("viewer")
 def details(project: str, now: Standing) -> list[str]:
     """Return what the verdict rests on, in sentences."""
     plan, said = now.plan, now.verdict

@@ -10,6 +10,7 @@ import numpy as np
 
 from core import metrics
 from core.actions import origin, results, stale
+from core.actions.access import needs
 from core.actions.origin import Origin
 from core.actions.session import here
 from core.errors import Problem
@@ -40,6 +41,7 @@ class Made:
     n_rows: int = 0
 
 
+@needs("viewer")
 def made_by(project: str, study: str, key: str) -> Made:
     """Return exactly which samples trained a trial, and which test items it got wrong.
 
@@ -113,6 +115,7 @@ def _intervals(
     return made
 
 
+@needs("viewer")
 def prompt_of(project: str, sample: str) -> list[dict[str, str]]:
     """Return the messages that a sample came from; none where it came from no prompt."""
     database = here().database
@@ -121,6 +124,7 @@ def prompt_of(project: str, sample: str) -> list[dict[str, str]]:
     return runs.messages(database, project, key) if key else []
 
 
+@needs("viewer")
 def confusion(
     project: str, study: str, keys: Sequence[str]
 ) -> tuple[tuple[str, ...], list[list[int]]]:

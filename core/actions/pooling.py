@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from core.actions import origins, together
+from core.actions.access import needs
 from core.actions.gate import Gate, gate, leaking, version
 from core.actions.session import here
 from core.actions.together import Guest, Newest
@@ -48,6 +49,7 @@ class PoolReport:
     guests: tuple[str, ...] = ()
 
 
+@needs("viewer")
 def pool_rows(project: str, also: Sequence[str] = ()) -> tuple[list[PoolRow], PoolReport]:
     """Return the rows that a pool frozen now would hold, and what it keeps out.
 
@@ -59,6 +61,7 @@ def pool_rows(project: str, also: Sequence[str] = ()) -> tuple[list[PoolRow], Po
     return rows_and_report(here().home, project, newest(project), guests_of(project, also))
 
 
+@needs("viewer")
 @lru_cache(maxsize=8)
 def rows_and_report(
     _home: Path, project: str, _newest: Newest, guests: tuple[Guest, ...] = (),
@@ -103,6 +106,7 @@ def rows_and_report(
     return rows, replace(report, guests=tuple(guest.project for guest in guests))
 
 
+@needs("viewer")
 def guests_of(project: str, also: Sequence[str]) -> tuple[Guest, ...]:
     """Return other projects whose test rows join a pool, as they are now."""
     found = together.checked(project, also)
@@ -181,6 +185,7 @@ def _per_class(rows: Sequence[PoolRow]) -> dict[str, dict[str, int]]:
     return {label: dict(counts) for label, counts in found.items()}
 
 
+@needs("viewer")
 def newest(project: str) -> Newest:
     """Return what a pool depends on, to compare: last event, samples, and blind answers' verdicts.
 

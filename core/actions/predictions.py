@@ -10,6 +10,7 @@ from typing import Any
 
 from core import formats, saving
 from core.actions import columns
+from core.actions.access import needs
 from core.errors import BadFile, Problem, RowFault, Unreadable
 from core.formats import Table
 from core.saving import Model
@@ -46,6 +47,7 @@ class Labelled:
         return formats.write_table(ending, ["text", answer], made)
 
 
+@needs("researcher")
 def check_target(model: Model, target: Path) -> None:
     """Refuse a file that what a model says cannot be written to, before it says anything.
 
@@ -64,6 +66,7 @@ def check_target(model: Model, target: Path) -> None:
         raise Problem(f"There is no folder {target.parent}.", "Make it first.")
 
 
+@needs("researcher")
 def load(folder: Path) -> Model:
     """Return the model of a folder.
 
@@ -73,6 +76,7 @@ def load(folder: Path) -> Model:
     return saving.load(folder)
 
 
+@needs("researcher")
 def predict(
     model: Model,
     table: Table,

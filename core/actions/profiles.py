@@ -13,6 +13,7 @@ import numpy as np
 
 from core import diversity, profiles, spans
 from core.actions import vectors
+from core.actions.access import needs
 from core.actions.session import here, task_of
 from core.diversity import Measured
 from core.nearest import closest_before
@@ -67,11 +68,13 @@ class Repeats:
     by_meaning: tuple[tuple[int, Measured], ...]
 
 
+@needs("viewer")
 def profile(project: str) -> Profile:
     """Return the profile of accepted and pending train texts that have a class."""
     return _profile(here().home, project, _version(project))
 
 
+@needs("viewer")
 def table(project: str) -> list[dict[str, Any]]:
     """Return the profile as rows: class, source, figure, value, limits and texts."""
     found = profile(project)
@@ -91,6 +94,7 @@ def table(project: str) -> list[dict[str, Any]]:
     ]
 
 
+@needs("viewer")
 def repeats(project: str) -> list[Repeats]:
     """Return the near duplicates over time of every run and import that made samples."""
     return list(_repeats(here().home, project, _version(project)))

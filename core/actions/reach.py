@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from core.actions import advice, results
+from core.actions.access import needs
 from core.actions.advice import Grid, prices_of
 from core.records import SOURCE_WORDS, Source
 from core.statistics.comparisons import Band
@@ -42,6 +43,7 @@ class Cost:
     about: str
 
 
+@needs("viewer")
 def cost(project: str, found: Grid, target: float, metric: str = "accuracy") -> Cost | None:
     """Return what it costs at today's prices to reach a score; None of too little to say.
 
@@ -53,7 +55,7 @@ def cost(project: str, found: Grid, target: float, metric: str = "accuracy") -> 
     band = advice.may_be_best(found, metric)
     if band is None:
         return None
-    usd = found.sizes @ np.array(prices_of(project, found.source))
+    usd = found.sizes @ np.array(prices_of(project, found))
     surely, likely, may = (
         _cheapest(found, band, usd, figures >= target)
         for figures in (band.low, band.estimates, band.high)
@@ -99,6 +101,7 @@ def _cheapest(found: Grid, band: Band, usd: np.ndarray, reaches: np.ndarray) -> 
     )  # fmt: skip
 
 
+@needs("viewer")
 def title_of(project: str, study: str, metric: str) -> str:
     """Return a metric as its study calls it."""
     return results.metric_titles(project, study)[metric]

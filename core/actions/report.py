@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 
-from core.actions import advice, growth, lines, results, solvers, train
+from core.actions import advice, best_run, growth, lines, results, solvers, train
+from core.actions.access import needs
 from core.actions.cells import Point
 from core.actions.curves import Curve
 from core.actions.limits import in_words, usual
@@ -39,6 +40,7 @@ def no_figures(curve: Curve, solved: Sequence[Solved], others: Sequence[Curve]) 
     return []
 
 
+@needs("viewer")
 def report(project: str, study: str, draw: Draw = no_figures) -> Document:
     """Return what a study was, what came out, how sure that is and how to make it again.
 
@@ -46,19 +48,17 @@ def report(project: str, study: str, draw: Draw = no_figures) -> Document:
         Problem: no trial of it is done yet.
     """
     found = train.find_study(project, study)
-    of_lines = [
-        usual(project, found["id"], line=line) for line in results.lines_of(project, found["id"])
-    ]
+    of_lines = best_run.every_line(project, found["id"])
     done = [curve for curve in of_lines if curve.points]
     if not done:
         raise Problem("No trial of this study is done yet.", "Run it to its end first.")
-    name = project_of(project).name
+    name, plateaus = project_of(project).name, map(Text, best_run.said(done))
     return Document(
         title=f"{name}: {found['name']}",
         about=f"Report of a study, written on {now():%Y-%m-%d} (UTC) with Admix"
         f" {versions()['admix']}. {found['n_done']:,} of {found['n_trials']:,} trials are done.",
         sections=[
-            Section("The answer", [*_in_short(done), *_answers(project, done)]),
+            Section("The answer", [*_in_short(done), *_answers(project, done), *plateaus]),
             *_figures(project, done, draw),
             Section("Scores by cell", list(_scores(project, done))),
             Section("Paired differences to human only", list(_differences(done))),
@@ -71,6 +71,7 @@ def report(project: str, study: str, draw: Draw = no_figures) -> Document:
     )
 
 
+@needs("viewer")
 def written(project: str, study: str, form: str, draw: Draw = no_figures) -> bytes:
     """Return the report of a study in a form, of which only HTML shows figures.
 

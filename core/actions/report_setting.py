@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from core.actions import costs, notes, results, study_files
+from core.actions.access import needs
 from core.actions.curves import Curve
 from core.actions.limits import in_words
 from core.actions.session import here
@@ -23,6 +24,7 @@ from core.text import NEAR
 _Counts = Mapping[str, int]
 
 
+@needs("viewer")
 def setting(project: str, study: Mapping[str, Any]) -> list[Section]:
     """Return what was studied: task, study and student, pool, writers of rows, prices."""
     report = pools.about(here().database, project, study["pool"])["report"]
@@ -37,6 +39,7 @@ def setting(project: str, study: Mapping[str, Any]) -> list[Section]:
     ]
 
 
+@needs("viewer")
 def limits(project: str, study: Mapping[str, Any], done: Sequence[Curve]) -> Section:
     """Return how the figures were computed, what they do not cover, and what was left out."""
     n_cells = max(len(curve.points) for curve in done)
@@ -75,6 +78,7 @@ def _of_curves(study: Mapping[str, Any], done: Sequence[Curve]) -> Iterator[str]
             yield note if len(having) == len(done) else f"{of}: {note}"
 
 
+@needs("viewer")
 def reproduction(project: str, study: Mapping[str, Any]) -> Section:
     """Return how to come to the same figures."""
     return Section(
@@ -240,12 +244,13 @@ def _model(provider: Mapping[str, Any]) -> str:
 
 
 def _prices(study: Mapping[str, Any]) -> list[Block]:
-    prices = Prices(**study["spec"].get("prices", {}))
+    prices = Prices.from_json(study["spec"].get("prices", {}))
     rows = [
         [ONE[source], "unknown" if usd is None else f"${usd:,.4f}"]
         for source in SOURCES
         for usd in [prices.of(source)]
     ]
+    rows += [[f"{ONE[each.source]}, {each.what}", f"${each.usd:,.4f}"] for each in prices.origins]
     return [Table("Prices at the launch, in US dollars", ["Price of", "US dollars"], rows)]
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from core.actions import leaks, lines, train
+from core.actions.access import needs
 from core.actions.session import here
 from core.records import PoolRow
 from core.registry import from_json
@@ -17,30 +18,42 @@ from core.tasks.base import Task
 
 CLASS_F1 = "class_f1"
 """The metric that is asked for one class at a time."""
+PUBLISHED = {
+    "balanced_growth": "taai2024_values",
+    "ratio_sweep": "borchers2025_responses",
+    "two_arms": "borchers2025_responses",
+    "budget_grid": "matta2024_frames",
+}
+"""Kind of study -> what holds the figures of its publication."""
 
 
+@needs("viewer")
 def metric_titles(project: str, study: str) -> dict[str, str]:
     """Return the metrics of a study's task with their titles, the main one first."""
     titles = {name: metric.title for name, metric in _task_of(project, study).metrics.items()}
     return {**titles, CLASS_F1: "F1 of one class"} if labels(project, study) else titles
 
 
+@needs("viewer")
 def lines_of(project: str, study: str) -> dict[str, str]:
     """Return the lines that a study compares, in words, the first one first."""
     found = train.find_study(project, study)
     return lines.titles(lines.of_study(here().database, found["id"]))
 
 
+@needs("viewer")
 def labels(project: str, study: str) -> tuple[str, ...]:
     """Return the classes that a study's scores tell apart, as at its launch, in their order."""
     return _task_of(project, study).classes
 
 
+@needs("viewer")
 def has_classes(project: str, study: str) -> bool:
     """Say whether the labels of a study are classes."""
     return _task_of(project, study).has_classes
 
 
+@needs("viewer")
 def gold(project: str, study: str) -> tuple[Task, dict[str, str]]:
     """Return a study's task and the labels of its test rows by id, as they were at its launch."""
     found = studies.get(here().database, project, study)
@@ -48,6 +61,7 @@ def gold(project: str, study: str) -> tuple[Task, dict[str, str]]:
     return task_in(found), {row.id: row.label for row in rows}
 
 
+@needs("viewer")
 def support(project: str, study: str) -> dict[str, int]:
     """Return how many test items, or of marked texts how many marks, each class of a study has."""
     found = studies.get(here().database, project, study)
@@ -56,6 +70,7 @@ def support(project: str, study: str) -> dict[str, int]:
     return {label: figures["support"] for label, figures in each.items()}
 
 
+@needs("viewer")
 def invalid_in_words(project: str, study: str) -> str:
     """Return how many trials of a study are invalid by today's test sets, and why, if some are."""
     found = train.find_study(project, study)
@@ -84,6 +99,7 @@ def task_in(study: Mapping[str, Any]) -> Task:
     return from_json(Task, study["spec"]["task"])
 
 
+@needs("viewer")
 @lru_cache(maxsize=4)
 def test_rows(home: Path, pool: str) -> tuple[PoolRow, ...]:
     """Return the test rows of a frozen pool, in the order of predictions."""
@@ -91,6 +107,7 @@ def test_rows(home: Path, pool: str) -> tuple[PoolRow, ...]:
     return tuple(pools.read(pools.path(home, pool), "test"))
 
 
+@needs("viewer")
 @lru_cache(maxsize=8)
 def baselines(home: Path, pool: str, task: Task) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
     """Return the scores of the best constant answer, and the expected ones of a random answer."""
@@ -101,8 +118,13 @@ def baselines(home: Path, pool: str, task: Task) -> tuple[Mapping[str, Any], Map
     return task.constant_score(gold), task.random_score(gold, [row.inputs for row in test])
 
 
+def publication_of(kind: str) -> str:
+    """Return what holds the publication of a kind of study, or of one like it."""
+    return PUBLISHED.get(kind, "matta2024_frames" if kind == "surface" else "taai2024_values")
+
+
 def published(name: str = "taai2024_values") -> dict[str, Any]:
-    """Return the figures of a publication, with their source; other data than any project's."""
+    """Return a publication's figures and findings, with source; other data than any project's."""
     file = Path(__file__).parents[2] / "data" / "published" / f"{name}.json"
     return json.loads(file.read_text(encoding="utf-8"))
 

@@ -15,6 +15,7 @@ from typing import Any, Generic, TypeVar, overload
 
 from core import formats
 from core.actions import columns
+from core.actions.access import needs
 from core.actions.columns import Columns
 from core.actions.session import here
 from core.errors import RowFault, Unreadable
@@ -93,6 +94,10 @@ class Found:
         inputs = self._inputs(place)
         return Row(self.numbers[place], inputs, self._task.text_of(inputs), self.labels[place])
 
+    def labelled(self, labels: Sequence[str | None]) -> Found:
+        """Return the same rows with other labels."""
+        return Found(self._task, self._table, self._taken, self.numbers, labels)
+
     def only(self, places: Sequence[int]) -> Found:
         """Return some of the rows."""
         return Found(
@@ -113,6 +118,7 @@ def read_rows(
     uneven = {number for fault in table.faults for number in fault.rows}
     faults: dict[str, list[int]] = defaultdict(list)
     numbers, answers = array("q"), []
+    question = next(iter(taken.get(task.answer.name, ())), "")
     for place, row in enumerate(table.rows):
         number = place + table.first_row
         if place % STEP == 0:
@@ -121,21 +127,22 @@ def read_rows(
             continue
         try:
             inputs, answer = _cells(task, row, taken)
-            if fault := _fault(inputs, answer, split, source) or task.misfit(inputs):
+            said = answer or (table.annotated.first(place, question) if table.annotated else None)
+            if fault := _fault(inputs, said, split, source) or task.misfit(inputs):
                 raise Unreadable(fault)
         except Unreadable as error:
             faults[str(error)].append(number)
         else:
             numbers.append(number)
             answers.append(answer)
-    names = table.orders.get(next(iter(taken.get(task.answer.name, ())), ""), ())
+    names = table.orders.get(question, ())
     read = Found(task, table, taken, numbers, answers)
     good, outside = [], defaultdict(list)
     labels = _read_labels(task, answers, read.inputs, names)
     for place, (number, label) in enumerate(zip(numbers, labels, strict=True)):
         if isinstance(label, Unreadable):
             faults[str(label)].append(number)
-        elif label is None or (fault := _label_fault(task, label)) is None:
+        elif label is None or (fault := label_fault(task, label)) is None:
             good.append(place)
         elif task.has_classes and len(label) <= MAX_LABEL:
             outside[label].append(number)
@@ -146,7 +153,7 @@ def read_rows(
         [str(labels[place]) if labels[place] is not None else None for place in good],
     )  # fmt: skip
     found = [*table.faults, *(RowFault(what, tuple(rows)) for what, rows in faults.items())]
-    return kept, [*found, *_outside(outside)]
+    return kept, [*found, *outside_set(outside)]
 
 
 def _read_labels(
@@ -203,7 +210,7 @@ def _cells(
     return task.read_inputs(columns.cells(task, row, taken)), answer
 
 
-def _label_fault(task: Task, label: str) -> str | None:
+def label_fault(task: Task, label: str) -> str | None:
     """Return what is wrong with a label by itself, whatever its row."""
     most = MAX_LABEL if task.has_classes else MAX_MARKS
     if len(label) > most:
@@ -211,7 +218,7 @@ def _label_fault(task: Task, label: str) -> str | None:
     return task.check(label) if task.labels else None
 
 
-def _outside(labels: Mapping[str, Sequence[int]]) -> Iterator[RowFault]:
+def outside_set(labels: Mapping[str, Sequence[int]]) -> Iterator[RowFault]:
     """Yield the labels outside the set, the first by name: a wrong column has thousands."""
     for label in list(labels)[:N_NAMED]:
         yield RowFault(f"a label outside the set ({label!r})", tuple(labels[label]))
@@ -233,6 +240,7 @@ def _fault(inputs: Mapping[str, Any], answer: str | None, split: str, source: st
     return formats.broken(answer)
 
 
+@needs("viewer")
 def sift(
     project: str, rows: Found, split: str, source: str, told: Told
 ) -> tuple[Found, list[RowFault], list[int]]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from core.actions import leaks, lines, results
+from core.actions.access import needs
 from core.actions.answers import splits_of
 from core.actions.session import here
 from core.actions.solvers import FAILURES, way_of
@@ -50,6 +51,7 @@ class Said:
         return max((len(seeds) for seeds in self.by_split.values()), default=1)
 
 
+@needs("viewer")
 def gold_of(project: str, study: Mapping[str, Any] | None) -> Gold:
     """Return the labels of the real and the synthetic test sets, as a study has them or as now."""
     if study:
@@ -77,12 +79,14 @@ def _tests(home: Path, pool: str) -> Mapping[str, Sequence[PoolRow]]:
     return made
 
 
+@needs("viewer")
 def benchmarks(project: str) -> list[str]:
     """Return the splits of a project that language models wrote."""
     rows = samples.counts(here().database, project)
     return sorted({row["split"] for row in rows if is_benchmark(row["split"])})
 
 
+@needs("viewer")
 def language_models(project: str, gold: Gold, notes: list[str]) -> dict[str, Said]:
     """Return what language models say, of each way to ask the newest run that is done."""
     database, made = here().database, dict[str, Said]()
@@ -123,6 +127,7 @@ def _named_apart(said: dict[str, Said]) -> dict[str, Said]:
     return dict(sorted(said.items(), key=lambda item: item[1].title))
 
 
+@needs("viewer")
 def students(
     project: str, study: Mapping[str, Any], gold: Gold, notes: list[str]
 ) -> dict[str, Said]:

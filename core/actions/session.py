@@ -101,6 +101,11 @@ def is_open() -> bool:
     return _session is not None
 
 
+def opened() -> Session | None:
+    """Return the open home folder, if one is."""
+    return _session
+
+
 def here() -> Session:
     """Return the open home folder.
 

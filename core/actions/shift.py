@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from core.actions import results
+from core.actions.access import needs
 from core.actions.advice import Advice, Grid, prices_of
 from core.actions.session import here
 from core.mixture import Draws, Mixture
@@ -70,6 +71,7 @@ def distance(one: Mapping[str, int], other: Mapping[str, int]) -> float:
     ) / 2  # fmt: skip
 
 
+@needs("viewer")
 def shift(project: str, found: Grid, told: Advice) -> Shift | None:
     """Return that of the cell nearest to an answer, of those with rows of an LLM; None of none.
 
@@ -78,7 +80,7 @@ def shift(project: str, found: Grid, told: Advice) -> Shift | None:
     mixed = np.flatnonzero(found.sizes[:, 1] > 0)
     if not len(mixed) or not found.seeds:
         return None
-    at = Supply(*prices_of(project, found.source)).at(told.budget_usd, found.sizes)
+    at = Supply(*prices_of(project, found)).at(told.budget_usd, found.sizes)
     near = np.intersect1d(mixed, at)
     near = near if len(near) else mixed
     away = np.log1p(found.sizes[near]) - np.log1p([told.n_human, told.n_mixed_in])

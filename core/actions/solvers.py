@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from core.actions import results
+from core.actions.access import needs
 from core.actions.answers import splits_of
 from core.actions.session import here, task_of
 from core.providers.base import Provider
@@ -43,6 +44,7 @@ class Solved:
         return (self.n_unreadable + self.n_refused + self.n_failed) / self.n
 
 
+@needs("viewer")
 def of_study(
     project: str, study: str, metric: str | None = None, label: str | None = None
 ) -> list[Solved]:
@@ -62,6 +64,7 @@ def way_of(plan: Mapping[str, Any]) -> str:
     return canonical([plan["provider"], len(plan["examples"]), plan["seed"], is_stepped])
 
 
+@needs("viewer")
 def of_run(project: str, run: str, metric: str | None = None, split: str = "test") -> Solved | None:
     """Return a run's score on a test set as it is now; None before its first answer there."""
     wanted = Filter(split=split, status="accepted", unlabelled=False)

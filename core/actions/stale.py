@@ -10,6 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from core.actions.access import needs
 from core.actions.session import here
 from core.mixture import Draws, Mixture
 from core.records import PoolRow
@@ -42,12 +43,14 @@ class Stale:
 NOTHING = Stale()
 
 
+@needs("viewer")
 def changed(project: str, pool: str) -> dict[str, str]:
     """Return what became of the rows of a pool that are not as they were, by id."""
     newest = decisions.last_event(here().database, project)
     return {**_changed(here().home, project, pool, newest)}
 
 
+@needs("viewer")
 def of_study(project: str, study: Mapping[str, Any]) -> Stale:
     """Return which rows behind a study's trials changed since its pool was frozen."""
     found = changed(project, study["pool"])
@@ -69,6 +72,7 @@ def in_words(found: Mapping[str, str]) -> str:
     return ", ".join(f"{n:,} {what}" for what, n in Counter(found.values()).most_common())
 
 
+@needs("viewer")
 @lru_cache(maxsize=2)
 def rows_of(home: Path, pool: str) -> list[PoolRow]:
     """Return the rows of a pool; named by its content, so what was read once stays true."""

@@ -12,12 +12,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Annotated, Any, BinaryIO
 
 import pyarrow as pa
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, ValidationError
 
-from core.actions import archives, pooling, train
+from core.actions import access, archives, pooling, train
+from core.actions.access import needs
 from core.actions.home import MAX_NAME, all_projects
 from core.actions.session import here, project_of
 from core.actions.versions import differing, versions
@@ -81,7 +82,7 @@ class Spec(BaseModel):
     study: dict[str, Any]
     student: dict[str, Any]
     vary: dict[str, list[Any]] | None = None
-    prices: Prices
+    prices: Annotated[Prices, PlainSerializer(Prices.to_json)]
     made_with: dict[str, str] = Field(default_factory=dict, max_length=100)
 
 
@@ -120,6 +121,7 @@ class Opened:
     notes: tuple[str, ...]
 
 
+@needs("researcher")
 def write_study(project: str, study: str, target: Path) -> int:
     """Write a study to a new file, from which its trials can be run; return how many trials.
 
@@ -127,14 +129,20 @@ def write_study(project: str, study: str, target: Path) -> int:
         Problem: the file exists; or the trials could not come to the same numbers any more, because
             texts of the pool were erased, or code or encoder are others than at its launch.
     """
-    return archives.written(target, lambda file: _write(project, study, file))
+    n = archives.written(target, lambda file: _write(project, study, file))
+    access.note("export", project, what="study file", study=study)
+    return n
 
 
+@needs("researcher")
 def study_bytes(project: str, study: str) -> bytes:
     """Return a study as the bytes of such a file, for a browser to keep."""
-    return archives.as_bytes(lambda file: _write(project, study, file))
+    made = archives.as_bytes(lambda file: _write(project, study, file))
+    access.note("export", project, what="study file", study=study)
+    return made
 
 
+@needs("viewer")
 def refused(project: str, study: str) -> str | None:
     """Return why a study cannot become a file, None where it can."""
     found = train.find_study(project, study)
@@ -156,11 +164,13 @@ STALE = (
 )
 
 
+@needs("viewer")
 def is_as_planned(project: str, study: str) -> bool:
     """Say whether the trials of a study would come to the same numbers here, by their keys."""
     return refused(project, study) != STALE
 
 
+@needs("researcher")
 def open_study(source: BinaryIO, file_name: str, name: str | None = None) -> Opened:
     """Bring a study from a file into the project of a name, which is made if there is none.
 
@@ -178,6 +188,7 @@ def open_study(source: BinaryIO, file_name: str, name: str | None = None) -> Ope
             raise damaged(file_name, "what it says is not what a study is") from error
 
 
+@needs("researcher")
 def launch(opened: Opened, machines: Machines) -> str:
     """Run the trials of a study from a file that have no result here; return the job."""
     runner = here().runner
@@ -250,7 +261,7 @@ def _open(archive: Archive, name: str | None) -> Opened:
     from_json(Student, spec.student)
     if study.id() != about.kind or not task.label_names or task.refused(task.label_names):
         raise damaged(archive.name, "its labels or its kind cannot be those of a study")
-    if any(usd is not None and not 0 <= usd < 1e9 for usd in map(spec.prices.of, SOURCES)):
+    if spec.prices.refused:
         raise damaged(archive.name, "one of its prices is none")
     for cell in about.left_out:
         _check_factors(archive, cell.factors)
@@ -356,7 +367,7 @@ def _project(archive: Archive, about: About, name: str | None, task: Task) -> Pr
                 "Name a new one with --project.",
             )
         return project
-    settings = {"prices": asdict(about.spec.prices)}
+    settings = {"prices": about.spec.prices.to_json()}
     return projects.create(
         here().database,
         Project("", wanted, task.to_json(), stays_here=about.stays_here, settings=settings),
@@ -390,7 +401,7 @@ def _create(project: str, about: About, study: Study, trials: Sequence[Trial]) -
                 "study": spec.study,
                 "student": spec.student,
                 **({"vary": spec.vary} if spec.vary else {}),
-                "prices": asdict(spec.prices),
+                "prices": spec.prices.to_json(),
                 **({"made_with": spec.made_with} if spec.made_with else {}),
             },
             "pool": about.pool,

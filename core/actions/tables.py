@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from core.actions import leaks, limits, lines, results, stale, train
+from core.actions import best_run, leaks, limits, lines, results, stale, train
+from core.actions.access import needs
 from core.actions.cells import n_rows
 from core.actions.curves import Curve, curve
 from core.actions.session import here
 from core.formats import write_csv
+from core.statistics.answer import DELTA
 from core.store import studies
 
 SPOKEN_METRICS = ("accuracy", "macro_f1", "weighted_f1")
 """Figures that a table of trials has for every kind of task."""
 
 
+@needs("viewer")
 def table(project: str, study: str) -> list[dict[str, Any]]:
     """Return one flat row per trial, as tables, CSV and JSON show them."""
     found = train.find_study(project, study)
@@ -70,19 +73,24 @@ def table(project: str, study: str) -> list[dict[str, Any]]:
     ]
 
 
+@needs("viewer")
 def summary(
     project: str, study: str, metric: str | None = None, label: str | None = None, *,
-    over_items: bool = False,
+    over_items: bool = False, smallest_difference: float = DELTA,
 ) -> list[dict[str, Any]]:  # fmt: skip
     """Return one row per cell: sizes, cost, mean with limits, difference to human-only.
 
-    Limits are about new test items, too, if `over_items`, and there the rows say so.
+    Limits are about new test items, too, if `over_items`, and there the rows say so, and which
+    cells surely lose less than the smallest difference to the best one of their line.
     """
     first = curve(project, study, metric, label=label)
 
     def of_line(line: str | None) -> Curve:
         found = curve(project, study, metric, label=label, line=line)
-        return limits.with_items(project, found, metric or "", label) if over_items else found
+        if not over_items:
+            return found
+        found = limits.with_items(project, found, metric or "", label)
+        return best_run.with_run(project, found, metric or "", label, smallest_difference)
 
     return [
         {**({"line": words} if len(first.lines) > 1 else {}), **row}
@@ -91,17 +99,23 @@ def summary(
     ]
 
 
+@needs("viewer")
 def trials_csv(project: str, study: str) -> str:
     """Return the table of trials as CSV."""
     rows = table(project, study)
     return write_csv(list(rows[0]) if rows else [], rows)
 
 
+@needs("viewer")
 def summary_csv(
-    project: str, study: str, metric: str, label: str | None = None, *, over_items: bool = False
-) -> str:
+    project: str, study: str, metric: str, label: str | None = None, *, over_items: bool = False,
+    smallest_difference: float = DELTA,
+) -> str:  # fmt: skip
     """Return the summary by cell as CSV."""
-    rows = summary(project, study, metric, label, over_items=over_items)
+    rows = summary(
+        project, study, metric, label, over_items=over_items,
+        smallest_difference=smallest_difference,
+    )  # fmt: skip
     return write_csv(list(rows[0]) if rows else [], rows)
 
 
@@ -111,6 +125,7 @@ def _cells(found: Curve) -> list[dict[str, Any]]:
     has_labelled = any(point.n_llm_labelled for point in found.points)
     has_unfinished = any(point.unfinished for point in found.points)
     has_stale = any(map(found.is_stale, found.points))
+    flat, near = best_run.points_of(found), best_run.within(found)
     for point in found.points:
         difference = point.difference
         share, n = point.n_llm_labelled / (point.n_rows or 1), point.n_llm_labelled
@@ -135,6 +150,7 @@ def _cells(found: Curve) -> list[dict[str, Any]]:
                 **({"invalid": len(point.invalid)} if found.invalid else {}),
                 **({"rows changed since": point.n_changed} if has_stale else {}),
                 **({"limits for": "new test items and draws"} if found.interval else {}),
+                **({"plateau": near if point in flat else ""} if found.interval else {}),
             }
         )
     return made

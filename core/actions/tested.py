@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from core.actions import results, together
+from core.actions.access import needs
 from core.actions.development import Chosen
 from core.actions.session import here
 from core.errors import Problem
@@ -78,6 +79,7 @@ class Part:
         return found if split == "test" else found.get(split, {})
 
 
+@needs("viewer")
 def part_of(
     name: str, study: Mapping[str, Any], metric: str | None, label: str | None, is_one_of: bool
 ) -> Part:
@@ -109,6 +111,7 @@ def part_of(
     return Part(name, study, task, titles, trials, metric, label)
 
 
+@needs("viewer")
 def test_set(part: Part, split: str, title: str) -> TestSet:
     """Return one of the test sets of a study."""
     gold = _gold(here().home, part.study["pool"], split)
@@ -116,6 +119,7 @@ def test_set(part: Part, split: str, title: str) -> TestSet:
     return TestSet(title, len(gold), results.figure(constant, part.metric, part.label))
 
 
+@needs("viewer")
 def cell(part: Part, one: Chosen, split: str) -> Cell:
     """Return what the students that count came to on a test set."""
     values = {
@@ -187,6 +191,7 @@ def _gold(home: Path, pool: str, split: str) -> tuple[str, ...]:
     return tuple(row.label for row in pools.read(pools.path(home, pool), split))
 
 
+@needs("viewer")
 @lru_cache(maxsize=32)
 def there(home: Path, pool: str) -> Mapping[str, int]:
     """Return how many train rows a pool has of each thing that may be trained on."""

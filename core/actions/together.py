@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from core.actions.access import needs
 from core.actions.session import here, project_of, task_of
 from core.errors import Problem
 from core.records import Project
@@ -35,6 +36,7 @@ class Guest(NamedTuple):
         return f"ood:{self.name}"
 
 
+@needs("viewer")
 def possible(project: str) -> dict[str, str]:
     """Return the projects that can be studied with one, names by id."""
     own = task_of(project)
@@ -45,6 +47,7 @@ def possible(project: str) -> dict[str, str]:
     }
 
 
+@needs("viewer")
 def checked(project: str, also: Sequence[str]) -> tuple[Project, ...]:
     """Return the other projects of a study.
 
@@ -86,6 +89,7 @@ def misfit(own: Task, other: Task) -> str | None:
     return None
 
 
+@needs("viewer")
 def learned(task: Task, also: Sequence[str]) -> Task:
     """Return a task as its students must learn it to answer the test items of other projects.
 
@@ -97,12 +101,14 @@ def learned(task: Task, also: Sequence[str]) -> Task:
     return task.model_copy(update={"labels": widest.labels})
 
 
+@needs("viewer")
 def begun(project: str, also: Sequence[str]) -> dict[str, Any]:
     """Return what the studies of a new group have in common."""
     names = {one: project_of(one).name for one in (project, *also)}
     return {"group": new_id(), "names": names}
 
 
+@needs("viewer")
 def members(study: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     """Return the studies that were launched together with one, itself first, with project names.
 

@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 from core.actions import pooling, together
+from core.actions.access import needs
 from core.actions.budget import prices
 from core.actions.lines import source_of
 from core.actions.pooling import PoolReport
@@ -139,11 +140,13 @@ def study_kinds() -> dict[str, str]:
     return {name: member("studies", name).title for name in kinds}
 
 
+@needs("viewer")
 def has_classes(project: str) -> bool:
     """Say whether the labels of a project are classes."""
     return task_of(project).has_classes
 
 
+@needs("viewer")
 def has_rows(project: str, split: str) -> bool:
     """Say whether a split has labelled rows that a study could use."""
     return any(
@@ -152,6 +155,7 @@ def has_rows(project: str, split: str) -> bool:
     )
 
 
+@needs("viewer")
 def suggested(project: str, most: int = 400) -> dict[str, Any]:
     """Return settings that fit a project: LLM data that it has, and a size that fills every cell.
 
@@ -169,6 +173,7 @@ def suggested(project: str, most: int = 400) -> dict[str, Any]:
     return {"n_total": n_total, "levels": levels, "mixes_in": mixes_in}
 
 
+@needs("viewer")
 def outline(project: str, request: StudyRequest) -> Outline:
     """Return what a study would run, without freezing or starting anything."""
     study, compared = _members(request)
@@ -197,6 +202,7 @@ def _planned(
     return study.plan(Ground(pools.hash_of_rows(rows), rows, task, compared, chosen))
 
 
+@needs("researcher")
 def launch(
     project: str, request: StudyRequest, n_workers: int = 1, on: Cluster | None = None,
     device: Device | None = None,
@@ -229,6 +235,7 @@ def _in_each(project: str, request: StudyRequest) -> dict[str, StudyRequest]:
     }
 
 
+@needs("researcher")
 def create_study(
     project: str, request: StudyRequest, group: Mapping[str, Any] | None = None
 ) -> str:
@@ -245,6 +252,7 @@ def create_study(
     return keep_study(project, request, rows, report, plan, newest[0], **more)
 
 
+@needs("researcher")
 def keep_study(
     project: str, request: StudyRequest, rows: Sequence[PoolRow], report: PoolReport,
     plan: StudyPlan, last_event: int, **more: Any,
@@ -274,7 +282,7 @@ def keep_study(
                 "study": study.to_json(),
                 "student": compared[0].to_json(),
                 **({"vary": {k: list(v) for k, v in request.vary.items()}} if request.vary else {}),
-                "prices": asdict(prices(project)),
+                "prices": prices(project).to_json(),
                 "made_with": made_with(),
                 **more,
             },
@@ -292,6 +300,7 @@ def _refuse_empty(trials: Sequence[Trial], left_out: Sequence[LeftOut]) -> None:
         raise Problem(f"No trial can be run: {why}", "Choose a smaller size or another class mix.")
 
 
+@needs("viewer")
 def all_studies(project: str) -> list[dict[str, Any]]:
     """Return a project's studies, the newest first; looks of a plan are shown with their plan."""
     return [
@@ -299,12 +308,14 @@ def all_studies(project: str) -> list[dict[str, Any]]:
     ]
 
 
+@needs("viewer")
 def at_work(project: str) -> Job | None:
     """Return the newest training job of a project that is at work, if one is."""
     found = jobs.of_project(here().database, project)
     return next((job for job in found if job.kind == "train" and job.state in jobs.LIVE), None)
 
 
+@needs("viewer")
 def history(project: str) -> list[dict[str, Any]]:
     """Return one row per study, the newest first, as a table shows them."""
     states = {}
@@ -329,6 +340,7 @@ def history(project: str) -> list[dict[str, Any]]:
     ]
 
 
+@needs("viewer")
 def find_study(project: str, study: str | None = None) -> dict[str, Any]:
     """Return a study by id or name; the newest where none is named.
 
@@ -343,6 +355,7 @@ def find_study(project: str, study: str | None = None) -> dict[str, Any]:
     return found[0]
 
 
+@needs("viewer")
 def status(project: str, study: str) -> StudyStatus:
     """Return where a study stands."""
     database = here().database
@@ -362,16 +375,19 @@ def status(project: str, study: str) -> StudyStatus:
     )
 
 
+@needs("researcher")
 def pause(job: str) -> None:
     """Let the trial in hand finish, then wait for `resume`."""
     here().runner.pause(job)
 
 
+@needs("researcher")
 def stop(job: str) -> None:
     """End a job at once; finished trials are kept."""
     here().runner.stop(job)
 
 
+@needs("researcher")
 def resume(
     job: str, n_workers: int | None = None, on: Cluster | None = None, device: Device | None = None
 ) -> None:
@@ -383,6 +399,7 @@ def resume(
     here().runner.start(job, Machines(n_workers or before, on, device))
 
 
+@needs("viewer")
 def wait(job: str, told: Any = None) -> Job:
     """Return when a job has ended, telling its state now and then."""
     return here().runner.wait(job, told)
@@ -448,6 +465,7 @@ def _learned_as(project: str, request: StudyRequest) -> Task:
     return together.learned(task, request.also)
 
 
+@needs("viewer")
 def heads(project: str) -> tuple[Head, ...]:
     """Return the ways in which a project's task can be learned, the default first."""
     return task_of(project).heads
@@ -476,6 +494,7 @@ def _sources(settings: Mapping[str, Any]) -> tuple[Source, ...]:
     return tuple(settings.get("sources") or [source_of({}, settings)])
 
 
+@needs("viewer")
 def rough_time(
     project: str, student: str, trials: Sequence[Trial], n_rows: int
 ) -> tuple[float, float, bool]:

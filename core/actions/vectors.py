@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from core import vectors as kept
+from core.actions.access import needs
 from core.actions.session import here, project_of
 from core.checks.base import Check
 from core.errors import Problem
@@ -49,6 +50,7 @@ class State:
         return self.job is not None and self.job.state in jobs.LIVE
 
 
+@needs("viewer")
 def state(project: str) -> State:
     """Return how many texts have a vector: human and synthetic ones, of every split."""
     texts = _texts(here().home, project, version(project))
@@ -56,12 +58,14 @@ def state(project: str) -> State:
     return State(len(texts), int(there.sum()), _job(project))
 
 
+@needs("viewer")
 def at_work(project: str) -> bool:
     """Say whether a project's vectors are being computed."""
     job = _job(project)
     return job is not None and job.state in jobs.LIVE
 
 
+@needs("researcher")
 def start(project: str, settings: Mapping[str, Mapping[str, Any]] | None = None) -> str:
     """Have missing vectors computed and the checks that need vectors run; return the job's id.
 
@@ -90,6 +94,7 @@ def start(project: str, settings: Mapping[str, Mapping[str, Any]] | None = None)
     return job.id
 
 
+@needs("viewer")
 def vectors(project: str, ids: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     """Return vectors of samples, float32 of shape (n, d), and which of them are there.
 
@@ -99,16 +104,19 @@ def vectors(project: str, ids: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     return of_texts([text_of.get(one, "") for one in ids])
 
 
+@needs("viewer")
 def of_texts(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     """Return vectors of texts, and which of them are there."""
     return kept.read(ENCODER, texts, here().home / "cache")
 
 
+@needs("viewer")
 def layout_of(texts: Sequence[str]) -> np.ndarray | None:
     """Return the places of texts by neighbourhoods, shape (n, 2); None where not computed yet."""
     return kept.layout(ENCODER, texts, here().home / "cache")
 
 
+@needs("viewer")
 def check_settings(project: str) -> dict[str, dict[str, Any]]:
     """Return the settings of the checks that need vectors, by id."""
     given = project_of(project).settings.get(SETTINGS, {})
@@ -120,21 +128,25 @@ def check_titles() -> dict[str, str]:
     return {name: member("checks", name).title for name in checks()}
 
 
+@needs("researcher")
 def pause(job: str) -> None:
     """Let the piece in hand finish; `start` goes on."""
     here().runner.pause(job)
 
 
+@needs("researcher")
 def stop(job: str) -> None:
     """End at once; what is encoded stays."""
     here().runner.stop(job)
 
 
+@needs("viewer")
 def wait(job: str, told: Any = None) -> Job:
     """Return when the job has ended, telling its state now and then."""
     return here().runner.wait(job, told)
 
 
+@needs("viewer")
 def version(project: str) -> tuple[Any, ...]:
     """Return what changes whenever samples, decisions or flags of a project do."""
     database = here().database

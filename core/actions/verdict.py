@@ -6,7 +6,7 @@ that hold for all shares of the curve together (Bonferroni).
 
 from __future__ import annotations
 
-from core.actions import growth
+from core.actions import best_run, growth
 from core.actions.cells import Point
 from core.actions.curves import Curve
 from core.records import SOURCE_WORDS
@@ -15,8 +15,10 @@ from core.statistics.seeds import Estimate
 
 def sentence(curve: Curve) -> str:
     """Return whether LLM data helps on a curve, with limits, or why that cannot be said."""
-    if growth.is_growing(curve) and (told := growth.stops_mattering(curve, growth.SMALLEST)):
-        return told
+    if growth.is_growing(curve):
+        smallest = best_run.smallest_difference(curve)
+        if told := growth.stops_mattering(curve, smallest):
+            return told
     compared = [point for point in curve.points if point.difference is not None]
     human = curve.human_only
     if human is None or not compared:

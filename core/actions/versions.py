@@ -6,6 +6,7 @@ import platform
 from functools import cache
 from importlib import metadata
 
+from core.actions.access import needs
 from core.saving import version
 
 PACKAGES = ("numpy", "scipy", "scikit-learn", "torch", "transformers", "tokenizers")
@@ -24,6 +25,7 @@ def versions() -> dict[str, str]:
     return found
 
 
+@needs("viewer")
 def differing(there: dict[str, str]) -> list[str]:
     """Return which versions differ from those somewhere else, in words."""
     here = versions()

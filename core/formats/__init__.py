@@ -2,7 +2,8 @@
 
 Rows are numbered as a person sees them, blank ones too: in CSV, TSV and XLSX the header is row 1;
 in JSONL a row is a line; in JSON and Parquet a row is an item, counted from 1; in CoNLL a row is
-the line that a sentence begins in; in brat a row is a document, counted from 1 by name.
+the line that a sentence begins in; in brat a row is a document, counted from 1 by name. A file
+that another annotation tool wrote is recognised by what it holds, and has its rows' numbers.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from core.formats.table import (
     broken,
     text_fault,
 )
+from core.formats.tools import _recognise as recognise
 from core.formats.xlsx import read_xlsx, write_xlsx
 
 __all__ = [
@@ -39,8 +41,8 @@ _OF_TEXT = {
     ".csv": read_csv, ".tsv": read_tsv, ".json": read_json, ".jsonl": read_jsonl,
     ".conll": read_conll, ".bio": read_conll, ".iob2": read_conll,
 }  # fmt: skip
-_OF_BYTES = {".parquet": read_parquet, ".xlsx": read_xlsx, ".zip": read_brat}
-EXTENSIONS = (*_OF_TEXT, *_OF_BYTES)
+_OF_BYTES = {".parquet": read_parquet, ".xlsx": read_xlsx}
+EXTENSIONS = (*_OF_TEXT, *_OF_BYTES, ".zip")
 """Endings of files that can be read."""
 WRITABLE = (".csv", ".json", ".jsonl", ".parquet", ".xlsx")
 """Endings of files that can be written, whatever the table."""
@@ -48,6 +50,7 @@ ANNOTATED = {".conll": ("spans",), ".zip": ("spans", "frames")}
 """Endings of files that hold texts with annotations and no other table, and with which."""
 NESTED = (".json", ".jsonl")
 """Endings of those whose cells may be lists."""
+_OF_TOOLS = (".csv", ".tsv", *NESTED)
 _LISTED = f"{', '.join(WRITABLE[:-1])} or {WRITABLE[-1]}"
 
 
@@ -87,10 +90,14 @@ def read_table(name: str, data: bytes) -> Table:
     """
     ending = ending_of(name)
     check_size(name, len(data))
+    if ending == ".zip":
+        in_zip = {each: _OF_TEXT[each] for each in NESTED}
+        return recognise.read_zip(name, data, in_zip) or read_brat(name, data)
     if ending in _OF_BYTES:
         return _OF_BYTES[ending](name, data)
     text, notes = decode_or_guess(name, data)
     table = _OF_TEXT[ending](name, text)
+    table = (recognise.read(table) if ending in _OF_TOOLS else None) or table
     return replace(table, notes=(*notes, *table.notes))
 
 

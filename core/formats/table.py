@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, overload
 
 from core.errors import BadFile, RowFault
+from core.formats.annotated import Annotated
 
 MAX_CELL = 1_000_000
 """Most characters in one cell."""
@@ -36,7 +37,8 @@ class Table:
 
     A row may lack cells that are nothing. `faults` are wrong rows; `notes` say what was guessed or
     chosen in reading; `orders` has the order of the values of a column that the file itself gives;
-    `origin` says where the file comes from, and every sample of it keeps that.
+    `origin` says where the file comes from, and every sample of it keeps that. `annotated` has who
+    answered what, where another annotation tool wrote the file.
     """
 
     name: str
@@ -47,6 +49,7 @@ class Table:
     notes: tuple[str, ...] = ()
     orders: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     origin: Mapping[str, str] = field(default_factory=dict)
+    annotated: Annotated | None = None
 
 
 class EvenRows(Sequence[Cells]):

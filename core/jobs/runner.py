@@ -19,7 +19,17 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import Problem
-from core.jobs import answers, batching, checking, encoding, generation, outbox, training, worker
+from core.jobs import (
+    answers,
+    batching,
+    checking,
+    encoding,
+    generation,
+    outbox,
+    scoring,
+    training,
+    worker,
+)
 from core.jobs.executors import EXECUTORS, Part
 from core.jobs.faults import FULL, problem_of
 from core.jobs.machines import Machines, kept
@@ -30,8 +40,10 @@ from core.store.db import Database, new_id
 ASKING = {"generate": generation, "solve": answers, "label": answers, "judge": answers}
 """Kinds of job that ask a provider, under a cap, with what prepares, keeps and counts them."""
 OF_RUNS: Mapping[str, Any] = {**ASKING, "check": checking}
-"""Kinds of job that work on a run; the others work on a study."""
-THREADED = ("train", "check", "encode")
+"""Kinds of job that work on a run; the others work on a project or a study."""
+OF_PROJECTS: Mapping[str, Any] = {"encode": encoding, "score": scoring}
+"""Kinds of job that work on a whole project, and whose worker alone counts."""
+THREADED = ("train", "check", "encode", "score")
 """Kinds of job that compute, and may have all processors."""
 TICK_SECONDS = 0.2
 BATCH = 200
@@ -286,8 +298,9 @@ class Runner:
             run = runs.get(self._database, job.subject)
             prepared: list[Path] = OF_RUNS[job.kind].prepare(self._database, folder, run)
             return prepared
-        if job.kind == "encode":
-            return encoding.prepare(self._database, folder, job.project)
+        if job.kind in OF_PROJECTS:
+            made: list[Path] = OF_PROJECTS[job.kind].prepare(self._database, folder, job.project)
+            return made
         study = studies.get(self._database, job.project, job.subject)
         wanted = training.wanted(self._database, study, are_failed_ones_tried=True)
         if not wanted:
@@ -415,8 +428,8 @@ class Runner:
                     OF_RUNS[job.kind].keep(cursor, job.project, run, some)
                     continue
                 for line in some:
-                    if job.kind == "encode":
-                        encoding.keep(cursor, job.project, line)
+                    if job.kind in OF_PROJECTS:
+                        OF_PROJECTS[job.kind].keep(cursor, job.project, line)
                     else:
                         training.keep(cursor, job.project, line)
         for line in lines:
@@ -432,14 +445,14 @@ class Runner:
 
     def _progress(self, running: _Running) -> dict[str, Any]:
         job = running.job
-        if job.kind == "encode":
+        if job.kind in OF_PROJECTS:
             return running.progress  # its worker alone counts
         n_done, n_wanted = self._counts(job)
         counted = {"n_wanted": n_wanted, "n_done": n_done, "n_workers": len(running.parts)}
         return {**running.progress, **counted}
 
     def _n_missing(self, job: Job) -> int:
-        if job.kind in ("generate", "encode"):
+        if job.kind in ("generate", *OF_PROJECTS):
             return 1  # only its worker knows when it is at its end
         if job.kind == "train":
             study = studies.get(self._database, job.project, job.subject)

@@ -47,6 +47,8 @@ def work(folder: Path, paused: threading.Event | None = None) -> int:
                 from core.jobs import checking as kind  # type: ignore[no-redef]
             elif plan["kind"] == "encode":
                 from core.jobs import encoding as kind  # type: ignore[no-redef]
+            elif plan["kind"] == "score":
+                from core.jobs import scoring as kind  # type: ignore[no-redef]
             elif plan["kind"] == "generate":
                 from core.jobs import generation as kind  # type: ignore[no-redef]
             else:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from core.store.db import Cursor, Database, dicts
@@ -56,3 +57,28 @@ def price(database: Database, run: str) -> float | None:
             {"run": run},
         ).fetchone()
     return None if row is None or row[1] else float(row[0])
+
+
+def of_items(
+    database: Database, project: str, items: Sequence[str], purposes: Sequence[str]
+) -> dict[str, list[dict[str, Any]]]:
+    """Return what runs of some purposes answered about items: label, purpose and provider.
+
+    The newest run comes first; what could not be read is left out.
+    """
+    with database.read() as cursor:
+        cursor.execute(
+            "WITH asked AS MATERIALIZED (SELECT id, created_at, plan ->> 'purpose' AS purpose,"
+            " plan -> 'provider' AS provider FROM run WHERE project = $project"
+            " AND plan ->> 'purpose' IN (SELECT unnest($purposes)))"
+            " SELECT a.item, a.label, asked.purpose, asked.provider FROM answer a"
+            " JOIN asked ON asked.id = a.run WHERE a.project = $project AND a.label IS NOT NULL"
+            " AND a.item IN (SELECT unnest($items)) ORDER BY asked.created_at DESC, asked.id",
+            {"project": project, "items": list(items), "purposes": list(purposes)},
+        )
+        found: dict[str, list[dict[str, Any]]] = {}
+        for row in dicts(cursor):
+            found.setdefault(row["item"], []).append(
+                {**row, "provider": json.loads(row["provider"])}
+            )
+        return found

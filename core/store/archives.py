@@ -31,12 +31,18 @@ DERIVED = ("sample_now",)
 """Tables that are made anew from the others."""
 AT_VENDORS = ("batch",)
 """Tables of what waits elsewhere, which no other home folder can take in."""
+PASSING = ("lease",)
+"""Tables of what is over in minutes."""
+OF_HOME = ("account", "audit_log", "home_setting")
+"""Tables that belong to a home folder and to none of its projects."""
+COMPUTED = ("score", "score_set")
+"""Tables of figures that a job computes anew from the samples."""
 WHERE: Mapping[str, str] = {
     "project": "id = $project",
     **{
         table: "project = $project"
         for table in TABLES_OF_A_PROJECT
-        if table not in (*DERIVED, *AT_VENDORS)
+        if table not in (*DERIVED, *AT_VENDORS, *PASSING, *COMPUTED)
     },
     **{
         table: f"{column} IN (SELECT id FROM {parent} WHERE project = $project)"  # noqa: S608
@@ -76,6 +82,9 @@ _NEEDED = {
     "allocation": "id name plan created_at",
     "audit": "id source seed drawn others annotator created_at",
     "plateau": "id pool plan created_at",
+    "guideline": "number text created_at",
+    "annotator_weight": "annotator weight",
+    "gold": "sample label annotator made_at",
 }
 """Columns that are never NULL."""
 _JSON: Mapping[str, Mapping[str, tuple[str, ...]]] = {
@@ -101,6 +110,10 @@ _NOT_WHOLE = (
      " AND source NOT IN ('human', 'synthetic', 'llm-labelled')"),
     ("a decision on no sample", "SELECT 1 FROM event WHERE project = $project"
      " AND sample NOT IN (SELECT id FROM sample WHERE project = $project)"),
+    ("a known label of no sample", "SELECT 1 FROM gold WHERE project = $project"
+     " AND sample NOT IN (SELECT id FROM sample WHERE project = $project)"),
+    ("a vote that counts for less than nothing", "SELECT 1 FROM annotator_weight"
+     " WHERE project = $project AND weight NOT BETWEEN 0 AND 1000000"),
     ("a job without a state", "SELECT 1 FROM job WHERE project = $project"
      " AND id NOT IN (SELECT job FROM job_event)"),
     ("a study without its pool", "SELECT 1 FROM study WHERE project = $project"
@@ -211,6 +224,9 @@ def _insert(cursor: Cursor, archive: Archive, name: str) -> str:
         if (table, column) == ("project", "is_demo"):
             # The demo is made anew by erasing it, which must not reach this one.
             return pa.array([False] * len(values))
+        if (table, column) == ("run", "started_by"):
+            # What was spent elsewhere is no money of an account here.
+            return pa.nulls(len(values), pa.string())
         return values
 
     for table in archive.names("tables"):

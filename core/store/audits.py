@@ -9,6 +9,7 @@ from typing import Any
 from core.errors import Missing
 from core.store.costs import UNSEEN
 from core.store.db import Database, dicts, new_id, now
+from core.store.decisions import REOPENED
 from core.store.samples import Filter
 
 
@@ -77,7 +78,7 @@ def states(database: Database, project: str, ids: Sequence[str]) -> dict[str, st
     """
     with database.read() as cursor:
         cursor.execute(
-            """
+            f"""
             WITH wanted AS (
                 SELECT * FROM sample_now WHERE project = $project AND id IN (SELECT unnest($ids))
             ), mended AS (
@@ -85,6 +86,7 @@ def states(database: Database, project: str, ids: Sequence[str]) -> dict[str, st
                   AND sample IN (SELECT unnest($ids)) AND kind IN ('edit', 'label')
                   AND seq NOT IN (SELECT undoes FROM event WHERE project = $project
                                   AND kind = 'undo')
+                  AND NOT {REOPENED}
             )
             SELECT w.id, CASE
                 WHEN w.status = 'pending' THEN 'pending'
@@ -94,7 +96,7 @@ def states(database: Database, project: str, ids: Sequence[str]) -> dict[str, st
                 ELSE 'good'
             END FROM wanted w LEFT JOIN mended ON mended.sample = w.id
             LEFT JOIN event e ON e.project = w.project AND e.sample = w.id AND e.seq = w.revision
-            """,
+            """,  # noqa: S608
             {"project": project, "ids": list(ids), "unseen": list(UNSEEN)},
         )
         found = dict(cursor.fetchall())

@@ -24,7 +24,7 @@ WITH paid AS (
         count(*) FILTER (l.kind = 'lost') AS n_lost,
         count(*) FILTER (l.kind = 'spend' AND l.usd IS NULL) AS n_unpriced
     FROM ledger l JOIN run r ON r.id = l.run
-    WHERE r.project = $project AND coalesce(r.plan ->> 'purpose', 'write') <> 'solve'
+    WHERE r.project = $project AND coalesce(r.plan ->> 'purpose', 'write') IN ('write', 'label')
     GROUP BY ALL HAVING n_spent + n_lost > 0
 ),
 readings AS (
@@ -106,7 +106,8 @@ told AS (
 )
 SELECT told.run, told.is_own, told.fate,
     coalesce(nullif(c.label, ''), told.stratum, d.label, '') AS label,
-    c.provider ->> 'kind' AS provider, c.model, md5(c.prompt ->> '$.messages[0].content') AS system,
+    c.provider ->> 'kind' AS provider, c.provider ->> 'temperature' AS temperature, c.model,
+    md5(c.prompt ->> '$.messages[0].content') AS system,
     sum(told.usd) AS usd, sum(told.n)::BIGINT AS n, sum(told.n_usable)::BIGINT AS n_usable,
     sum(told.n_seen)::BIGINT AS n_seen, sum(told.n_calls) AS n_calls,
     sum(told.n_unpriced) AS n_unpriced
@@ -119,10 +120,10 @@ GROUP BY ALL ORDER BY ALL
 def parts(database: Database, project: str, run: str | None = None) -> list[dict[str, Any]]:
     """Return the money of runs that write or label, in parts by what became of it.
 
-    By run that paid, fate, class, provider, model and hash of the system prompt: US dollars, items
-    (replies, of what could not be read as items; attempts, of what was lost), how many of them no
-    check flags, how many were accepted or rejected by somebody who saw them, and calls. With `run`
-    those of one run; replies that it read and others paid have `is_own` false.
+    By run that paid, fate, class, provider, temperature, model and hash of the system prompt: US
+    dollars, items (replies, of what could not be read as items; attempts, of what was lost), how
+    many of them no check flags, how many were accepted or rejected by somebody who saw them, and
+    calls. With `run` those of one run; replies that it read and others paid have `is_own` false.
     """
     with database.read() as cursor:
         cursor.execute(_PARTS, {"project": project, "run": run, "unseen": list(UNSEEN)})

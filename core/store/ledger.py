@@ -4,16 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 
 from core.store import batches
-from core.store.db import Cursor, Database, insert, now, schema_of
+from core.store.db import Cursor, Database, dicts, insert, now, schema_of
+from core.store.jobs import LIVE
 
 _ENTRIES = schema_of(
     run=pa.string(), key=pa.string(), kind=pa.string(), usd=pa.float64(),
     happened_at=pa.timestamp("us"),
 )  # fmt: skip
+
+
+_OF_PERSON = """
+WITH mine AS (
+    SELECT id, project, CAST(plan ->> 'cap_usd' AS DOUBLE) AS cap_usd FROM run
+    WHERE started_by = $person
+), attempt AS (
+    SELECT run, key, coalesce(sum(usd) FILTER (kind IN ('spend', 'lost')), 0) AS paid,
+        CASE arg_max(kind, rowid) WHEN 'reserve' THEN coalesce(arg_max_null(usd, rowid), 0)
+        ELSE 0 END AS put_aside
+    FROM ledger WHERE run IN (SELECT id FROM mine) GROUP BY run, key
+), money AS (SELECT run, sum(paid + put_aside) AS usd FROM attempt GROUP BY run),
+at_work AS (
+    SELECT DISTINCT subject FROM job WHERE subject IN (SELECT id FROM mine)
+    AND (SELECT arg_max(state, seq) FROM job_event WHERE job_event.job = job.id)
+        IN (SELECT unnest($live))
+)
+SELECT id, project, cap_usd, coalesce(money.usd, 0) AS committed_usd,
+    id IN (SELECT subject FROM at_work) AS is_at_work
+FROM mine LEFT JOIN money ON money.run = mine.id ORDER BY id
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +114,13 @@ def account(database: Database, run: str) -> Account:
         elif kind == "lost":
             lost += money
     return Account(spent, sum(open_.values()), lost, known)
+
+
+def of_person(database: Database, person: str) -> list[dict[str, Any]]:
+    """Return the runs that an account started: id, project, cap, what is committed, if at work."""
+    with database.read() as cursor:
+        cursor.execute(_OF_PERSON, {"person": person, "live": list(LIVE)})
+        return dicts(cursor)
 
 
 def lose_open(cursor: Cursor, run: str) -> float:

@@ -143,9 +143,78 @@ CREATE TABLE plateau (
 """
 """Plans of when to look whether more synthetic rows still help; kept before the first look."""
 
+M011_PEOPLE = """
+ALTER TABLE event ADD COLUMN about JSON;
+ALTER TABLE sample_now ADD COLUMN n_annotators INTEGER DEFAULT 0;
+UPDATE sample_now SET n_annotators = counted.n FROM (
+    SELECT project, sample, count(DISTINCT annotator) AS n FROM event e
+    WHERE kind IN ('label', 'accept', 'reject', 'edit') AND seq NOT IN
+        (SELECT undoes FROM event u WHERE u.project = e.project AND kind = 'undo')
+    GROUP BY ALL
+) counted WHERE counted.project = sample_now.project AND counted.sample = sample_now.id;
+CREATE TABLE lease (
+    project VARCHAR, sample VARCHAR, annotator VARCHAR, expires_at TIMESTAMP
+);
+"""
+"""What was shown beside a card, how many people decided on a sample, and who has it in hand."""
+
+M012_ADJUDICATION = """
+ALTER TABLE sample_now ADD COLUMN dispute DOUBLE DEFAULT 0;
+CREATE TABLE annotator_weight (project VARCHAR, annotator VARCHAR, weight BIGINT, quality DOUBLE);
+CREATE TABLE gold (
+    project VARCHAR, sample VARCHAR, label VARCHAR, annotator VARCHAR, made_at TIMESTAMP
+);
+UPDATE sample_now SET dispute = split.dispute FROM (
+    SELECT project, sample, 1 - sum(n * n) / (sum(n) * sum(n)) AS dispute FROM (
+        SELECT project, sample, label, count(*) AS n FROM (
+            SELECT project, sample, annotator, arg_max_null(label, seq) AS label FROM event e
+            WHERE kind = 'label' AND seq NOT IN
+                (SELECT undoes FROM event u WHERE u.project = e.project AND kind = 'undo')
+            GROUP BY ALL
+        ) GROUP BY ALL
+    ) GROUP BY ALL
+) split WHERE split.project = sample_now.project AND split.sample = sample_now.id;
+"""
+"""How evenly people differ on a sample, what each one's vote weighs, and labels that are known."""
+
+M013_ACCOUNTS = """
+CREATE SEQUENCE seq_audit_log;
+CREATE TABLE account (
+    name VARCHAR, role VARCHAR, how VARCHAR, secret VARCHAR, subject VARCHAR, cap_usd DOUBLE,
+    gone_usd DOUBLE, is_active BOOLEAN, created_at TIMESTAMP
+);
+CREATE TABLE audit_log (
+    seq BIGINT, happened_at TIMESTAMP, actor VARCHAR, how VARCHAR, act VARCHAR, project VARCHAR,
+    about JSON
+);
+CREATE TABLE home_setting (name VARCHAR, value JSON);
+ALTER TABLE run ADD COLUMN started_by VARCHAR;
+"""
+"""Who may act here, what was done that matters to all, and whose money a run spends."""
+
+M014_GUIDELINES = """
+CREATE TABLE guideline (
+    project VARCHAR, number INTEGER, text VARCHAR, annotator VARCHAR, created_at TIMESTAMP
+);
+INSERT INTO guideline SELECT id, 1, guidelines, NULL, created_at FROM project;
+"""
+"""Every version of a project's guidelines; of the first nobody knows who wrote it."""
+
+M015_SCORES = """
+CREATE TABLE score (
+    project VARCHAR, kind VARCHAR, seq BIGINT, value DOUBLE, label VARCHAR, about JSON,
+    made_at TIMESTAMP
+);
+CREATE TABLE score_set (
+    project VARCHAR, kind VARCHAR, about JSON, event_seq BIGINT, made_at TIMESTAMP
+);
+"""
+"""What a small model says of samples, by which they are put in order."""
+
 STEPS: tuple[str, ...] = (
     M001_FIRST, M002_STRATA, M003_LLM_LABELLED, M004_ANSWERS, M005_BATCHES, M006_AUDITS,
     M007_TRAININGS, M008_LINES_AND_CHOICES, M009_OTHER_PREDICTIONS, M010_PLATEAUS,
+    M011_PEOPLE, M012_ADJUDICATION, M013_ACCOUNTS, M014_GUIDELINES, M015_SCORES,
 )  # fmt: skip
 
 

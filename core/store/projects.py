@@ -7,6 +7,7 @@ from typing import Any
 
 from core.errors import Missing, Problem
 from core.records import Project
+from core.store import accounts, guidelines
 from core.store.db import Cursor, Database, dicts, new_id, now
 
 
@@ -37,6 +38,7 @@ def create(database: Database, project: Project) -> Project:
                 made.is_demo, json.dumps(dict(made.settings)), now(),
             ],
         )  # fmt: skip
+        guidelines.add(cursor, made.id, made.guidelines)
     return made
 
 
@@ -108,7 +110,8 @@ def change_settings(database: Database, project_id: str, **items: Any) -> None:
 
 TABLES_OF_A_PROJECT = (
     "sample", "event", "sample_now", "verdict", "run", "completion", "reading", "answer", "job",
-    "pool", "study", "result", "allocation", "audit", "batch", "plateau",
+    "pool", "study", "result", "allocation", "audit", "batch", "plateau", "lease",
+    "annotator_weight", "gold", "guideline", "score", "score_set",
 )  # fmt: skip
 """Tables with a column `project`."""
 CHILD_TABLES = (("ledger", "run", "run"), ("job_event", "job", "job"), ("trial", "study", "study"))
@@ -116,8 +119,9 @@ CHILD_TABLES = (("ledger", "run", "run"), ("job_event", "job", "job"), ("trial",
 
 
 def delete(database: Database, project_id: str) -> None:
-    """Erase a project and everything that belongs to it."""
+    """Erase a project and everything that belongs to it; what people spent still counts."""
     with database.write() as cursor:
+        accounts.add_gone(cursor, project_id)
         for table, column, parent in CHILD_TABLES:
             cursor.execute(
                 f"DELETE FROM {table} WHERE {column} IN "  # noqa: S608

@@ -25,14 +25,23 @@ _READINGS = schema_of(
 
 
 def create(
-    database: Database, run: str, project: str, plan: Mapping[str, Any], is_preview: bool
-) -> None:
-    """Keep the plan of a run."""
+    database: Database, run: str, project: str, plan: Mapping[str, Any], is_preview: bool,
+    started_by: str | None = None,
+) -> None:  # fmt: skip
+    """Keep the plan of a run, and the account whose money it spends, where there are accounts."""
     with database.write() as cursor:
         cursor.execute(
-            "INSERT INTO run VALUES (?, ?, ?, ?, ?)",
-            [run, project, json.dumps(dict(plan), ensure_ascii=False), is_preview, now()],
-        )
+            "INSERT INTO run (id, project, plan, is_preview, created_at, started_by)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            [run, project, json.dumps(dict(plan), ensure_ascii=False), is_preview, now(),
+             started_by],
+        )  # fmt: skip
+
+
+def take_over(database: Database, run: str, started_by: str) -> None:
+    """Let a run that nobody's account started count to an account."""
+    with database.write() as cursor:
+        cursor.execute("UPDATE run SET started_by = ? WHERE id = ?", [started_by, run])
 
 
 def get(database: Database, run: str) -> dict[str, Any]:

@@ -11,8 +11,9 @@ import pyarrow as pa
 
 from core.errors import Missing
 from core.records import NewSample, Sample
+from core.store import numbers, searching
 from core.store.db import Cursor, Database, dicts, insert, new_id, now, schema_of
-from core.store.decisions import refresh
+from core.store.decisions import REOPENED, refresh
 from core.store.pools import version_of
 
 _SAMPLES = schema_of(
@@ -23,8 +24,42 @@ _SAMPLES = schema_of(
 
 
 @dataclass(frozen=True, slots=True)
+class Overlap:
+    """How many people are to decide on a sample, and on which share of all; one on the others.
+
+    Which ones is fixed by the number that each sample came in with.
+    """
+
+    people: int = 1
+    share: float = 1.0
+
+    def people_for(self, seq: int) -> int:
+        """Return how many people are to decide on the sample with this number."""
+        return self.people if seq * _SPREAD % _PARTS < self.share * _PARTS else 1
+
+    @property
+    def clause(self) -> str:
+        """Return how many people are to decide on a sample, over `sample_now`."""
+        if self.people == 1 or self.share == 1:
+            return f"{self.people:d}"
+        return (
+            f"CASE WHEN seq * {_SPREAD} % {_PARTS} < {self.share * _PARTS:f}"
+            f" THEN {self.people:d} ELSE 1 END"
+        )
+
+
+_SPREAD, _PARTS = 7_919, 1_000
+"""A prime that leads neighbouring numbers far apart, and into how many parts the whole is cut."""
+
+
+@dataclass(frozen=True, slots=True)
 class Filter:
-    """Which samples are wanted; None means any."""
+    """Which samples are wanted; None means any.
+
+    Those that `waits` picks are wanted by fewer people so far than are to decide on them; those
+    that `is_kept` picks were not left out. A text has all of the `words`, and the `pattern` finds
+    something in it; a `check` flags the sample, or gave it a score between the two `scores`.
+    """
 
     source: str | None = None
     split: str | None = None
@@ -38,40 +73,87 @@ class Filter:
     text: str | None = None
     unlabelled: bool | None = None
     ids: tuple[str, ...] | None = None
+    waits: bool = False
+    is_kept: bool = False
+    overlap: Overlap = Overlap()
+    disputed: bool | None = None
+    words: str | None = None
+    pattern: str | None = None
+    check: str | None = None
+    scores: tuple[float, float] | None = None
 
-    def clause(self) -> tuple[str, list[Any]]:
-        """Return the condition over `sample_now` and its parameters."""
-        parts, values = ["status <> 'deleted'"], []
+    @property
+    def is_shared(self) -> bool:
+        """Say whether what is wanted waits for decisions, so that people share it out."""
+        return self.waits or self.status == "pending"
+
+    def clause(self, project: str) -> tuple[str, list[Any]]:
+        """Return the condition over a project's rows of `sample_now`, and its parameters."""
+        parts = ["project = ? AND status <> 'deleted'"]
+        values: list[Any] = [project]
+        # Where several people are to decide, a sample waits on after the first has.
+        waits = self.waits or (self.status == "pending" and self.overlap.people > 1)
+        if waits:
+            parts.append(f"n_annotators < {self.overlap.clause}")
         for column in ("source", "split", "status", "stratum", "run"):
-            value = getattr(self, column)
+            value = None if column == "status" and waits else getattr(self, column)
             if value is not None:
                 parts.append(f"{column} = ?")
                 values.append(value)
         if self.annotator is not None:
-            parts.append(_DECIDED_BY)
-            values.append(self.annotator)
-        if self.not_decided_by is not None:
-            parts.append("NOT " + _DECIDED_BY)
-            values.append(self.not_decided_by)
-        if self.flagged is not None:
-            parts.append("len(flags) > 0" if self.flagged else "len(flags) = 0")
-        if self.has_decisions is not None:
-            parts.append("n_decisions > 0" if self.has_decisions else "n_decisions = 0")
+            parts.append(f"id IN ({_DECIDED_BY})")
+            values += [project, self.annotator, project]
+        # On what waits for a first decision, nobody has decided: no need to look who did.
+        if self.not_decided_by is not None and not (self.waits and self.overlap.people == 1):
+            parts.append(f"id NOT IN ({_DECIDED_BY})")
+            values += [project, self.not_decided_by, project]
+        asked = {name: getattr(self, name) for name in _EITHER}
+        parts += [_EITHER[name][not value] for name, value in asked.items() if value is not None]
         if self.text:
             parts.append("contains(lower(text), lower(?))")
             values.append(self.text)
-        if self.unlabelled is not None:
-            parts.append("label IS NULL" if self.unlabelled else "label IS NOT NULL")
+        if self.is_kept:
+            parts.append("status <> 'rejected'")
         if self.ids is not None:
             parts.append("id IN (SELECT unnest(?))")
             values.append(list(self.ids))
+        found = [searching.has_words(self.words)] if self.words else []
+        found += [searching.fits(self.pattern)] if self.pattern else []
+        found += [searching.scored(project, self.check, self.scores)] if self.check else []
+        for part, more in found:
+            parts.append(part)
+            values += more
         return " AND ".join(parts), values
 
 
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """What is looked at of a sample where many are decided on at once."""
+
+    id: str
+    inputs: Mapping[str, Any] | None
+    label: str | None
+    stratum: str | None
+    source: str
+    split: str
+    status: str
+    revision: int
+    n_decisions: int
+    is_flagged: bool
+
+
+_EITHER = {
+    "flagged": ("len(flags) > 0", "len(flags) = 0"),
+    "has_decisions": ("n_decisions > 0", "n_decisions = 0"),
+    "unlabelled": ("label IS NULL", "label IS NOT NULL"),
+    "disputed": ("dispute > 0", "dispute = 0"),
+}
+"""Field of a filter -> the condition if it is to hold, and if it is not."""
 _DECIDED_BY = (
-    "id IN (SELECT sample FROM event e WHERE e.project = sample_now.project AND e.annotator = ?"
-    " AND e.kind <> 'undo' AND e.seq NOT IN (SELECT undoes FROM event u"
-    " WHERE u.project = sample_now.project AND u.kind = 'undo'))"
+    "SELECT sample FROM event WHERE project = ? AND annotator = ?"  # noqa: S608
+    " AND kind NOT IN ('undo', 'reopen')"
+    " AND seq NOT IN (SELECT undoes FROM event WHERE project = ? AND kind = 'undo')"
+    f" AND NOT {REOPENED}"
 )
 
 
@@ -97,6 +179,7 @@ def add(cursor: Cursor, project: str, samples: Sequence[NewSample]) -> list[str]
         "created_at": [now()] * n,
     }
     insert(cursor, "sample", columns, _SAMPLES)
+    numbers.note(project, zip(ids[: numbers.FEW], columns["seq"], strict=False))
     refresh(cursor, project, ids)
     return ids
 
@@ -105,25 +188,111 @@ def page(
     database: Database, project: str, wanted: Filter, limit: int, after: int = 0
 ) -> list[Sample]:
     """Return up to `limit` samples after a sequence number, in the order they came."""
-    clause, values = wanted.clause()
+    clause, values = wanted.clause(project)
+    with database.read() as cursor:
+        # Only what is shown is read whole: texts of all that match would be most of the work.
+        cursor.execute(
+            f"SELECT seq FROM sample_now WHERE {clause} AND seq > ? ORDER BY seq LIMIT ?",  # noqa: S608
+            [*values, after, limit],
+        )
+        at = [row[0] for row in cursor.fetchall()]
+    return by_numbers(database, project, at)
+
+
+def by_numbers(database: Database, project: str, seqs: Sequence[int]) -> list[Sample]:
+    """Return samples by their numbers, in the order of these."""
     with database.read() as cursor:
         cursor.execute(
-            f"SELECT * FROM sample_now WHERE project = ? AND seq > ? AND {clause}"  # noqa: S608
-            " ORDER BY seq LIMIT ?",
-            [project, after, *values, limit],
+            "SELECT * FROM sample_now WHERE project = ? AND seq IN (SELECT unnest(?))",
+            [project, list(seqs)],
+        )
+        there = {row["seq"]: _sample(row) for row in dicts(cursor)}
+    found = [there[seq] for seq in seqs if seq in there]
+    numbers.note(project, ((sample.id, sample.seq) for sample in found[: numbers.FEW]))
+    return found
+
+
+def most_disputed(database: Database, project: str, wanted: Filter, limit: int) -> list[Sample]:
+    """Return up to `limit` samples, those first on which people differ most evenly."""
+    clause, values = wanted.clause(project)
+    with database.read() as cursor:
+        cursor.execute(
+            f"SELECT * FROM sample_now WHERE {clause} ORDER BY dispute DESC, seq LIMIT ?",  # noqa: S608
+            [*values, limit],
         )
         return [_sample(row) for row in dicts(cursor)]
 
 
 def count(database: Database, project: str, wanted: Filter) -> int:
     """Return how many samples match."""
-    clause, values = wanted.clause()
+    clause, values = wanted.clause(project)
     with database.read() as cursor:
         row = cursor.execute(
-            f"SELECT count(*) FROM sample_now WHERE project = ? AND {clause}",  # noqa: S608
-            [project, *values],
+            f"SELECT count(*) FROM sample_now WHERE {clause}",  # noqa: S608
+            values,
         ).fetchone()
     return int(row[0]) if row else 0
+
+
+def first(database: Database, project: str, wanted: Filter, limit: int) -> tuple[int, list[Sample]]:
+    """Return how many samples match, and up to `limit` of them, in one look at all texts."""
+    clause, values = wanted.clause(project)
+    with database.read() as cursor:
+        cursor.execute(
+            f"SELECT count(*), min(seq, {limit:d}) FROM sample_now WHERE {clause}",  # noqa: S608
+            values,
+        )
+        ((n, at),) = cursor.fetchall()
+        cursor.execute(
+            "SELECT * FROM sample_now WHERE project = ? AND seq IN (SELECT unnest(?)) ORDER BY seq",
+            [project, at or []],
+        )
+        return int(n), [_sample(row) for row in dicts(cursor)]
+
+
+def outline(database: Database, project: str, wanted: Filter, *, whole: bool) -> list[Outline]:
+    """Return what an action on many samples looks at; their inputs only where it is `whole`."""
+    clause, values = wanted.clause(project)
+    inputs = "inputs" if whole else "NULL"
+    with database.read() as cursor:
+        cursor.execute(
+            f"SELECT id, {inputs}, label, stratum, source, split, status, revision,"  # noqa: S608
+            f" n_decisions, len(flags) > 0 FROM sample_now WHERE {clause} ORDER BY seq",
+            values,
+        )
+        return [
+            Outline(id_, None if text is None else json.loads(text), *rest)
+            for id_, text, *rest in cursor.fetchall()
+        ]
+
+
+def texts_that(database: Database, project: str, wanted: Filter) -> list[tuple[str, str]]:
+    """Return (id, text) of the samples that match, in the order they came."""
+    clause, values = wanted.clause(project)
+    with database.read() as cursor:
+        cursor.execute(
+            f"SELECT id, text FROM sample_now WHERE {clause} ORDER BY seq",  # noqa: S608
+            values,
+        )
+        return cursor.fetchall()
+
+
+def came(database: Database, project: str, sample: str) -> dict[str, Any]:
+    """Return how a sample came: its time, label, split, source, run and provenance then.
+
+    Raises:
+        Missing: there is none.
+    """
+    with database.read() as cursor:
+        cursor.execute(
+            "SELECT created_at, label, split, source, run, provenance FROM sample"
+            " WHERE project = ? AND id = ?",
+            [project, sample],
+        )
+        found = dicts(cursor)
+    if not found:
+        raise Missing("That sample is not there any more.")
+    return {**found[0], "provenance": json.loads(found[0]["provenance"] or "{}")}
 
 
 def counts(database: Database, project: str) -> list[dict[str, Any]]:
@@ -143,11 +312,30 @@ def counts(database: Database, project: str) -> list[dict[str, Any]]:
 
 def ids(database: Database, project: str, wanted: Filter) -> list[str]:
     """Return the ids of the samples that match, in the order they came."""
-    clause, values = wanted.clause()
+    clause, values = wanted.clause(project)
     with database.read() as cursor:
         cursor.execute(
-            f"SELECT id FROM sample_now WHERE project = ? AND {clause} ORDER BY seq",  # noqa: S608
-            [project, *values],
+            f"SELECT id FROM sample_now WHERE {clause} ORDER BY seq",  # noqa: S608
+            values,
+        )
+        return [row[0] for row in cursor.fetchall()]
+
+
+def last(database: Database, project: str) -> int:
+    """Return the number of the sample that came last, 0 for none."""
+    with database.read() as cursor:
+        cursor.execute("SELECT coalesce(max(seq), 0) FROM sample WHERE project = ?", [project])
+        ((number,),) = cursor.fetchall()
+        return int(number)
+
+
+def runs(database: Database, project: str) -> list[str]:
+    """Return the generation runs that made samples of a project."""
+    with database.read() as cursor:
+        cursor.execute(
+            "SELECT DISTINCT run FROM sample_now WHERE project = ? AND run IS NOT NULL"
+            " AND status <> 'deleted' ORDER BY run",
+            [project],
         )
         return [row[0] for row in cursor.fetchall()]
 
@@ -179,10 +367,10 @@ def by_ids(database: Database, project: str, ids: Sequence[str]) -> list[Sample]
     """Return samples with their provenance, in the order they came."""
     with database.read() as cursor:
         cursor.execute(
-            "SELECT n.*, s.provenance FROM sample_now n JOIN sample s USING (project, id)"
-            " WHERE n.project = ? AND n.id IN (SELECT unnest(?)) AND status <> 'deleted'"
-            " ORDER BY n.seq",
-            [project, list(ids)],
+            "SELECT n.*, s.provenance FROM sample_now n JOIN sample s USING (project, seq)"
+            " WHERE n.project = $project AND n.seq IN (SELECT unnest($at))"
+            " AND s.seq IN (SELECT unnest($at)) AND status <> 'deleted' ORDER BY n.seq",
+            {"project": project, "at": numbers.of(cursor, project, ids)},
         )
         return [_sample(row) for row in dicts(cursor)]
 
@@ -348,6 +536,8 @@ def _sample(row: Mapping[str, Any]) -> Sample:
         status=row["status"],
         revision=row["revision"],
         n_decisions=row["n_decisions"],
+        n_annotators=row["n_annotators"],
+        dispute=row["dispute"],
         annotator=row["annotator"],
         flags=tuple(row["flags"] or ()),
         run=row["run"],

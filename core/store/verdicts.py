@@ -96,6 +96,28 @@ def of(database: Database, project: str, samples: Sequence[str]) -> dict[str, li
     return found
 
 
+def last(database: Database, project: str) -> str:
+    """Return when the newest verdict on any sample came, to compare."""
+    with database.read() as cursor:
+        cursor.execute(
+            "SELECT coalesce(max(made_at)::VARCHAR, '') FROM verdict WHERE project = ?", [project]
+        )
+        ((at,),) = cursor.fetchall()
+        return str(at)
+
+
+def made(database: Database, project: str, sample: str) -> list[tuple[datetime, Verdict]]:
+    """Return what checks said of a sample with the time, the oldest first."""
+    found = {verdict.check: verdict for verdict in of(database, project, [sample]).get(sample, ())}
+    with database.read() as cursor:
+        cursor.execute(
+            "SELECT made_at, check_id FROM verdict WHERE project = ? AND sample = ?"
+            " ORDER BY made_at, check_id",
+            [project, sample],
+        )
+        return [(at, found[check]) for at, check in cursor.fetchall() if check in found]
+
+
 def summary(database: Database, project: str) -> list[dict[str, Any]]:
     """Return, per check, how many pseudo-samples it has verdicts on and flags, and the last time.
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from core.budget import ONE, Prices
+from core.budget import ANY_ORIGIN, ONE, Prices
 from core.errors import Problem
 from core.mixture import Classes, Mixture
 from core.records import SOURCE_WORDS, Source
@@ -67,16 +68,19 @@ def worth_of(n_human: int, prices: Prices) -> float:
 
 
 def holding_money(
-    share: float, budget_usd: float, mixes_in: Source, classes: Classes, prices: Prices
-) -> Cell:
+    share: float, budget_usd: float, mixes_in: Source, classes: Classes, prices: Prices,
+    origin: Mapping[str, str] = ANY_ORIGIN,
+) -> Cell:  # fmt: skip
     """Return the cell that an amount of US dollars buys, a share of it spent on rows from an LLM.
+
+    These are of one origin, and have its price.
 
     Raises:
         Problem: a price that it needs is unknown.
     """
     # What is short of a whole row by rounding alone is one.
     n_human = math.floor((1 - share) * budget_usd / _price(prices, "human") + 1e-9)
-    n_mixed_in = math.floor(share * budget_usd / _price(prices, mixes_in) + 1e-9)
+    n_mixed_in = math.floor(share * budget_usd / _price(prices, mixes_in, origin) + 1e-9)
     return cell(n_human, n_mixed_in, mixes_in, classes, share)
 
 
@@ -89,8 +93,8 @@ def cell(
     return Cell(Mixture(n_human, sizes[0], classes, sizes[1]), share, factors)
 
 
-def _price(prices: Prices, source: Source) -> float:
-    price = prices.of(source)
+def _price(prices: Prices, source: Source, origin: Mapping[str, str] = ANY_ORIGIN) -> float:
+    price = prices.of(source, origin)
     if not price:
         raise Problem(
             f"Holding money needs the price of {ONE[source]}.",

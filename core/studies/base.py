@@ -239,6 +239,8 @@ def make_trial(
 ) -> Trial:
     """Return the trial of one cell under one seed, priced with the human rows behind it.
 
+    Rows of one origin alone have the price of that origin, where it has one.
+
     Raises:
         Short: the pool cannot fill the cell.
     """
@@ -246,9 +248,10 @@ def make_trial(
     mixed = replace(cell.mixture, n_development=student.n_development)
     mixture, settings = mixed.to_json(), student.to_json()
     n, from_llm = len(drawn), (cell.mixture.n_synthetic, cell.mixture.n_llm_labelled)
-    llm_usd = on.prices.cost(0, *from_llm)
+    only = cell.mixture.only
+    llm_usd = on.prices.cost(0, *from_llm, only)
     paid = draws.n_human_paid([*drawn, *draws.development(mixed, seed)])
-    cost_usd = on.prices.cost(paid, *from_llm)
+    cost_usd = on.prices.cost(paid, *from_llm, only)
     return Trial(
         key=trial_key(on.pool, on.task, mixture, settings, fingerprint, seed),
         pool=on.pool,

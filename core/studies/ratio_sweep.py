@@ -79,7 +79,7 @@ class RatioSweep(Study):
         """Return the trials of a line with a cell per share, or of a line for each origin."""
         origins = _origins.origins(on.rows, self.mixes_in, self.by)
         cells = [
-            _origins.on_line(self._cell(ratio, on.prices), origin)
+            _origins.on_line(self._cell(ratio, on.prices, _origins.limited(origin)), origin)
             for ratio in self.ratios
             for origin in origins
         ]
@@ -104,13 +104,13 @@ class RatioSweep(Study):
             wanted |= {keys[place] for place in places}
         return [trial for trial in trials if trial.key in wanted]
 
-    def _cell(self, share: float, prices: Prices) -> Cell | LeftOut:
+    def _cell(self, share: float, prices: Prices, origin: Mapping[str, str]) -> Cell | LeftOut:
         if self.hold == "human":
             return _cells.holding_human(share, self.n_total, self.mixes_in, self.classes)
         if self.hold == "total":
             return _cells.holding_total(share, self.n_total, self.mixes_in, self.classes)
         budget_usd = _cells.worth_of(self.n_total, prices)
-        return _cells.holding_money(share, budget_usd, self.mixes_in, self.classes, prices)
+        return _cells.holding_money(share, budget_usd, self.mixes_in, self.classes, prices, origin)
 
 
 def _mixed_in_share(trial: Trial) -> float:

@@ -21,14 +21,33 @@ COLUMNS = {
 }
 
 
-def section(project: str, study: str, line: str | None = None) -> None:
-    """Ask for a budget and for what matters, and show the answer; where there is none, why."""
+def smallest_difference(study: str) -> float:
+    """Return the smallest difference of a score that matters to who looks at a study."""
+    return float(st.session_state.get(_key(study), 1.0)) / 100
+
+
+def ask_smallest_difference(study: str) -> float:
+    """Ask for the smallest difference that matters, in points; Results asks once."""
+    return float(
+        st.number_input(
+            "Smallest difference that matters (points)", 0.1, 20.0, 1.0, 0.5, width=280,
+            key=_key(study), persist_state="session",
+            help="The answer, the plateau of the plot and gains of steps rest on it.",
+        )
+    )  # fmt: skip
+
+
+def section(project: str, study: str, line: str | None = None) -> bool:
+    """Ask for a budget and for what matters, and show the answer; where there is none, why.
+
+    Say whether anything was asked.
+    """
     try:
         found = advice.grid(project, study, line)
         amounts = advice.budgets(project, found)
     except Problem as problem:
         st.caption(f":material/info: {look.plain(str(problem))}")
-        return
+        return False
     if len(amounts) < 2:
         if contenders := advice.contenders(found, "accuracy"):
             st.caption(f":material/query_stats: {look.plain(contenders)}")
@@ -36,7 +55,7 @@ def section(project: str, study: str, line: str | None = None) -> None:
             ":material/info: What money buys takes a study of several budgets:"
             " *Budget surface* on Train."
         )
-        return
+        return False
     with st.container(border=True):
         st.subheader("The answer", anchor=False)
         with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -45,10 +64,7 @@ def section(project: str, study: str, line: str | None = None) -> None:
                 width=180, help="Budgets with trials of their own: "
                 + ", ".join(f"${amount:,.2f}" for amount in amounts),
             )  # fmt: skip
-            points = st.number_input(
-                "Smallest difference that matters (points)", 0.1, 20.0, 1.0, 0.5, width=280,
-                key=f"answer_delta_{study}",
-            )  # fmt: skip
+            points = ask_smallest_difference(study)
             target = st.number_input(
                 "Accuracy to reach", 0.0, 1.0, None, 0.01, width=180, placeholder="none",
                 key=f"answer_target_{study}", help="What it costs, by the cells that were trained.",
@@ -57,6 +73,11 @@ def section(project: str, study: str, line: str | None = None) -> None:
         if target and (told := reach.cost(project, found, target)):
             words = reach.in_words(told, reach.title_of(project, study, told.metric))
             st.markdown(f":material/flag: {look.plain(words)}")
+    return True
+
+
+def _key(study: str) -> str:
+    return f"answer_delta_{study}"
 
 
 def _say(project: str, found: advice.Grid, usd: float, smallest_difference: float) -> None:

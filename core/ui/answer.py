@@ -8,7 +8,7 @@ from typing import Any
 import plotly.graph_objects as go
 import streamlit as st
 
-from core.actions import points, results, tables
+from core.actions import best_run, points, results, tables
 from core.actions.cells import Point
 from core.actions.curves import Curve
 from core.formats import write_csv
@@ -87,6 +87,9 @@ def plot(curve: Curve, figure: go.Figure) -> str | None:
         alt=f"{curve.metric} over {curve.axis}",
     )  # fmt: skip
     st.caption(look.plain(f"{plots.subtitle(curve)}. {plots.caption(curve)}"))
+    if curve.ceiling:
+        st.page_link("pages/agreement.py", label="How much annotators agree",
+                     icon=":material/handshake:")  # fmt: skip
     for note in curve.notes:
         st.caption(f":material/info: {look.plain(note)}")
     points = event.selection.points if event else []
@@ -108,7 +111,8 @@ def downloads(
         {
             "Trials (CSV)": lambda: tables.trials_csv(project, study),
             "Summary (CSV)": lambda: tables.summary_csv(
-                project, study, metric, label, over_items=bool(curve.interval)),
+                project, study, metric, label, over_items=bool(curve.interval),
+                smallest_difference=best_run.smallest_difference(curve)),
         },
     )  # fmt: skip
 
@@ -190,7 +194,14 @@ def in_tables(project: str, curve: Curve, metric: str, label: str | None) -> Non
     figures = dict.fromkeys([*titles, *titles.values(), f"F1 of {label}"], FIGURE)
     st.markdown("**By cell**")
     st.dataframe(
-        tables.summary(project, study, metric, label, over_items=bool(curve.interval)),
+        tables.summary(
+            project,
+            study,
+            metric,
+            label,
+            over_items=bool(curve.interval),
+            smallest_difference=best_run.smallest_difference(curve),
+        ),
         hide_index=True,
         column_config={**COLUMNS, **figures},
     )
@@ -220,28 +231,6 @@ def difference(project: str, curve: Curve, metric: str, label: str | None) -> No
         {"Differences (CSV)": lambda: tables.summary_csv(
             project, study, metric, label, over_items=bool(curve.interval))},
     )  # fmt: skip
-
-
-def published() -> None:
-    """Show a publication's figures as a figure of their own, named as other data."""
-    data = results.published()
-    st.warning(
-        "Other data, another student, another LLM: published figures, not results of this project.",
-        icon=":material/menu_book:",
-    )
-    st.markdown(f"**Published: {look.plain(data['short'])}**")
-    figure = bars.published_figure(data)
-    st.plotly_chart(figure, key="published", config=canvas.CONFIG)
-    st.caption(look.plain(f"Source: {data['source']} {data['data']}; generator {data['generator']};"
-                          f" student {data['student']}. Not given there:"
-                          f" {', '.join(data['unknown'])}."))  # fmt: skip
-    rows = data["accuracy"]
-    pictures.downloads(
-        figure, f"Published: {data['short']}", [f"Other data: {data['data']}"],
-        "published_picture", {"Figures (CSV)": lambda: write_csv(list(rows[0]), rows)},
-    )  # fmt: skip
-    with st.expander("Original counts per class"):
-        st.dataframe([data["original_counts"]], hide_index=True)
 
 
 def _searchable(rows: Sequence[Mapping[str, Any]], key: str, names: Mapping[str, str]) -> None:

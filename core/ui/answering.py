@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from core.actions import review
-from core.actions.review import Asked, Card
+from core.actions import cards, review
+from core.actions.cards import Asked, Card
 from core.records import Label
 from core.text import tokens
 from core.ui import desk, look, marker
@@ -59,7 +59,7 @@ def save_marks(at: Desk, shown: Shown | None, card: Card | None) -> None:
                   json.dumps(found))  # fmt: skip
 
     st.button("Save the marks", key=at.key("save_marks"), type="primary", on_click=save,
-              shortcut=review.COMMAND_KEYS["accept"], icon=":material/check:",
+              shortcut=cards.COMMAND_KEYS["accept"], icon=":material/check:",
               disabled=card is None,
               help="No mark says that there is nothing to mark.")  # fmt: skip
 
@@ -89,8 +89,8 @@ def label_choice(at: Desk, shown: Shown, card: Card, labels: Sequence[Label]) ->
     """Offer every label as a button with its key, or a box to type in where there are many."""
     current = card.sample.label
     about = {label.name: label.definition for label in labels}
-    keys = review.keys_of(list(card.choices))
-    if len(card.choices) > review.MOST_KEYS:
+    keys = cards.keys_of(list(card.choices))
+    if len(card.choices) > cards.MOST_KEYS:
         _label_box(at, shown, current, labels)
         return
     # What an option says may be long, so that each has a line.

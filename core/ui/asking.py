@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from core.actions import answers, generate, solvers
+from core.actions import access, answers, generate, solvers
 from core.actions.chosen import Chosen
 from core.actions.solvers import Solved
 from core.answering import Purpose
@@ -84,6 +84,8 @@ def _offer(
     report: Callable[[str], None] = lambda run: None, is_of_all: bool = False,
 ) -> None:  # fmt: skip
     """Offer a run of a purpose, `more` being the rest of its request, and tell of the newest."""
+    if not access.may("researcher"):
+        return
     at_work = answers.at_work(project, purpose)
     part = progress.opening(
         title, ":material/smart_toy:", f"{purpose}_{project}", is_open=at_work is not None

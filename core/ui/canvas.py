@@ -7,6 +7,7 @@ screen; a `picture` of it has a light ground, its title and its notes inside.
 from __future__ import annotations
 
 import html
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,6 +21,8 @@ SOLVER = "#CC79A7"
 """A language model that is tested itself; of the same colours as the sources."""
 EXPORT_SIZE = (1280, 720)
 """Width and least height of a downloaded picture, in pixels before scaling."""
+EXPORT_SIGNS = 155
+"""Characters of a note in it that fit on a line."""
 CONFIG: dict[str, Any] = {
     "displaylogo": False,
     "modeBarButtonsToRemove": ["toImage", "select2d", "lasso2d", "autoScale2d"],
@@ -55,7 +58,9 @@ def dressed(figure: go.Figure, height: int = 520, top: int = 64) -> go.Figure:
 def picture(figure: go.Figure, title: str, notes: Sequence[str]) -> go.Figure:
     """Return a copy to download: on a light ground, with its title and notes inside."""
     width, least = EXPORT_SIZE
-    subtitle = {"text": "<br>".join(map(safe, notes)), "font": {"size": 16}}
+    lines = [line for note in notes for line in textwrap.wrap(note, EXPORT_SIGNS)]
+    subtitle = {"text": "<br>".join(map(safe, lines)), "font": {"size": 16}}
+    height = max(least, figure.layout.height or 0) + 26 * (len(lines) - len(notes))
     made = go.Figure(figure)
     # Nobody points at a picture, and of thousands of dots these words are most of it.
     made.for_each_trace(
@@ -63,11 +68,11 @@ def picture(figure: go.Figure, title: str, notes: Sequence[str]) -> go.Figure:
         {"type": "scatter", "mode": "markers"},
     )
     return made.update_layout(
-        template="plotly_white", width=width, height=max(least, figure.layout.height or 0),
+        template="plotly_white", width=width, height=height,
         paper_bgcolor="#FFFFFF", plot_bgcolor="#FFFFFF", font={"color": "#1E2130", "size": 16},
         title={"text": safe(title), "font": {"size": 26}, "x": 0.02, "y": 0.97, "yanchor": "top",
                "subtitle": subtitle},
-        margin={"l": 80, "r": 40, "t": 90 + 26 * len(notes), "b": 30},
+        margin={"l": 80, "r": 40, "t": 90 + 26 * len(lines), "b": 30},
     )  # fmt: skip
 
 

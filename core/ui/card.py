@@ -7,10 +7,11 @@ from collections.abc import Sequence
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from core.actions import curate, review
-from core.actions.review import Asked, Card, Queue
+from core.actions import cards, curate, review
+from core.actions.cards import Asked, Card
+from core.actions.queues import Hand
 from core.records import Label, Verdict
-from core.ui import answering, desk, look
+from core.ui import answering, deck, desk, look
 from core.ui.desk import Desk, Shown
 
 LONGEST_TOLD = 60
@@ -39,7 +40,6 @@ _STYLE = """
 .st-key-admix-reasons > div, .st-key-admix-reasons button { width: 100%; }
 .st-key-admix-labels > div, .st-key-admix-labels button { width: 100%; }
 .st-key-admix-labels button p { overflow-wrap: anywhere; }
-.st-key-admix-guide [data-testid="stExpanderDetails"] { max-height: 66vh; overflow-y: auto; }
 @media (max-width: 1080px) {
   .st-key-admix-desk [data-testid="stHorizontalBlock"]:has(> [data-testid="stColumn"]) {
     flex-direction: column;
@@ -67,19 +67,10 @@ def text(card: Card, asked: Asked, *, is_answered: bool = False) -> None:
     Where it `is_answered` below, its options stand on the buttons there, or its text to be marked.
     """
     sample = card.sample
-    about = [f"split {sample.split}"] if sample.split != "train" else []
-    if sample.n_decisions:
-        times = "once" if sample.n_decisions == 1 else f"{sample.n_decisions} times"
-        about.append(f"decided {times}, last by {sample.annotator}")
-    if sample.status == "rejected":
-        about.append("left out")
-    if sample.imported_label and sample.imported_label != sample.label:
-        how = f" as {sample.imported_label}" if asked.by != "marks" else " otherwise"
-        about.append(f"imported{how}")
     with st.container(horizontal=True, vertical_alignment="center"):
         if sample.source != "human" and asked.by != "marks":
             st.markdown(f"#### {look.plain(card.told or 'no label')}", width="content")
-        look.source_badge(sample.source, " · ".join(about))
+        look.source_badge(sample.source, deck.facts(card, asked))
     if asked.by == "marks" and is_answered:
         return
     if asked.by == "marks":
@@ -117,12 +108,12 @@ def accept_label(at: Desk, shown: Shown | None, card: Card | None) -> None:
     label = card.sample.label if card else None
     told = card.told if card and card.told else ""
     name = f"Keep {look.plain(told)}" if 0 < len(told) <= LONGEST_TOLD else "Keep the label"
-    desk.button(at, shown if label else None, "accept", name, review.COMMAND_KEYS["accept"],
+    desk.button(at, shown if label else None, "accept", name, cards.COMMAND_KEYS["accept"],
                 review.label, label, type="primary", icon=":material/check:",
                 help="The label shown is right.")  # fmt: skip
 
 
-def nothing_left(queue: Queue, what_to_do: str) -> None:
+def nothing_left(queue: Hand, what_to_do: str) -> None:
     """Say that there is no card, and what to do."""
     if queue.n_total:
         st.success(f"You have decided on all of these. {what_to_do}", icon=":material/task_alt:")
@@ -177,21 +168,14 @@ def note(verdict: Verdict) -> None:
     )
 
 
-def provenance(project: str, sample: str, key: str) -> None:
-    """Show where a pseudo-sample comes from, read only when somebody opens this."""
-    part = st.expander(
-        "Where it comes from", icon=":material/account_tree:", key=key, on_change="rerun"
-    )
-    if not part.open:
-        return
-    with part:
-        about = curate.provenance(project, sample)
-        if "prompt" not in about:
-            origin = about.get("origin") or "unknown"
-            st.write("Imported, without a prompt. Human rows behind it: unknown.")
-            st.json(origin)
-            return
+def provenance(project: str, sample: str) -> None:
+    """Show where a pseudo-sample comes from."""
+    about = curate.provenance(project, sample)
+    if "prompt" in about:
         _origin(about)
+        return
+    st.write("Imported, without a prompt. Human rows behind it: unknown.")
+    st.json(about.get("origin") or "unknown")
 
 
 def _origin(about: dict[str, object]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from core.actions import checking, consistency, generate, review
+from core.actions import cards, checking, consistency, generate
 from core.actions.answers import CONSISTENCY
 from core.actions.checking import Chosen
 from core.rescoring import Figure
@@ -51,7 +51,7 @@ def show(project: str, source: str, label: str | None) -> None:
 def _consistency(project: str, wanted: Chosen) -> None:
     settings = {}
     # Of one label an answer is right or wrong: there is nothing to set.
-    if review.asked(project).by == "marks":
+    if cards.asked(project).by == "marks":
         settings = forms.settings("checks", CONSISTENCY, f"judge_{project}")
     asking.judge(project, wanted, settings, lambda run: _report(project, run))
 

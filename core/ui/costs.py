@@ -11,7 +11,7 @@ from core.actions import costs, generate
 from core.actions.costs import FATES, KEYS, Costs, Range, Share, Spent
 from core.actions.estimates import Estimated
 from core.formats import write_csv
-from core.ui import look
+from core.ui import download, look
 
 WHOLE = "The whole project"
 MONEY = st.column_config.NumberColumn(format="$%.4f")
@@ -69,8 +69,8 @@ def show(found: Costs, key: str) -> None:
     if rows:
         st.dataframe(rows, hide_index=True, column_config=COLUMNS, placeholder="–",
                      key=f"{key}_rows")  # fmt: skip
-        st.download_button("Rows (CSV)", lambda: write_csv(list(rows[0]), rows), "costs.csv",
-                           "text/csv", on_click="ignore", key=f"{key}_csv")  # fmt: skip
+        download.button("Rows (CSV)", lambda: write_csv(list(rows[0]), rows), "costs.csv",
+                        "text/csv", on_click="ignore", key=f"{key}_csv")  # fmt: skip
     for line in _besides(found):
         st.caption(look.plain(line))
     if any("prompt" in row.about for row in found.rows):
@@ -149,6 +149,8 @@ def _besides(found: Costs) -> list[str]:
         told.append(f"{found.total.n_unpriced:,.0f} replies came without a known price.")
     if found.solving_usd:
         told.append(f"Besides, {_usd(found.solving_usd)} went to solving test items.")
+    if found.judging_usd:
+        told.append(f"Besides, {_usd(found.judging_usd)} went to blind answers about samples.")
     if found.n_cached_tokens:
         share = found.n_cached_tokens / found.n_input_tokens if found.n_input_tokens else 0.0
         told.append(

@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
-from core.actions import curate, review
+from core.actions import cards, curate
+from core.actions.cards import Asked, Card
 from core.actions.curate import REASONS
-from core.actions.review import Asked, Card
-from core.ui import card, desk, frame, look
+from core.records import Label
+from core.ui import answering, card, deck, desk, frame, history, look, ordering
 from core.ui.desk import Desk, Shown
 
 
@@ -29,28 +30,63 @@ def totals(counts: Mapping[str, Counter[str]], label: str | None) -> None:
     st.caption(f"{named}: {' · '.join([pending, *decided])}")
 
 
-def commands(at: Desk, shown: Shown | None, asked: Asked) -> None:
-    """Draw the keys that decide on a card."""
-    reason = at.reason or REASONS[0]
-    with st.container(key="admix-commands", horizontal=True, gap="small"):
-        desk.button(at, shown, "accept", "Accept", review.COMMAND_KEYS["accept"], curate.accept,
-                    type="primary", icon=":material/check:")  # fmt: skip
-        desk.draw(at, shown, "reject", f"Reject: {reason}", review.COMMAND_KEYS["reject"],
-                  _reject, reason, icon=":material/close:",
-                  help="For the reason given last; another one is a key away.")  # fmt: skip
-        st.button("Edit", key=at.key("edit"), shortcut=review.COMMAND_KEYS["edit"],
-                  icon=":material/edit:", disabled=shown is None, on_click=_edit,
-                  args=(at, shown))  # fmt: skip
-        if asked.by != "choices":
-            st.button("Correct the label", key=at.key("correct"), disabled=shown is None,
-                      icon=":material/ink_highlighter:", on_click=at.correct,
-                      args=(shown,))  # fmt: skip
-        desk.skip_and_undo(at, shown)
-    st.caption("Reject in one press, because it is:")
-    with st.container(key="admix-reasons", horizontal=True, gap="small"):
-        for number, why in enumerate(REASONS, start=1):
-            desk.draw(at, shown, f"why{number}", why, str(number), _reject, why,
-                      width="stretch")  # fmt: skip
+def drawn(
+    card: Card, labels: Sequence[Label], asked: Asked, keys: Mapping[str, str]
+) -> Mapping[str, object]:
+    """Return a pseudo-sample as the browser draws it; where its label is hidden, one is chosen."""
+    is_hidden = card.seen is not None and card.seen.hides_label
+    known = {label.name: label for label in labels}
+    choices = deck.labels(card, known, keys) if is_hidden else ()
+    return deck.drawn(card, asked, choices, has_title=True)
+
+
+def commands(asked: Asked, *, is_ordered: bool = False) -> list[deck.Command]:
+    """Return the buttons that decide on a card; where cards are in an order, one changes that."""
+    keys, why = cards.COMMAND_KEYS, "Reject in one press, because it is:"
+    correct = deck.command("open", "Correct the label", value="correct")
+    # On a blind card the digits are labels, and whose label is hidden cannot be called wrong.
+    return deck.usual(
+        deck.command("accept", "Accept", keys["accept"], is_main=True, when="open"),
+        deck.command("reject", "Reject", keys["reject"], REASONS[0], is_last=True, when="open",
+                     help="For the reason given last; another one is a key away."),
+        deck.command("reject", "Reject", keys["reject"], REASONS[-1], when="blind"),
+        deck.command("open", "Edit", keys["edit"], "edit", when="open"),
+        *([] if asked.by == "choices" else [correct]),
+        deck.command("open", "Details", keys["details"], "origin", when="open",
+                     help="Where it comes from, and what happened to it."),
+        *([deck.similar()] if is_ordered else []),
+    ) + [
+        deck.command("reject", reason, str(number), reason, row=why, when="open")
+        for number, reason in enumerate(REASONS, start=1)
+    ] + [
+        deck.command("reject", reason, None, reason, row=why, when="blind")
+        for reason in REASONS[1:]
+    ]  # fmt: skip
+
+
+def opened(at: Desk, labels: Sequence[Label], asked: Asked) -> None:
+    """Show what was opened of a card: its editor, another label for it, or its details."""
+    what, sample = at.opened
+    if not what:
+        return
+    ordering.opened(at)
+    held = {one.sample.id: one for one in at.held.cards} if at.held else {}
+    if sample not in held or held[sample].is_blind:
+        return
+    if what == "origin":
+        history.details(at, sample)
+        return
+    with frame.problems():
+        one = cards.card_of(at.project, at.who, sample)
+        shown = at.show(one)
+        if what == "edit":
+            editor(at, shown, one)
+        else:
+            answering.show(at, shown, one, labels, asked)
+            if asked.by == "marks":
+                answering.save_marks(at, shown, one)
+            st.button("Cancel", key=at.key("cancel"), on_click=at.open, args=("", ""))
+        desk.notices(at)
 
 
 def editor(at: Desk, shown: Shown, card: Card) -> None:
@@ -70,7 +106,7 @@ def editor(at: Desk, shown: Shown, card: Card) -> None:
         with st.container(horizontal=True):
             st.form_submit_button("Save and accept", type="primary", on_click=save,
                                   icon=":material/check:")  # fmt: skip
-            st.form_submit_button("Cancel", on_click=_edit, args=(at, None))
+            st.form_submit_button("Cancel", on_click=at.open, args=("", ""))
 
 
 def accept_rest(
@@ -188,12 +224,3 @@ def _set_ticks(cards: Sequence[Card], value: bool) -> None:
 
 def _tick(one: Card) -> str:
     return f"tick_{one.sample.id}_{one.sample.revision}"
-
-
-def _edit(at: Desk, shown: Shown | None) -> None:
-    at.editing = shown.sample if shown else None
-
-
-def _reject(at: Desk, shown: Shown, reason: str) -> None:
-    at.reason = reason
-    at.decide(shown, curate.reject, reason)

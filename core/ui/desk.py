@@ -9,19 +9,24 @@ widgets of its own.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import streamlit as st
 
-from core.actions import review
-from core.actions.review import Card, Queue
-from core.errors import Missing, Problem, Stale
+from core.actions import cards, presses, review
+from core.actions.cards import Card
+from core.actions.presses import Outcome, Press
+from core.actions.queues import LOW, Hand
+from core.errors import Denied, Missing, Problem, Stale
 from core.ui import look
 
 LONGEST_SECONDS = 60.0
 """A card counts for at most this long: beyond it, somebody was probably away."""
+OUTCOMES = 200
+"""Presses whose outcome is told again, for a browser that has not heard it."""
 RING = 64
 """Cards after which widget names come round again, far later than any key could be late."""
 
@@ -48,16 +53,70 @@ class Desk:
     name: str
     project: str
     who: str
-    skipped: set[str] = field(default_factory=set)
+    skipped: list[str] = field(default_factory=list)
     first: str | None = None
     shown: Shown | None = None
-    editing: str | None = None
-    correcting: str | None = None
-    reason: str = ""
     n_dropped: int = 0
     n_undone: int = 0
     said: str = ""
     problem: str = ""
+    deck: str = ""
+    round: int = 0
+    opened: tuple[str, str] = ("", "")
+    outcomes: deque[Outcome] = field(default_factory=lambda: deque(maxlen=OUTCOMES))
+    held: Hand | None = None
+    is_answering: bool = False
+
+    def begin(self, deck: str) -> None:
+        """Begin a deck: nothing is held of another one."""
+        self.deck, self.held, self.opened = deck, None, ("", "")
+
+    def take(self, pressed: Sequence[Press]) -> None:
+        """Do what presses mean, in order, each once, and keep what came of them."""
+        self.is_answering = True
+        known = {outcome.id for outcome in self.outcomes}
+        new = [press for press in pressed if press.id not in known]
+        skips = [press for press in new if press.kind == "skip"]
+        for press in skips:
+            self._put_behind(press.sample or "")
+        others = [press for press in new if press.kind != "skip"]
+        try:
+            found = presses.take(self.project, self.who, others)
+        except Denied as denied:  # signed out meanwhile, or in another role
+            found = [Outcome(press.id, problem=str(denied)) for press in others]
+        for press, outcome in zip(others, found, strict=True):
+            if outcome.problem or press.kind == "undo":
+                self.held = None
+                self.first = outcome.shown or self.first
+            elif press.sample:
+                self._leave(press.sample)
+                self._drop(press.sample)
+        if skips:
+            self.held = None
+        self.outcomes.extend([*found, *(Outcome(press.id) for press in skips)])
+
+    def hand(self, draw: Callable[[], Hand]) -> Hand:
+        """Return the next cards: those held before, as long as keys alone took some of them."""
+        few = self.held is None or len(self.held.cards) < min(LOW, self.held.n_left)
+        if few or not self.is_answering:
+            self.held = draw()
+        self.is_answering = False
+        assert self.held is not None  # noqa: S101  for the type checker
+        return self.held
+
+    def open(self, what: str, sample: str) -> None:
+        """Open something about a card, beside or below it."""
+        self.opened = (what, sample) if sample else ("", "")
+
+    def _drop(self, sample: str) -> None:
+        if self.held is not None:
+            left = tuple(card for card in self.held.cards if card.sample.id != sample)
+            n_left = self.held.n_left - (len(left) < len(self.held.cards))
+            self.held = replace(self.held, cards=left, n_left=n_left)
+
+    def _put_behind(self, sample: str) -> None:
+        self.skipped = [*(each for each in self.skipped if each != sample), sample]
+        self._leave(sample)
 
     def show(self, card: Card) -> Shown:
         """Take note that a card is on the screen, and since when."""
@@ -85,18 +144,15 @@ class Desk:
         except Problem as problem:
             self.problem = str(problem)
         else:
-            self.skipped.discard(shown.sample)
             self._leave(shown.sample)
 
     def skip(self, shown: Shown) -> None:
-        """Put a card behind the others; when all were skipped, begin another round."""
+        """Put a card behind the others."""
         self.said = self.problem = ""
         if shown != self.shown:
             self.n_dropped += 1
             return
-        is_second_round = shown.sample in self.skipped
-        self.skipped = {shown.sample} if is_second_round else {*self.skipped, shown.sample}
-        self._leave(shown.sample)
+        self._put_behind(shown.sample)
 
     def undo(self, turn: int) -> None:
         """Take back this person's last decision, and show its card next.
@@ -115,19 +171,13 @@ class Desk:
         self.n_undone += 1
         self.said = review.undo_message(undone)
         self.first = undone.sample if undone.n_samples == 1 else None
-        self.editing = self.correcting = None
-        self.skipped.discard(undone.sample)
 
     def undo_key(self, name: str) -> str:
         """Return the name of the next undo's button."""
         return f"{self.name}_{name}_undo{self.n_undone % RING}"
 
-    def correct(self, shown: Shown | None) -> None:
-        """Open the way to give another label to the card shown, or close it."""
-        self.correcting = shown.sample if shown else None
-
     def _leave(self, sample: str) -> None:
-        self.editing = self.correcting = None
+        self.opened = ("", "")
         if self.first == sample:
             self.first = None
 
@@ -161,14 +211,14 @@ def button(
 
 def skip_and_undo(at: Desk, shown: Shown | None) -> None:
     """Draw the two buttons that decide nothing."""
-    draw(at, shown, "skip", "Skip", review.COMMAND_KEYS["skip"], Desk.skip,
+    draw(at, shown, "skip", "Skip", cards.COMMAND_KEYS["skip"], Desk.skip,
          icon=":material/skip_next:", help="It comes back after the others.")  # fmt: skip
-    st.button("Undo", key=at.undo_key("card"), shortcut=review.COMMAND_KEYS["undo"],
+    st.button("Undo", key=at.undo_key("card"), shortcut=cards.COMMAND_KEYS["undo"],
               icon=":material/undo:", on_click=at.undo,
               args=(at.n_undone,), help="Takes back your last decision; again, more.")  # fmt: skip
 
 
-def progress(queue: Queue) -> None:
+def progress(queue: Hand) -> None:
     """Show how many cards are left."""
     done = queue.n_total - queue.n_left
     skipped = f" · {queue.n_skipped:,} skipped" if queue.n_skipped else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from core.actions import data
+from core.actions import access, data
 from core.records import Project
 from core.ui import frame
 
@@ -13,6 +13,9 @@ WORD = "erase"
 
 def show(project: Project, who: str) -> None:
     """Find samples by their words and erase those that are chosen."""
+    if not access.may("admin"):
+        st.info("Only an admin erases samples.", icon=":material/lock:")
+        return
     st.write(
         "For texts that must go: those chosen lose their words everywhere in this home folder,"
         " in prompts, replies and frozen pools too. Labels, decisions, figures and costs stay."

@@ -12,30 +12,40 @@ import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
 from core import actions
-from core.actions import handover, home
+from core.actions import access, handover, home, session
 from core.errors import BadSetting, Problem
-from core.records import Project
-from core.ui import forms, look
+from core.records import Project, Role
+from core.ui import forms, look, signing_in
 
 PAGES = {
     "home": ("Home", ":material/home:"),
     "data": ("Data", ":material/database:"),
+    "find": ("Find", ":material/search:"),
     "review": ("Review", ":material/fact_check:"),
+    "agreement": ("Agreement", ":material/handshake:"),
     "generate": ("Generate", ":material/auto_awesome:"),
     "curate": ("Curate", ":material/checklist:"),
     "budget": ("Budget", ":material/payments:"),
     "train": ("Train", ":material/model_training:"),
     "results": ("Results", ":material/show_chart:"),
     "solvers": ("Solvers", ":material/leaderboard:"),
+    "people": ("People", ":material/group:"),
 }
 """File name -> title and icon, in the order of the job."""
 GROUPS = {
     "": ("home",),
-    "Data": ("data", "review"),
+    "Data": ("data", "find", "review", "agreement"),
     "Synthetic": ("generate", "curate"),
     "Answer": ("budget", "train", "results", "solvers"),
+    "Admix": ("people",),
 }
 """Heading in the sidebar -> file names below it."""
+
+ROLES: dict[str, Role] = {
+    "review": "annotator", "curate": "annotator", "agreement": "researcher",
+    "generate": "researcher", "train": "researcher", "people": "admin",
+}  # fmt: skip
+"""File name -> the role without which there is nothing to do on a page; of the others, any."""
 
 ALLOW_OPEN = "ADMIX_ALLOW_OPEN"
 """Environment variable that opens Admix to other addresses although it has no accounts."""
@@ -63,12 +73,14 @@ def problems(is_fatal: bool = False) -> Iterator[None]:
 
 
 def stay_here() -> None:
-    """Show nothing but why, where Admix is served on an address that others reach.
+    """Show nothing but why, where Admix is served on an address that others reach, open to all.
 
-    There are no accounts yet, so whoever reaches the address could decide and spend.
+    Without accounts whoever reaches the address could decide and spend.
     """
     address = str(st.get_option("server.address") or "")
     if address in ("127.0.0.1", "localhost", "::1") or os.environ.get(ALLOW_OPEN) == "1":
+        return
+    if has_accounts():
         return
     st.title("Admix stays shut")
     st.error(
@@ -78,9 +90,21 @@ def stay_here() -> None:
     )
     st.write(
         "Serve it on this machine alone (`--server.address 127.0.0.1`) and reach it from elsewhere"
-        f" through an SSH tunnel. If you know what you do, set `{ALLOW_OPEN}=1`."
+        " through an SSH tunnel, or turn accounts on: `python -m core account add NAME --role"
+        f" admin`, then `account on`. If you know what you do, set `{ALLOW_OPEN}=1`."
     )
     st.stop()
+
+
+def has_accounts() -> bool:
+    """Say whether people sign in here; what keeps the home folder shut is not told to strangers."""
+    if not actions.is_open() and not (session.home_folder() / "admix.duckdb").exists():
+        return False
+    try:
+        open_home()
+    except Problem:
+        return False
+    return access.is_on()
 
 
 def open_home() -> None:
@@ -104,12 +128,17 @@ def navigation() -> StreamlitPage:
     pages = {
         group: [
             st.Page(f"pages/{name}.py", title=PAGES[name][0], icon=PAGES[name][1],
-                    default=name == "home")
+                    default=name == "home",
+                    visibility="visible" if access.may(_role_of(name)) else "hidden")
             for name in names
         ]
         for group, names in GROUPS.items()
     }  # fmt: skip
     return st.navigation(pages)
+
+
+def _role_of(page: str) -> Role:
+    return ROLES.get(page, "viewer")
 
 
 def begin() -> None:
@@ -121,15 +150,26 @@ def begin() -> None:
     if not actions.is_open():
         navigation()
         st.rerun()
+    signing_in.gate()
     look.style()
+
+
+def title(page: str, about: str) -> None:
+    """Show a page's title and what it is about; nothing below to whom its role has nothing to do.
+
+    That is a courtesy: each action looks at the role by itself.
+    """
+    st.title(PAGES[page][0])
+    st.caption(about)
+    if not access.may(needed := _role_of(page)):
+        st.info(f"This page is for the role {needed} and up.", icon=":material/lock:")
+        st.stop()
 
 
 def open_page(page: str, about: str) -> Project:
     """Begin a page that is about one project; ask for a name and a project where there is none."""
     begin()
-    title, _ = PAGES[page]
-    st.title(title)
-    st.caption(about)
+    title(page, about)
     project = chosen_project()
     if project is None:
         st.info("There is no project yet.", icon=":material/info:")
@@ -168,7 +208,9 @@ def chosen_project() -> Project | None:
 
 
 def who(required: bool = True) -> str:
-    """Return the annotator's name, asked once and kept in the address."""
+    """Return the annotator's name, asked once and kept in the address; who signed in has one."""
+    if access.is_on():
+        return access.actor().name
     name = st.query_params.get("who", st.session_state.get("who", "")).strip()[:60]
     if not name and required:
         ask_who()

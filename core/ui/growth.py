@@ -22,12 +22,12 @@ def per_class(trials: Iterable[Trial]) -> None:
             st.dataframe(rows, hide_index=True)
 
 
-def gains(curve: Curve) -> None:
+def gains(curve: Curve, smallest_difference: float) -> None:
     """Show what every step of a growing study brought over the one before it."""
     if not growth.is_growing(curve):
         return
     steps = growth.gains(curve)
-    if told := growth.stops_mattering(curve, growth.SMALLEST):
+    if told := growth.stops_mattering(curve, smallest_difference):
         st.caption(f":material/trending_up: {look.plain(told)}")
     if steps:
         with st.expander("Gain of each step, and rows of each class", icon=":material/stairs:"):

@@ -7,7 +7,7 @@ import streamlit as st
 from core.actions import harm
 from core.errors import Problem
 from core.formats import write_csv
-from core.ui import look
+from core.ui import download, look
 
 COLUMNS = {
     "lost": st.column_config.NumberColumn("lost (score)", format="%.3f"),
@@ -32,7 +32,7 @@ def section(project: str, study: str, line: str | None = None) -> None:
         rows = harm.rows(found)
         st.dataframe(rows, hide_index=True, column_config=COLUMNS, placeholder="–")
         st.caption(look.plain(" ".join(harm.details(found))))
-        st.download_button(
+        download.button(
             "Comparisons (CSV)", lambda: write_csv(list(rows[0]), rows), "harm.csv", "text/csv",
             on_click="ignore", key="harm_csv",
         )  # fmt: skip

@@ -8,13 +8,13 @@ from typing import Any
 
 import streamlit as st
 
-from core.actions import data, dataset, exports, imports
+from core.actions import data, dataset, exchange, exports, imports
 from core.actions.imports import Imported, Prepared
 from core.errors import RowFault
 from core.formats import ANNOTATED, EXTENSIONS, Table
 from core.formats.xlsx import MAX_LENGTH
 from core.records import BENCHMARK, SOURCES, Project
-from core.ui import frame, look
+from core.ui import download, frame, look
 
 FIRST_ROWS = 8
 NO_COLUMN = "(none)"
@@ -36,13 +36,17 @@ def show(project: str) -> None:
     """Take a file, show what would come in and what is wrong, and import it on a click."""
     number = st.session_state.setdefault("upload_number", 0)
     file = st.file_uploader("A file with one text per row (CSV, TSV, XLSX, Parquet, JSON or JSONL),"
-                            " CoNLL, or a .zip of brat's files",
-                            type=list(EXTENSIONS), key=f"upload_{number}")  # fmt: skip
+                            " CoNLL, a .zip of brat's files, or what Label Studio, Argilla,"
+                            " doccano or Prodigy exported",
+                            type=list(EXTENSIONS), key=f"upload_{number}",
+                            help=exchange.carried())  # fmt: skip
     if file is None:
         _report()
         _earlier(project)
         return
     table = imports.read_table(file.name, file.getvalue())
+    if table.annotated:
+        st.info(look.plain(f"{table.annotated.in_words()}."), icon=":material/group:")
     taken = _columns(project, table)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         source = st.selectbox("Source", SOURCES, width=170,
@@ -124,7 +128,7 @@ def export(project: Project) -> None:
     with st.container(horizontal=True):
         for ending in exports.endings(project.id):
             name, mime = DOWNLOADS[ending]
-            st.download_button(
+            download.button(
                 f"Download {name}",
                 data=partial(_exported, project.id, ending, not raw),
                 file_name=stem + ending,
@@ -133,7 +137,7 @@ def export(project: Project) -> None:
                 " file is made: take Parquet." if ending == ".xlsx"
                 else OF_ACCEPTED if ending in ANNOTATED else None,
             )  # fmt: skip
-        st.download_button(
+        download.button(
             "Download dataset (ZIP)",
             data=partial(dataset.dataset_zip, project.id),
             file_name=f"{stem}-dataset.zip", mime="application/zip", on_click="ignore",
@@ -141,6 +145,15 @@ def export(project: Project) -> None:
             help="The accepted rows as a folder that the Hugging Face library opens: Parquet, and"
             " a card that says where they come from.",
         )  # fmt: skip
+        if exchange.fits(project.id):
+            for form, tool in exchange.writable().items():
+                download.button(
+                    f"Download for {tool.title} (ZIP)",
+                    data=partial(exchange.tool_zip, project.id, form),
+                    file_name=f"{stem}-{form}.zip", mime="application/zip", on_click="ignore",
+                    icon=":material/group:", key=f"export_{form}",
+                    help=f"Every sample with everybody's decisions, as {tool.title} reads them.",
+                )  # fmt: skip
 
 
 def _exported(project: str, ending: str, safe: bool) -> bytes:
@@ -202,8 +215,10 @@ def _report() -> None:
     assert isinstance(done, Imported)  # noqa: S101  the session's values have no types
     flagged = f", {done.n_flagged:,} of them flagged by checks" if done.n_flagged else ""
     left = f" {len(done.left_out):,} rows were left out." if done.left_out else ""
+    said = (f", {done.n_decisions:,} decisions of {done.n_annotators:,} annotators"
+            if done.n_decisions else "")  # fmt: skip
     st.success(f"Imported {done.n_rows:,} rows of {look.plain(name)} into {look.plain(split)}"
-               f"{flagged}.{left}", icon=":material/task_alt:")  # fmt: skip
+               f"{said}{flagged}.{left}", icon=":material/task_alt:")  # fmt: skip
     _faults("Good to know:", done.warnings, st.warning)
     pages = {"train": ("review", "Review the labels"), "test": ("generate", "Go on to Generate")}
     page, words = pages.get(split, pages["train"])
@@ -218,6 +233,7 @@ def _earlier(project: str) -> None:
             {
                 "File": [file["name"] for file in files],
                 "Rows": [file["n_rows"] for file in files],
+                "Decisions": [file.get("n_decisions", 0) for file in files],
                 "Split": [file["split"] for file in files],
                 "Source": [file["source"] for file in files],
                 "When (UTC)": [file["at"] for file in files],

@@ -10,7 +10,7 @@ import streamlit as st
 from core.actions import data
 from core.records import Project
 from core.tasks.base import LabelSpec
-from core.ui import card, frame, look
+from core.ui import card, frame, guidelines, look
 
 
 def editor(project: Project) -> None:
@@ -32,7 +32,8 @@ def editor(project: Project) -> None:
     if frame.settled_button(
         "Keep the task", f"keep_task_{project.id}", type="primary", icon=":material/save:"
     ):
-        data.set_task(project.id, labels, text, None if roles is None else roles_now)
+        data.set_task(project.id, labels, text, None if roles is None else roles_now,
+                      written_by=frame.who(required=False) or None)  # fmt: skip
         st.session_state["task_version"] = version + 1
         frame.say("Kept labels and guidelines.")
         st.rerun()
@@ -42,6 +43,7 @@ def editor(project: Project) -> None:
             f"- **{look.plain(label.name)}** {look.plain(label.definition)}"
             for label in (*before, *(roles or ()))
         ))  # fmt: skip
+    guidelines.show(project.id)
 
 
 def _table(before: Sequence[LabelSpec], name: str, key: str) -> list[tuple[str, str]]:

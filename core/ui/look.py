@@ -26,6 +26,11 @@ _STYLE = """
   max-height: 22rem; overflow-y: auto;
 }
 .admix-text.small { font-size: .95rem; line-height: 1.45; padding: .5rem .8rem; }
+/* Streamlit's greys and its chosen tab are too faint to read for many (WCAG 2.2 AA, 1.4.3). */
+[data-testid="stCaptionContainer"] * { color: color-mix(in srgb, currentColor 70%, CanvasText); }
+[data-testid="stButtonGroup"] button[data-selected="true"] * {
+  color: color-mix(in srgb, currentColor 75%, CanvasText);
+}
 .admix-source {
   display: inline-block; font-size: .8rem; padding: .05rem .5rem; border-radius: 1rem;
   border: 1px solid var(--admix-source); margin-inline-end: .4rem;

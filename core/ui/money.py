@@ -20,6 +20,8 @@ UNITS: Mapping[Source, str] = {
     "llm-labelled": "LLM-labelled texts",
 }
 """What an allocation may buy beside human labels."""
+WHICH = {"all": "A median", "class": "A mean of the classes' medians"}
+"""Which seconds a price rests on -> how its basis says it."""
 
 
 def prices(project: str) -> Prices:
@@ -50,7 +52,8 @@ def _human(project: str, seen: Measured, kept: Prices) -> float | None:
         )
     else:
         basis = (
-            f"Median of {seen.label_seconds:.1f} seconds over {seen.n_timed_labels:,} timed labels."
+            f"{WHICH[seen.seconds_by]} of {seen.label_seconds:.1f} seconds over"
+            f" {seen.n_timed_labels:,} timed labels."
         )
     _result("Price of a human label", price, basis)
     return price
@@ -104,8 +107,8 @@ def _spent(seen: Measured) -> str:
     if seen.curation_seconds is None:
         return told + "; curation was not timed yet and counts nothing."
     return (
-        f"{told}; plus curation, a median of {seen.curation_seconds:.1f} seconds over"
-        f" {seen.n_timed_curations:,} decisions."
+        f"{told}; plus curation, {WHICH[seen.seconds_by].lower()} of {seen.curation_seconds:.1f}"
+        f" seconds over {seen.n_timed_curations:,} decisions."
     )
 
 
@@ -144,6 +147,9 @@ def in_use(used: Prices) -> str:
     )
     if used.llm_labelled_usd is not None:
         told += f", {look.usd(used.llm_labelled_usd, 4)} per LLM-labelled text"
+    if n := len(used.origins):
+        own = "s have prices of their own" if n > 1 else " has a price of its own"
+        told += f"; {n} origin{own}"
     return look.plain(f"{told}.")
 
 

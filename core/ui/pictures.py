@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 import plotly.graph_objects as go
 import streamlit as st
 
-from core.ui import canvas
+from core.ui import canvas, download
 
 _HIDDEN = "<style>.st-key-{key} {{position: fixed; left: -20000px; top: 0; width: 1300px;}}</style>"
 _HTML = """
@@ -52,8 +52,8 @@ def downloads(
         _buttons(data={"key": key}, key=f"{key}_buttons", width="content", height="content")
         for words, written in tables.items():
             file = f"{name}-{_file_name(words.removesuffix('(CSV)'))}.csv"
-            st.download_button(words, written, file, "text/csv", on_click="ignore",
-                               key=f"{key}_{words}")  # fmt: skip
+            download.button(words, written, file, "text/csv", on_click="ignore",
+                            key=f"{key}_{words}")  # fmt: skip
     _hidden(canvas.picture(figure, title, notes), name, key)
 
 

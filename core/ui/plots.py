@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
+from core.actions import best_run
 from core.actions.ceiling import Ceiling
 from core.actions.cells import Point
 from core.actions.curves import Curve
@@ -50,8 +51,10 @@ def curve_figure(
     for place, each in enumerate(solved):
         _solver_line(figure, each, place)
     end = over(figure, curve, beside)
-    if mixed and mixed[-1].n_human == 0 and not curve.is_over_cost:
+    has_all_mixed_in = bool(mixed) and mixed[-1].n_human == 0 and not curve.is_over_cost
+    if has_all_mixed_in:
         _mark_all_mixed_in(figure, curve, mixed[-1], end)
+    _plateau(figure, curve, is_above_a_line=has_all_mixed_in)
     figure.update_yaxes(
         title_text=f"{safe(curve.metric)} on {curve.n_test:,} test items",
         range=height,
@@ -134,6 +137,8 @@ def caption(curve: Curve) -> str:
         told += " LLM-labelled: human texts with an LLM's label."
     if curve.ceiling:
         told += f" {curve.ceiling.in_words}"
+    if plateau := best_run.in_words(curve):
+        told += f" {'Shaded: ' * bool(best_run.points_of(curve))}{plateau}"
     if any(map(curve.is_stale, curve.points)):
         told += " Hollow with a dot: stale, something behind it was changed since."
     return told
@@ -374,6 +379,28 @@ def _mark_all_mixed_in(figure: go.Figure, curve: Curve, point: Point, end: float
         xanchor="left" if is_far_left else "right", xshift=-8 if is_far_left else 8,
         text=f"100% {SOURCE_WORDS[curve.mixed_in]}: {behind}",
         font={"size": 15}, showarrow=False,
+    )  # fmt: skip
+
+
+def _plateau(figure: go.Figure, curve: Curve, *, is_above_a_line: bool) -> None:
+    """Shade where a curve's points surely are about as good as the best, and say so above it."""
+    if not (flat := best_run.points_of(curve)):
+        return
+    xs = [point.x or 0.0 for point in flat]
+    first, last = min(xs), max(xs)
+    # Points may lie above each other: then a line stands for the range.
+    figure.add_vrect(x0=first, x1=last, fillcolor="rgba(138, 141, 153, 0.18)", layer="below",
+                     line={"color": GREY, "width": 0 if first < last else 3})  # fmt: skip
+    every = [point.x or 0.0 for point in curve.points]
+    is_left = first - min(every) < max(every) - last
+    at = first if is_left else last
+    # A shape lies where its numbers say; words on a logarithmic axis lie at their logarithms.
+    is_log = figure.layout.xaxis.type == "log"
+    figure.add_annotation(
+        x=np.log10(at) if is_log else at, y=1, yref="paper", yanchor="bottom",
+        xanchor="left" if is_left else "right", font={"size": 15}, showarrow=False,
+        # An empty line keeps the words below free, in whatever size both come to stand.
+        text=f"Plateau: {best_run.within(curve)}" + "<br>\u00a0" * is_above_a_line,
     )  # fmt: skip
 
 

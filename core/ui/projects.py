@@ -7,14 +7,14 @@ from functools import partial
 
 import streamlit as st
 
-from core.actions import archives, demo, home
+from core.actions import access, archives, demo, home
 from core.actions.home import Overview
 from core.records import Project
-from core.ui import frame, look, progress
+from core.ui import download, frame, look, progress
 
 UNITS = {
     "generate": "pseudo-samples", "solve": "answers", "label": "answers", "judge": "answers",
-    "check": "samples", "train": "trials", "encode": "texts",
+    "check": "samples", "train": "trials", "encode": "texts", "score": "rows",
 }  # fmt: skip
 
 
@@ -26,15 +26,17 @@ def card(seen: Overview) -> None:
             st.markdown(f"#### {look.plain(project.name)}", width="stretch")
             if project.is_demo:
                 st.badge("demo", color="gray", icon=":material/science:")
-            st.download_button(
-                "Export", data=partial(archives.export_bytes, project.id),
-                file_name="".join(c if c.isalnum() else "-" for c in project.name)
-                + archives.ENDING,
-                mime="application/zip", on_click="ignore", icon=":material/download:",
-                type="tertiary", key=f"export_{project.id}",
-                help="The whole project as one file, to open here or in another Admix.",
-            )  # fmt: skip
-            _delete(project)
+            if access.may("researcher"):
+                download.button(
+                    "Export", data=partial(archives.export_bytes, project.id),
+                    file_name="".join(c if c.isalnum() else "-" for c in project.name)
+                    + archives.ENDING,
+                    mime="application/zip", on_click="ignore", icon=":material/download:",
+                    type="tertiary", key=f"export_{project.id}",
+                    help="The whole project as one file, to open here or in another Admix.",
+                )  # fmt: skip
+            if access.may("admin"):
+                _delete(project)
         with st.container(horizontal=True, gap="medium"):
             for name, n in (
                 ("Human rows", seen.n_human), ("Reviewed", seen.n_reviewed),
@@ -106,6 +108,8 @@ def open_form() -> None:
 def demo_button() -> None:
     """Make the demo project, or make it anew."""
     there = demo.find()
+    if there and not access.may("admin"):
+        return
     if there:
         with st.popover("Reset the demo", icon=":material/restart_alt:"):
             st.write("This erases what was done in the demo, decisions and studies too.")
@@ -117,7 +121,7 @@ def demo_button() -> None:
         )  # fmt: skip
     if asks:
         with st.spinner("Making the demo…"):
-            made = demo.reset()
+            made = demo.reset() if there else demo.create()[0]
             demo.start_queued()
         frame.choose(made.name)
         frame.say("The demo is ready.")

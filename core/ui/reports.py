@@ -7,7 +7,7 @@ from functools import partial
 import streamlit as st
 
 from core.actions import report, study_files, train
-from core.ui import look, printed
+from core.ui import download, look, printed
 
 FORMS = {
     "html": ("HTML, with figures", "text/html", ":material/web:"),
@@ -31,7 +31,7 @@ def downloads(project: str, study: str) -> None:
         st.caption("Setting, data, figures, tables and the answer; no sample's text.")
         with st.container(horizontal=True):
             for ending, (words, mime, icon) in FORMS.items():
-                st.download_button(
+                download.button(
                     words, partial(_written, project, study, ending), f"{stem}-report.{ending}",
                     mime, on_click="ignore", icon=icon, key=f"report_{ending}",
                 )  # fmt: skip
@@ -42,7 +42,7 @@ def downloads(project: str, study: str) -> None:
         if why := study_files.refused(project, study):
             st.caption(f":material/block: {look.plain(why)}")
             return
-        st.download_button(
+        download.button(
             "Study file", partial(study_files.study_bytes, project, study),
             f"{stem}{study_files.ENDING}", "application/zip", on_click="ignore",
             icon=":material/folder_zip:", key="study_file",

@@ -6,7 +6,7 @@ from typing import Literal
 
 import streamlit as st
 
-from core.actions import generate
+from core.actions import generate, spending
 from core.actions.answers import Status
 from core.actions.generate import Request, RunStatus
 from core.budget import Target
@@ -123,7 +123,15 @@ def _items(project: str, split: str) -> dict[str, int]:
 
 
 def cap(has_price: bool, key: str = "") -> float | None:
-    """Ask for the most that a run may spend; without a price no cap can be kept."""
+    """Ask for the most that a run may spend; without a price no cap can be kept.
+
+    Of somebody with a cap of their own, it says what that leaves.
+    """
+    if (purse := spending.mine()) and purse.left_usd is not None:
+        st.caption(look.plain(
+            f"You may still spend {look.usd(purse.left_usd, 4)} of {look.usd(purse.cap_usd or 0)}"
+            " on all your runs; this one gets no more than that."
+        ))  # fmt: skip
     return st.number_input(
         "Cap (USD)", min_value=0.0, value=DEFAULT_CAP_USD if has_price else None, step=1.0,
         format="%.4g",

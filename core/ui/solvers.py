@@ -8,7 +8,7 @@ import streamlit as st
 from core.actions import bias, bias_rows, bias_steps, results
 from core.actions.compared import AVERAGE, Comparison, Score
 from core.formats import write_csv
-from core.ui import canvas, look, matrix, pictures
+from core.ui import canvas, download, look, matrix, pictures
 
 PUBLISHED = "maheshwari2024_politics"
 NOBODY = ""
@@ -135,8 +135,8 @@ def likeness(found: Comparison) -> None:
         " it. Prefer the average of several large generators."
         + (f" No correlation: {few}." if few else "")
     )
-    st.download_button("Likeness (CSV)", lambda: write_csv(list(rows[0]), rows), "likeness.csv",
-                       "text/csv", on_click="ignore", key="likeness_csv")  # fmt: skip
+    download.button("Likeness (CSV)", lambda: write_csv(list(rows[0]), rows), "likeness.csv",
+                    "text/csv", on_click="ignore", key="likeness_csv")  # fmt: skip
 
 
 def biases(found: Comparison) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 import streamlit as st
 
-from core.actions import verdict
+from core.actions import best_run, verdict
 from core.actions.curves import Curve
 from core.actions.solvers import Solved
 from core.records import SOURCE_WORDS
@@ -76,6 +76,8 @@ def footer(curve: Curve) -> str:
     told = f"{plots.subtitle(curve)}. {plots.interval(curve)}".strip()
     if curve.ceiling:
         told += f" {curve.ceiling.in_words}"
+    if plateau := best_run.in_words(curve):
+        told += f" {plateau}"
     if n_stale := sum(map(curve.is_stale, curve.points)):
         told += f" {n_stale} of {len(curve.points)} points are stale (hollow)."
     if n_invalid := sum(len(point.invalid) for point in curve.points):
@@ -92,7 +94,8 @@ def figure(curve: Curve, solved: Sequence[Solved] = (), beside: Sequence[Curve] 
     made.update_annotations(font={"size": _SMALL})
     made.for_each_trace(_thicker)
     made.for_each_shape(lambda shape: shape.update(line_width=1.6 * (shape.line.width or 0)))
-    made.update_layout(font={"size": _SMALL}, height=None, margin={"t": 50, "b": 30, "l": 30},
+    top = 84 if best_run.points_of(curve) else 50
+    made.update_layout(font={"size": _SMALL}, height=None, margin={"t": top, "b": 30, "l": 30},
                        legend={"font": {"size": _SMALL}})  # fmt: skip
     if len(beside) + len(solved) < MOST_LABELS:
         made.update_layout(showlegend=False)

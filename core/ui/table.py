@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from core.actions import review
+from core.actions import cards, review
 from core.records import Sample
 from core.ui import frame
 from core.ui.desk import Desk
@@ -29,7 +29,7 @@ class Book:
     def read(self, project: str) -> None:
         """Read the page; what was edited and not applied is dropped."""
         self.rows = review.table(project, self.wanted, self.afters[-1])
-        self.told = review.labels_in_words(project, self.rows)
+        self.told = cards.labels_in_words(project, self.rows)
         self.n_total = review.count(project, self.wanted)
         self.edition += 1
 

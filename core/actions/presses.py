@@ -1,0 +1,165 @@
+"""What did an annotator's keys decide, also where a key arrives twice or late?
+
+A browser sends every press until it is told what came of it. So a press may come again after it was
+written: a decision that stands already is then as good as made, and only the same card can be taken
+back twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from core.actions import blind, review
+from core.actions.access import needs
+from core.actions.session import here, task_of
+from core.errors import Missing, Problem, Stale
+from core.records import Decision, Sample
+from core.store import decisions, samples
+from core.tasks.base import Task
+
+LONGEST_SECONDS = 600.0
+"""A card counts for at most this long, whatever a browser says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Press:
+    """One key: on which card, as of which of the annotator's decisions, and what it means.
+
+    `seconds` are those in which somebody was at work on the card, `about` what they saw of it.
+    """
+
+    id: str
+    kind: str
+    sample: str | None = None
+    revision: int = 0
+    value: str = ""
+    seconds: float | None = None
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a press: `problem` says why nothing did; `shown` is a card to show again."""
+
+    id: str
+    problem: str = ""
+    said: str = ""
+    shown: str | None = None
+    is_dropped: bool = False
+
+
+def read(found: Any) -> Press:
+    """Return a press as a browser sent it.
+
+    Raises:
+        Problem: it is none.
+    """
+    try:
+        seconds = found.get("seconds")
+        return Press(
+            id=str(found["id"])[:64],
+            kind=str(found["kind"]),
+            sample=None if found.get("sample") is None else str(found["sample"])[:64],
+            revision=int(found.get("revision") or 0),
+            value=str(found.get("value") or "")[:1000],
+            seconds=None if seconds is None else min(max(float(seconds), 0.0), LONGEST_SECONDS),
+            about=blind.read(found.get("about")),
+        )
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise Problem("That is no key press.") from error
+
+
+@needs("annotator")
+def take(project: str, annotator: str, pressed: Sequence[Press]) -> list[Outcome]:
+    """Do what presses mean, in order, and return what came of each.
+
+    Decisions on different cards that follow one another are kept together, which is as fast as one.
+    """
+    made: list[Outcome] = []
+    together: list[Press] = []
+    for press in pressed:
+        is_decision = press.kind in KINDS and press.sample is not None
+        if together and (not is_decision or press.sample in {one.sample for one in together}):
+            made += _decided(project, annotator, together)
+            together = []
+        if is_decision:
+            together.append(press)
+        elif press.kind == "undo":
+            made.append(_undone(project, annotator, press))
+        else:
+            made.append(Outcome(press.id, problem="That key has no meaning here."))
+    return made + _decided(project, annotator, together)
+
+
+def _undone(project: str, annotator: str, press: Press) -> Outcome:
+    try:
+        undone = review.undo(project, annotator, press.sample)
+    except Problem as problem:
+        return Outcome(press.id, problem=f"{problem.message} {problem.hint}".strip())
+    shown = undone.sample if undone.n_samples == 1 else None
+    return Outcome(press.id, said=review.undo_message(undone), shown=shown)
+
+
+def _decided(project: str, annotator: str, pressed: Sequence[Press]) -> list[Outcome]:
+    if not pressed:
+        return []
+    database, task = here().database, task_of(project)
+    found_rows = samples.by_ids(database, project, [press.sample or "" for press in pressed])
+    rows = {row.id: row for row in found_rows}
+    noted = blind.noted(project, found_rows, {one.sample or "": one.about for one in pressed})
+    asked: dict[str, Decision] = {}
+    faults: dict[str, Problem] = {}
+    for press in pressed:
+        try:
+            if press.sample not in rows:
+                raise Missing("That sample is not there any more.")
+            made = KINDS[press.kind](task, rows[press.sample], annotator, press)
+            asked[press.id] = replace(made, about=noted.get(press.sample, {}))
+        except Problem as problem:
+            faults[press.id] = problem
+    found = decisions.decide_each(database, project, list(asked.values()))
+    faults |= {id_: one for id_, one in zip(asked, found, strict=True) if isinstance(one, Problem)}
+    return [_outcome(project, annotator, press, faults.get(press.id)) for press in pressed]
+
+
+def _outcome(project: str, annotator: str, press: Press, fault: Problem | None) -> Outcome:
+    if fault is None or (isinstance(fault, Stale) and _stands(project, annotator, press)):
+        return Outcome(press.id)
+    if isinstance(fault, Stale | Missing):
+        return Outcome(press.id, problem=fault.message, is_dropped=True)
+    return Outcome(press.id, problem=f"{fault.message} {fault.hint}".strip())
+
+
+def _label(task: Task, sample: Sample, annotator: str, press: Press) -> Decision:
+    return review.labelled(task, sample, annotator, press.revision, press.value, press.seconds)
+
+
+def _accept(_task: Task, sample: Sample, annotator: str, press: Press) -> Decision:
+    if "label" in press.about.get("hidden", ()):
+        raise Problem("The label is hidden on this card.", "Choose the one that is right.")
+    return Decision(
+        sample.id, "accept", annotator, seconds=press.seconds, shown_revision=press.revision
+    )
+
+
+def _reject(_task: Task, sample: Sample, annotator: str, press: Press) -> Decision:
+    return Decision(
+        sample.id, "reject", annotator, reason=press.value, seconds=press.seconds,
+        shown_revision=press.revision,
+    )  # fmt: skip
+
+
+KINDS: Mapping[str, Callable[[Task, Sample, str, Press], Decision]] = {
+    "label": _label, "accept": _accept, "reject": _reject,
+}  # fmt: skip
+"""Kind of a press that decides -> the decision that it means."""
+
+
+def _stands(project: str, annotator: str, press: Press) -> bool:
+    """Say whether what a press means is what the annotator decided last on that card."""
+    last = decisions.last_own(here().database, project, press.sample or "", annotator)
+    if last is None or last[0] != press.kind:
+        return False
+    return {"label": last[1], "reject": last[2] or ""}.get(press.kind, "") == press.value

@@ -1,0 +1,93 @@
+"""Who has which card in hand, so that two people do not decide on the same one?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+import pyarrow as pa
+
+from core.store import numbers
+from core.store.db import Cursor, Database, insert, now, schema_of
+
+MINUTES = 15
+"""A card that was handed out comes back after so long without a sign of its annotator."""
+
+_LEASES = schema_of(
+    project=pa.string(), sample=pa.string(), annotator=pa.string(), expires_at=pa.timestamp("us")
+)
+# One that ends later than any that is given now was given by a clock that has gone back since.
+LIVE = "expires_at > $now AND expires_at <= $latest"
+
+
+def held_by_others(database: Database, project: str, annotator: str) -> dict[str, int]:
+    """Return the samples that others have in hand, with how many of them."""
+    with database.read() as cursor:
+        return _held(cursor, project, annotator)
+
+
+def take(
+    database: Database, project: str, annotator: str, wants: Mapping[str, int], n: int
+) -> list[str]:
+    """Take the first samples in hand, `n` at most, that others leave room for.
+
+    `wants` says how many people are to decide on each sample, in the order in which they are
+    wanted. Who has them, or has decided meanwhile, is looked at again here, where nobody else does
+    anything. What this annotator had in hand before and is not among them is given back.
+    """
+    with database.write() as cursor:
+        held = _held(cursor, project, annotator)
+        cursor.execute(
+            "SELECT id, n_annotators FROM sample_now WHERE project = ?"
+            " AND seq IN (SELECT unnest(?))",
+            [project, numbers.of(cursor, project, list(wants))],
+        )
+        decided = dict(cursor.fetchall())
+        mine = [
+            sample
+            for sample, people in wants.items()
+            if held.get(sample, 0) + decided.get(sample, 0) < people
+        ][:n]
+        cursor.execute(
+            f"DELETE FROM lease WHERE (project = $project AND annotator = $annotator)"  # noqa: S608
+            f" OR NOT ({LIVE})",
+            {"project": project, "annotator": annotator, **_times()},
+        )
+        if mine:
+            columns: dict[str, list[Any]] = {
+                "project": [project] * len(mine),
+                "sample": mine,
+                "annotator": [annotator] * len(mine),
+                "expires_at": [_times()["latest"]] * len(mine),
+            }
+            insert(cursor, "lease", columns, _LEASES)
+        return mine
+
+
+def give_back(database: Database, project: str, annotator: str) -> None:
+    """Give back all that an annotator has in hand."""
+    take(database, project, annotator, {}, 0)
+
+
+def end(cursor: Cursor, project: str, decided: Sequence[tuple[str, str]]) -> None:
+    """Take samples out of the hands of annotators who decided on them, in that transaction."""
+    cursor.execute(
+        "DELETE FROM lease WHERE project = ? AND (sample, annotator) IN"
+        " (SELECT unnest(?), unnest(?))",
+        [project, [one[0] for one in decided], [one[1] for one in decided]],
+    )
+
+
+def _held(cursor: Cursor, project: str, annotator: str) -> dict[str, int]:
+    cursor.execute(
+        f"SELECT sample, count(*) FROM lease WHERE project = $project"  # noqa: S608
+        f" AND annotator <> $annotator AND {LIVE} GROUP BY sample",
+        {"project": project, "annotator": annotator, **_times()},
+    )
+    return dict(cursor.fetchall())
+
+
+def _times() -> dict[str, Any]:
+    moment = now()
+    return {"now": moment, "latest": moment + timedelta(minutes=MINUTES)}

@@ -1,0 +1,121 @@
+"""How does an annotator go through human samples one by one?
+
+Labels that are chosen come from a deck, which is a key ahead of the server. A scale and marks in a
+text are given on one card at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import streamlit as st
+
+from core.actions import blind, cards, curate, queues, review
+from core.actions.cards import Asked
+from core.actions.orders import CAME, Order
+from core.actions.queues import Hand
+from core.records import Label
+from core.ui import answering, card, deck, desk, history, ordering
+from core.ui.desk import Desk, Shown
+
+NOTHING_LEFT = "Choose another status or class, or look at the table."
+RIGHT = "The label shown is right."
+LEAVE_OUT = "This text will be in no training set."
+DETAILS = "details"
+DETAILS_HELP = "What happened to it: where it comes from, and every decision."
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """Which cards somebody goes through, in which order, and if labels are suggested on them.
+
+    One that `is_mixed` is of people's rows and of language models'.
+    """
+
+    wanted: queues.Filter
+    order: Order = CAME
+    suggests: bool = False
+    is_mixed: bool = False
+
+    @property
+    def name(self) -> str:
+        """Return what tells it from another one."""
+        return repr(self)
+
+    def hand(self, at: Desk, n: int = queues.HAND) -> Hand:
+        """Return the next cards, with what is hidden and suggested on them."""
+        found = queues.hand(at.project, at.who, self.wanted, n, skipped=at.skipped, first=at.first,
+                            order=self.order)  # fmt: skip
+        return blind.veiled(at.project, at.who, found, suggests=self.suggests,
+                            is_mixed=self.is_mixed, as_imported=self.wanted.waits)  # fmt: skip
+
+
+def mixes(project: str) -> bool:
+    """Offer to mix rows of people with pseudo-samples, where there are some."""
+    if not curate.sources(project):
+        return False
+    return st.toggle(
+        "Mixed with LLM-written rows", key="review_mixed",
+        help="Train rows of people and of language models in one queue, shuffled; the other filters"
+        " do not count.",
+    )  # fmt: skip
+
+
+def show(at: Desk, queue: Queue, labels: Sequence[Label], asked: Asked) -> None:
+    """Show the next card and what can be decided on it."""
+    if asked.by != "choices":
+        _by_hand(at, queue, labels, asked)
+        return
+    keys, known = cards.COMMAND_KEYS, {label.name: label for label in labels}
+    chosen = cards.keys(at.project)
+    commands = deck.usual(
+        deck.command("keep", "Keep", keys["accept"], is_main=True, when="open", help=RIGHT),
+        deck.command("reject", "Leave out", keys["reject"], help=LEAVE_OUT),
+        deck.command("open", "Details", keys["details"], DETAILS, when="open", help=DETAILS_HELP),
+        *([] if queue.is_mixed else [deck.similar()]),
+    )
+    deck.show(
+        at, lambda: queue.hand(at), commands,
+        lambda one: deck.drawn(one, asked, deck.labels(one, known, chosen)),
+        name=queue.name, empty=f"Nothing is left here. {NOTHING_LEFT}",
+    )  # fmt: skip
+    ordering.opened(at)
+    what, sample = at.opened
+    is_open = (
+        any(one.sample.id == sample and not one.is_blind for one in at.held.cards)
+        if at.held
+        else False
+    )
+    if what == DETAILS and is_open:
+        history.details(at, sample)
+
+
+def _by_hand(at: Desk, queue: Queue, labels: Sequence[Label], asked: Asked) -> None:
+    hand = queue.hand(at, 1)
+    desk.progress(hand)
+    one = hand.card
+    shown = at.show(one) if one else None
+    if one is None or shown is None:
+        card.nothing_left(hand, NOTHING_LEFT)
+    else:
+        card.text(one, asked, is_answered=True)
+        answering.show(at, shown, one, labels, asked)
+    with st.container(key="admix-commands", horizontal=True, gap="small"):
+        if asked.by == "marks":
+            answering.save_marks(at, shown, one)
+        else:
+            card.accept_label(at, shown, one)
+        desk.button(at, shown, "reject", "Leave out", cards.COMMAND_KEYS["reject"],
+                    review.reject, icon=":material/block:", help=LEAVE_OUT)  # fmt: skip
+        desk.skip_and_undo(at, shown)
+        desk.draw(at, shown, "details", "Details", cards.COMMAND_KEYS["details"], _open,
+                  icon=":material/info:", help=DETAILS_HELP)  # fmt: skip
+    if one and shown and at.opened == (DETAILS, shown.sample) and not one.is_blind:
+        history.details(at, shown.sample)
+    else:
+        desk.notices(at)
+
+
+def _open(at: Desk, shown: Shown) -> None:
+    at.open(DETAILS, shown.sample)

@@ -1,0 +1,223 @@
+// Holds the next cards of an annotator, turns keys into decisions at once, and sends every press
+// until the server says what came of it. Nothing here decides what a press does: core/ui/deck.py.
+
+const decks = new WeakMap(); // the component's element -> the deck in it
+const IDLE_MS = 30_000; // without a sign of somebody for so long, time no longer counts
+const PATIENCE_MS = 5_000; // after which presses that nobody answered are sent again
+const MOST_HISTORY = 50;
+
+export default function ({ parentElement, data, setStateValue, setTriggerValue }) {
+  const host = parentElement.querySelector(".deck");
+  if (!decks.has(host)) decks.set(host, new Deck(host));
+  decks.get(host).again(data, setStateValue, setTriggerValue);
+}
+
+const decides = (press) => !["skip", "undo"].includes(press.kind);
+const newId = () => globalThis.crypto?.randomUUID?.() ?? `${Date.now()}-${Math.random()}`;
+
+class Deck extends Face {
+  constructor(host) {
+    super(host);
+    Object.assign(this, { name: null, cards: [], past: [], pending: [], round: 0, isWaiting: false });
+    this.clock = new Clock();
+    this.pressedAt = new Map();
+    const listen = (type, does) => {
+      const heard = (event) => (host.isConnected ? does(event) : removeEventListener(type, heard, true));
+      addEventListener(type, heard, true);
+    };
+    listen("keydown", (event) => this.key(event));
+    listen("beforeunload", (event) => this.pending.length && event.preventDefault());
+    for (const sign of ["pointermove", "pointerdown", "keydown", "wheel", "visibilitychange"]) {
+      listen(sign, () => this.clock.sign());
+    }
+  }
+
+  // Streamlit calls this whenever the server has something new.
+  again(data, send, ask) {
+    Object.assign(this, { data, sendPresses: send, ask });
+    if (data.name !== this.name) this.begin(data.name);
+    const told = new Map(data.outcomes.map((outcome) => [outcome.id, outcome]));
+    const done = this.pending.filter((press) => told.has(press.id));
+    this.pending = this.pending.filter((press) => !told.has(press.id));
+    this.keep();
+    for (const press of done) this.hear(press, told.get(press.id));
+    this.take(data.cards, done.map((press) => told.get(press.id).shown).findLast(Boolean));
+    if (data.round >= this.round) this.isWaiting = false;
+    this.paint();
+    this.send();
+  }
+
+  begin(name) {
+    Object.assign(this, { name, cards: [], past: [], said: "", isWaiting: false });
+    // A page that was loaded anew goes on with what nobody had answered.
+    this.pending = JSON.parse(sessionStorage.getItem(`admix ${name}`) ?? "[]");
+  }
+
+  keep() {
+    const place = `admix ${this.name}`;
+    if (this.pending.length) sessionStorage.setItem(place, JSON.stringify(this.pending));
+    else sessionStorage.removeItem(place);
+  }
+
+  hear(press, { problem, said, is_dropped: isDropped }) {
+    if (this.pressedAt.has(press.id)) measure("admix kept", this.pressedAt.get(press.id));
+    this.pressedAt.delete(press.id);
+    if (isDropped) this.nDropped = (this.nDropped ?? 0) + 1;
+    else if (problem) this.tell(problem, true);
+    else if (said) this.tell(said);
+  }
+
+  // Takes the server's next cards without changing the one that somebody is looking at.
+  take(cards, shownAgain) {
+    const decided = new Set();
+    const skipped = new Set();
+    for (const press of this.pending) {
+      if (decides(press)) decided.add(press.sample);
+      else if (press.kind === "undo") decided.delete(press.sample);
+      else skipped.add(press.sample);
+    }
+    const undoing = new Set(this.pending.filter(({ kind }) => kind === "undo").map(({ sample }) => sample));
+    const fresh = cards.filter(({ id }) => !decided.has(id));
+    const next = [...fresh.filter(({ id }) => !skipped.has(id)), ...fresh.filter(({ id }) => skipped.has(id))];
+    const byId = new Map(next.map((card) => [card.id, card]));
+    const taken = this.cards.filter(({ id }) => undoing.has(id));
+    const first = byId.get(shownAgain) ?? byId.get(this.cards[0]?.id);
+    const lead = [...taken, ...(first ? [first] : [])];
+    const isLead = new Set(lead.map(({ id }) => id));
+    this.cards = [...lead, ...next.filter(({ id }) => !isLead.has(id))];
+  }
+
+  send() {
+    if (this.isWaiting || !this.pending.length) return;
+    this.isWaiting = true;
+    const round = (this.round += 1);
+    this.sendPresses("presses", { name: this.name, round, presses: this.pending });
+    setTimeout(() => {
+      if (this.round !== round || !this.isWaiting || !this.host.isConnected) return;
+      this.isWaiting = false;
+      this.send();
+    }, PATIENCE_MS);
+  }
+
+  // ---- what a key does
+
+  do(command, event) {
+    const started = event?.timeStamp ?? performance.now();
+    this.tell("");
+    if (command.kind === "undo") this.undo();
+    else if (command.kind === "open") return this.open(command.value);
+    else if (command.kind === "keys") return this.showKeys();
+    else if (!this.cards.length) return;
+    else if (command.kind === "skip") this.skip();
+    else if (command.kind === "guess") this.guess = command.value;
+    else if (this.mustGuess()) this.tell("Say first who wrote this text.", true);
+    else if (!this.decide(command)) return;
+    this.keep();
+    this.paint();
+    this.send();
+    painted(started);
+  }
+
+  mustGuess() {
+    return this.cards[0].seen?.asks && !this.guess;
+  }
+
+  decide({ kind, value, is_last: isLast }) {
+    const [card] = this.cards;
+    if (kind === "suggestion") [kind, value] = ["label", card.suggested[0].value];
+    if (kind === "keep") {
+      if (card.label === null) return false;
+      [kind, value] = ["label", card.label];
+    }
+    if (isLast) value = this.reason ?? value;
+    if (kind === "reject" && value) this.reason = value;
+    this.cards = this.cards.slice(1);
+    this.past = [...this.past, card].slice(-MOST_HISTORY);
+    const about = card.seen && { ...card.seen, guess: this.guess };
+    this.push({ kind, value, sample: card.id, revision: card.revision, seconds: this.clock.seconds(), about });
+    return true;
+  }
+
+  skip() {
+    const [card, ...others] = this.cards;
+    this.cards = [...others, card];
+    this.push({ kind: "skip", sample: card.id });
+  }
+
+  undo() {
+    const card = this.past.at(-1);
+    this.past = this.past.slice(0, -1);
+    if (card) this.cards = [card, ...this.cards.filter(({ id }) => id !== card.id)];
+    this.push({ kind: "undo", sample: card?.id ?? null });
+  }
+
+  open(what) {
+    if (this.cards.length) this.ask("open", { what, sample: this.cards[0].id });
+  }
+
+  push(press) {
+    const id = newId();
+    this.pressedAt.set(id, performance.now());
+    this.pending.push({ id, ...press });
+  }
+
+  key(event) {
+    const { key, ctrlKey, metaKey, altKey, repeat, isComposing } = event;
+    if (ctrlKey || metaKey || altKey || isComposing || this.dialog?.open) return;
+    const [target] = event.composedPath();
+    const typed = "input:not([type=checkbox]), textarea, select, [contenteditable], [role=combobox]";
+    if (target.matches?.(typed)) return;
+    if (target.matches?.("button, a, summary, input") && ["Enter", " "].includes(key)) return;
+    const command = this.commandOf(key) ?? this.commandOf(key.toLowerCase());
+    if (!command) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    // A key that is held down is one press.
+    if (!repeat) this.do(command, event);
+  }
+
+  commandOf(key) {
+    if (key === "?") return { kind: "keys" };
+    const [card] = this.cards;
+    return [...(card?.choices ?? []), ...this.commandsOf(card)].find((one) => one.key === key);
+  }
+}
+
+// Counts the time in which somebody is there: not that behind another window, nor long pauses.
+class Clock {
+  constructor() {
+    this.begin();
+  }
+
+  begin() {
+    this.active = 0;
+    this.last = performance.now();
+  }
+
+  sign() {
+    const at = performance.now();
+    if (!this.wasHidden) this.active += Math.min(at - this.last, IDLE_MS);
+    this.wasHidden = document.hidden;
+    this.last = at;
+  }
+
+  seconds() {
+    this.sign();
+    return this.active / 1000;
+  }
+}
+
+// Leaves in the browser's own record how long it took from a press to what it brought on the screen.
+function painted(start) {
+  requestAnimationFrame(() => {
+    const channel = new MessageChannel(); // what it is told comes after the frame
+    channel.port1.onmessage = () => measure("admix next card", start);
+    channel.port2.postMessage(null);
+  });
+}
+
+let nMeasured = 0;
+function measure(name, start) {
+  if ((nMeasured += 1) % 5000 === 0) performance.clearMeasures(); // a day's work is no burden
+  performance.measure(name, { start, end: performance.now() });
+}

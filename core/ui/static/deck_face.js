@@ -1,0 +1,170 @@
+// Draws a deck: how many are left, the card, its buttons with their keys, and what was said.
+
+const made = (name, looks = {}, ...children) => {
+  const element = document.createElement(name);
+  for (const [key, value] of Object.entries(looks)) {
+    if (key in element) element[key] = value;
+    else if (value !== null && value !== undefined) element.setAttribute(key, value);
+  }
+  element.append(...children.filter((child) => child !== null && child !== undefined));
+  return element;
+};
+
+class Face {
+  constructor(host) {
+    this.host = host;
+    const part = (name, looks) => (this[name] = made("div", { className: name, ...looks }));
+    host.replaceChildren(
+      part("progress"),
+      part("card", { role: "region", ariaLabel: "Card", ariaLive: "polite" }),
+      part("choices", { role: "group", ariaLabel: "Labels" }),
+      part("commands", { role: "group", ariaLabel: "Commands" }),
+      part("foot", { role: "status" }),
+    );
+    this.dialog = made("dialog", { ariaLabel: "Keys" });
+    host.append(this.dialog);
+  }
+
+  tell(words, isProblem = false) {
+    Object.assign(this, { said: words, isProblem });
+  }
+
+  paint() {
+    const [card] = this.cards;
+    const drawn = JSON.stringify([card?.id, card?.revision, card?.seen, card?.suggested]);
+    if (drawn !== this.drawn) {
+      this.drawn = drawn;
+      this.clock.begin();
+      this.guess = undefined;
+      this.paintCard(card);
+      this.paintButtons(card);
+    }
+    for (const button of this.commands.querySelectorAll("[data-guess]")) {
+      button.ariaPressed = String(button.dataset.guess === this.guess);
+    }
+    this.paintProgress();
+    this.paintFoot(card);
+  }
+
+  // The commands that a card has a use for.
+  commandsOf(card) {
+    const isBlind = Boolean(card?.seen?.hidden.includes("label"));
+    return this.data.commands.filter(({ kind, when }) => {
+      if (kind === "suggestion") return Boolean(card?.suggested?.length);
+      if (kind === "guess") return Boolean(card?.seen?.asks);
+      return !when || (when === "blind") === isBlind;
+    });
+  }
+
+  paintProgress() {
+    const waiting = this.pending.reduce((n, { kind }) => n + (kind === "undo" ? -1 : kind === "skip" ? 0 : 1), 0);
+    const left = Math.max(0, this.data.n_left - waiting);
+    const total = Math.max(this.data.n_total, left);
+    const skipped = this.data.n_skipped ? ` · ${this.data.n_skipped.toLocaleString("en")} skipped` : "";
+    this.progress.replaceChildren(
+      made("span", {}, made("b", {}, `${left.toLocaleString("en")} left`), ` of ${total.toLocaleString("en")}${skipped}`),
+      made("progress", { max: total || 1, value: total - left, ariaLabel: "Decided" }),
+    );
+  }
+
+  paintCard(card) {
+    if (!card) {
+      const words = this.pending.length ? "Saving …" : this.data.empty;
+      return this.card.replaceChildren(made("p", { className: "empty" }, words));
+    }
+    const badge = card.badge && made("span", { className: "badge", style: `--source:${card.badge.colour}` }, card.badge.words);
+    this.card.replaceChildren(
+      made("div", { className: "about" }, card.title && made("h4", {}, card.title), badge, made("span", {}, card.about)),
+      ...card.parts.map((part) => this.part(part, card)),
+      ...(card.suggested ?? []).map(({ words }) => made("p", { className: "suggested" }, words)),
+      ...card.verdicts.map(this.verdict),
+    );
+  }
+
+  part({ title, text, html, is_small: isSmall }, { badge }) {
+    const words = made("div", { className: isSmall ? "text small" : "text", dir: "auto", style: `--source:${badge?.colour ?? "#888"}` });
+    // Markup comes from one place, which escapes all that it was given: core/ui/marks.py.
+    if (html) words.innerHTML = html;
+    else words.textContent = text;
+    return made("div", {}, title && made("span", { className: "title" }, title), words);
+  }
+
+  verdict({ words, close, is_flagged: isFlagged }) {
+    const told = made("p", { className: isFlagged ? "verdict" : "verdict quiet" }, words);
+    const text = close && made("div", { className: "text small", dir: "auto" }, close);
+    return made("div", {}, told, close && made("span", { className: "title" }, "Close to"), text);
+  }
+
+  paintButtons(card) {
+    const choices = card?.choices ?? [];
+    const isList = choices.some(({ title, value }) => title !== value);
+    this.choices.className = isList ? "choices list" : "choices";
+    const hasBox = choices.length > this.data.most_keys;
+    this.choices.replaceChildren(...(hasBox ? [this.box(choices)] : choices.map((one) => this.button(one))));
+    const rows = Map.groupBy(this.commandsOf(card), ({ row }) => row);
+    this.commands.replaceChildren(
+      ...[...rows.entries()].map(([row, some]) =>
+        made("div", { className: "row" }, row && made("span", { className: "title" }, row), ...some.map((one) => this.button(one, card)))),
+    );
+  }
+
+  button(command, card) {
+    const { key, help, is_current: isCurrent, is_main: isMain } = command;
+    const button = made(
+      "button",
+      {
+        type: "button", title: help ?? "", ariaKeyShortcuts: key, ariaPressed: isCurrent ? "true" : null,
+        className: isMain ? "main" : "", disabled: command.kind === "keep" && card?.label === null,
+      },
+      made("span", {}, this.titleOf(command, card)), key && made("kbd", {}, key),
+    );
+    if (command.kind === "guess") button.dataset.guess = command.value;
+    button.onclick = (event) => {
+      // After a click with the mouse, Enter is a key of the page again.
+      if (event.detail) button.blur();
+      this.do(command, event);
+    };
+    return button;
+  }
+
+  titleOf({ kind, title, is_last: isLast, value }, card) {
+    if (kind === "keep" && card?.told) return `${title} ${card.told}`;
+    return isLast ? `${title}: ${this.reason ?? value}` : title;
+  }
+
+  // With more labels than keys, one is found by typing.
+  box(choices) {
+    const list = made("datalist", { id: "labels" }, ...choices.map(({ value, title }) => made("option", { value }, title)));
+    const box = made("input", { placeholder: "Type to find a label", ariaLabel: "Label" });
+    box.setAttribute("list", "labels");
+    box.onchange = () => {
+      const found = choices.find(({ value }) => value === box.value);
+      if (found) this.do(found);
+    };
+    box.onkeydown = (event) => event.key === "Escape" && box.blur();
+    return made("span", {}, box, list);
+  }
+
+  paintFoot(card) {
+    const n = this.nDropped;
+    const dropped = n ? `${n} ${n === 1 ? "key came too early and was" : "keys came too early and were"} dropped` : null;
+    const state = this.pending.length ? `Saving ${this.pending.length} …` : "All saved";
+    this.foot.className = this.isProblem ? "foot problem" : "foot";
+    this.foot.replaceChildren(
+      made("span", { className: "said" }, [this.said, dropped].filter(Boolean).join(" · ")),
+      made("span", { className: "state" }, state),
+      made("button", { type: "button", className: "plain", onclick: () => this.showKeys() }, "Keys ", made("kbd", {}, "?")),
+    );
+    this.host.dataset.pending = this.pending.length;
+    this.host.dataset.card = card?.id ?? "";
+  }
+
+  showKeys() {
+    const [card] = this.cards;
+    const all = [...(card?.choices ?? []), ...this.commandsOf(card)].filter(({ key }) => key);
+    const rows = all.map((one) => made("tr", {}, made("td", {}, made("kbd", {}, one.key)), made("td", {}, this.titleOf(one, card)), made("td", {}, one.help ?? "")));
+    const close = made("button", { type: "button", onclick: () => this.dialog.close() }, "Close");
+    this.dialog.replaceChildren(made("h3", {}, "Keys"), made("table", {}, made("tbody", {}, ...rows)), close);
+    this.dialog.showModal();
+  }
+}
