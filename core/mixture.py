@@ -15,7 +15,7 @@ for the other keep to the same texts.
 from __future__ import annotations
 
 import hashlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import islice
@@ -179,9 +179,13 @@ class Draws:
         self._shown = _Shown(rows)
         self._numbers = list(range(len(rows)))
         self._names: dict[_Part, list[bytes]] = {}
+        self._counted: dict[_Part, dict[str, int]] = {}
         self._ranks: dict[tuple[_Part, int], np.ndarray] = {}
         self._turns: dict[tuple[_Part, str], tuple[np.ndarray, np.ndarray]] = {}
         self._orders: dict[tuple[_Part, int, str], list[int]] = {}
+
+    def __len__(self) -> int:
+        return len(self._rows)
 
     def available(
         self, source: Source, seed: int, classes: Classes, only: Mapping[str, str] | None = None
@@ -390,12 +394,14 @@ class Draws:
         return {label: counts[label] / total for label in self._labels if label in counts}
 
     def _counts(self, part: _Part, without: Collection[str] = ()) -> dict[str, int]:
-        counts: dict[str, int] = {}
-        for index in self._of[part]:
-            if not without or self._texts[index] not in without:
-                label = self._rows[index].stratum
-                counts[label] = counts.get(label, 0) + 1
-        return counts
+        if without or part not in self._counted:
+            texts, rows = self._texts, self._rows
+            kept = (i for i in self._of[part] if not without or texts[i] not in without)
+            counts = dict(Counter(rows[i].stratum for i in kept))
+            if without:
+                return counts
+            self._counted[part] = counts
+        return self._counted[part]
 
     def _scarce(self, part: _Part, classes: Classes, texts: Collection[str]) -> str:
         """Return which class has too few rows, and how many have a text that is drawn already."""

@@ -42,6 +42,7 @@ OUTSIDE = {
     "signing_in": "is how somebody comes to act",
     "passwords": "knows no accounts",
     "patience": "knows no accounts",
+    "beside": "runs what actions give it, as who asked for them",
     "session": "opens the home folder; what it reads, only actions may",
     "door": "runs a command that acts as the owner",
     "handover": "passes the home folder on, and goes on with jobs as Admix itself",

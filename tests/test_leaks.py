@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from core import actions
 from core.actions import curate, curves, examples, home, leaks, points, pooling, tables, train
 from core.actions.gate import Gate, gate, leaking
-from core.actions.session import Session
+from core.actions.session import Session, here
 from core.checks.base import Item
 from core.checks.leakage import Leakage
 from core.errors import Problem
@@ -188,3 +189,26 @@ def test_what_differs_only_in_a_number_is_kept_and_not_counted_as_flagged(projec
     curate.edit(project, "Ana", told_only.id, samples.get(session.database, project, told_only.id)
                 .revision, {"text": "something else about the sky"})  # fmt: skip
     assert not verdicts.of(session.database, project, [told_only.id])
+
+
+def test_examples_are_drawn_past_texts_that_are_close_to_a_test_text(
+    project: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bring(project, planted(60, seed=9), "train", "human", "more.csv")
+    ranked: dict[str, list[str]] = {}
+    for one in sorted(
+        samples.page(here().database, project, Filter(split="train", source="human"), 1_000),
+        key=lambda one: hashlib.sha256(one.text.encode()).hexdigest(),
+    ):
+        ranked.setdefault(str(one.stratum), []).append(one.text)
+    assert min(map(len, ranked.values())) == 80
+
+    def drawn(size: int) -> set[str]:
+        return {one.text for one in examples.redraw_examples(project, size)}
+
+    firsts = drawn(6)
+    assert firsts == {text for texts in ranked.values() for text in texts[:2]}
+    # All but the last three of each class are close to a test text; two of those are shown.
+    kept = {text for texts in ranked.values() for text in texts[-3:]}
+    monkeypatch.setattr(Gate, "is_leak", lambda _, text: text not in kept)
+    assert drawn(6) == {text for texts in ranked.values() for text in texts[-3:-1]}

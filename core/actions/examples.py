@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections import defaultdict
 from collections.abc import Sequence
 
 from core import budget
@@ -101,20 +99,22 @@ def _may_be_shown(tests: Gate, sample: Sample) -> bool:
 
 
 def _draw(project: str, size: int) -> list[str]:
-    wanted = Filter(split="train", source="human", status="accepted", unlabelled=False)
-    rows = samples.page(here().database, project, wanted, 10_000_000)
-    by_label: dict[str, list[Sample]] = defaultdict(list)
-    for row in rows:
-        by_label[str(row.stratum)].append(row)
-    shares = budget.spread(
-        min(size, len(rows)), {label: len(found) for label, found in by_label.items()}
-    )
-    tests = gate(project)
-    drawn: list[str] = []
-    for label, found in by_label.items():
-        ranked = sorted(found, key=lambda row: hashlib.sha256(row.text.encode()).digest())
-        # At least two of every class: a prompt for it would otherwise have nothing to show.
-        n = max(2, shares[label])
-        shown = (row.id for row in ranked if _may_be_shown(tests, row))
-        drawn += [id_ for id_, _ in zip(shown, range(n), strict=False)]
-    return drawn
+    database, tests = here().database, gate(project)
+    wanted = Filter(split="train", source="human", status="accepted")
+    n_seen = 2 * size + 20  # few are close to a test text, as a rule
+    while True:
+        there = samples.first_by_text(database, project, wanted, n_seen)
+        counts = {label: n for label, (n, _) in there.items()}
+        shares = budget.spread(min(size, sum(counts.values())), counts)
+        drawn: list[str] = []
+        is_enough = True
+        for label, (n_rows, seqs) in there.items():
+            # At least two of every class: a prompt for it would otherwise have nothing to show.
+            n = max(2, shares[label])
+            ranked = samples.by_numbers(database, project, seqs)
+            shown = [row.id for row in ranked if _may_be_shown(tests, row)][:n]
+            is_enough &= len(shown) == n or len(seqs) == n_rows
+            drawn += shown
+        if is_enough:
+            return drawn
+        n_seen *= 8

@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from functools import lru_cache
 from pathlib import Path
 
+from core.actions import beside
 from core.actions.access import needs
 from core.actions.session import here
 from core.records import PoolRow, is_benchmark
@@ -13,6 +14,9 @@ from core.store import samples
 from core.text import MIN_WORDS, NEAR, Nearby
 
 IN_WORDS = f"equal, or {NEAR:.0%} of the words in common ({MIN_WORDS} or more)"
+
+STEP = 5_000
+"""Rows between two words of progress."""
 
 
 class Gate:
@@ -56,7 +60,12 @@ def leaking(project: str, rows: Sequence[PoolRow], tests: Gate | None = None) ->
     """
     tests = tests or gate(project)
     train = [row for row in rows if row.split == "train"]
-    close = {row.id for row in train if tests.is_leak(row.text)}
+    close = set()
+    for n_read, row in enumerate(train):
+        if n_read % STEP == 0:
+            beside.tell("comparing with test texts: row", n_read, len(train))
+        if tests.is_leak(row.text):
+            close.add(row.id)
     shown = {id_ for row in train for id_ in row.behind or ()}
     close |= _close_elsewhere(project, tests, shown - {row.id for row in train})
     return frozenset(

@@ -14,8 +14,9 @@ from core.actions.gate import Gate, leaking, version
 from core.actions.session import here, task_of
 from core.errors import Problem
 from core.mixture import Draws, Mixture, Short, behind
-from core.records import PoolRow
+from core.records import SOURCES, PoolRow
 from core.store import decisions, pools, samples
+from core.store.samples import Filter
 
 Measured = Literal["held-out", "test"]
 """Human train rows that are held out from now on, or the sealed test split."""
@@ -107,13 +108,11 @@ def _supplied(
     home: Path, project: str, pool: str, counted: Counted, _newest: tuple[int, ...]
 ) -> Supplied:
     statuses = ("accepted", "pending") if counted == "usable" else ("accepted",)
+    there = samples.labelled(here().database, project, Filter(source="synthetic", split="train"))
     rows = [
         pooling.pool_row(row)
-        for row in samples.everything(here().database, project)
-        if (row["source"], row["split"]) == ("synthetic", "train")
-        and row["label"] is not None
-        and row["status"] in statuses
-        and (row["status"] == "accepted" or not row["flags"])
+        for row in there
+        if row.status in statuses and (row.status == "accepted" or not row.is_flagged)
     ]
     gone = leaking(project, rows)
     rows = [row for row in rows if row.id not in gone]
@@ -128,6 +127,10 @@ def _supplied(
 
 def _shown(project: str) -> frozenset[str]:
     """Return the human rows that prompts have shown, or may show next."""
-    stored = samples.everything(here().database, project)
-    written = [pooling.pool_row(row) for row in stored if row["source"] != "human" and row["label"]]
+    written = [
+        pooling.pool_row(row)
+        for source in SOURCES
+        if source != "human"
+        for row in samples.labelled(here().database, project, Filter(source=source))
+    ]
     return behind(written) | {sample.id for sample in example_set(project)}

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
-from core.actions import origins, together
+from cachetools import LRUCache, cached
+
+from core.actions import beside, origins, together
 from core.actions.access import needs
 from core.actions.gate import Gate, gate, leaking, version
 from core.actions.session import here
@@ -21,7 +23,13 @@ from core.mixture import behind
 from core.records import SOURCES, PoolRow, is_benchmark
 from core.store import decisions, samples, verdicts
 from core.store.pools import version_of
+from core.store.samples import Filter, Labelled
 from core.text import NEAR, normalise
+
+STEP = 20_000
+"""Rows between two words of progress."""
+MOST_ROWS = 1_500_000
+"""Rows of pools that are kept in memory, those asked for last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +57,18 @@ class PoolReport:
     guests: tuple[str, ...] = ()
 
 
+class Asked(NamedTuple):
+    """Which pool: a project's as it is now, with the test rows of other projects, if any.
+
+    `with_benchmarks` also with those of test sets that language models wrote.
+    """
+
+    project: str
+    newest: Newest
+    guests: tuple[Guest, ...] = ()
+    with_benchmarks: bool = False
+
+
 @needs("viewer")
 def pool_rows(project: str, also: Sequence[str] = ()) -> tuple[list[PoolRow], PoolReport]:
     """Return the rows that a pool frozen now would hold, and what it keeps out.
@@ -58,52 +78,52 @@ def pool_rows(project: str, also: Sequence[str] = ()) -> tuple[list[PoolRow], Po
     Raises:
         Problem: no train rows or no test split.
     """
-    return rows_and_report(here().home, project, newest(project), guests_of(project, also))
+    return rows_and_report(Asked(project, newest(project), guests_of(project, also)))
 
 
 @needs("viewer")
-@lru_cache(maxsize=8)
-def rows_and_report(
-    _home: Path, project: str, _newest: Newest, guests: tuple[Guest, ...] = (),
-    with_benchmarks: bool = False,
-) -> tuple[list[PoolRow], PoolReport]:  # fmt: skip
-    """Return the same with the test rows of other projects, and those that models wrote.
+def rows_and_report(asked: Asked) -> tuple[list[PoolRow], PoolReport]:
+    """Return the same for what is asked.
 
-    It is kept by home folder, newest event and guests, on which it depends.
+    Raises:
+        Problem: no train rows or no test split.
     """
-    database = here().database
-    stored = samples.everything(database, project)
-    labelled = [row for row in stored if row["label"] is not None]
-    test = [
-        row
-        for row in labelled
-        if row["split"] != "train"
-        and row["status"] == "accepted"
-        and (with_benchmarks or not is_benchmark(row["split"]))
-    ]
-    if not any(row["split"] == "test" for row in test):
+    return _rows_and_report(here().home, asked)
+
+
+@cached(LRUCache(MOST_ROWS, getsizeof=lambda found: len(found[0])), lock=threading.Lock())
+def _rows_and_report(_home: Path, asked: Asked) -> tuple[list[PoolRow], PoolReport]:
+    database, project = here().database, asked.project
+    counts = samples.counts(database, project)
+    labelled = [row for row in counts if row["stratum"] is not None and row["status"] == "accepted"]
+    if not any(row["split"] == "test" for row in labelled):
         raise Problem("There is no test split.", "Import one, or draw one on the Data page.")
-    train = [row for row in labelled if row["split"] == "train" and row["status"] == "accepted"]
-    if not train:
+    if not any(row["split"] == "train" for row in labelled):
         raise Problem("There are no accepted train rows.", "Import human-labelled text first.")
     consistent = verdicts.passed(database, project, SelfConsistency.id())
-    found = [pool_row(row, consistent.get(row["id"])) for row in [*train, *test]]
+    stored = samples.labelled(database, project, Filter(status="accepted"))
+    made, n_labelled = [], sum(row["n"] for row in labelled)
+    for n_read, one in enumerate(stored):
+        if n_read % STEP == 0:
+            beside.tell("reading row", n_read, n_labelled)
+        if asked.with_benchmarks or not is_benchmark(one.split):
+            made.append(pool_row(one, consistent.get(one.id)))
+    found = sorted(made, key=lambda row: row.split != "train")  # train rows first
     tests = version(project)  # first: of those that come meanwhile nothing is claimed
-    gone = leaking(project, found, gate(project, with_benchmarks))
-    if away := _tests_of(guests, {row.split for row in found}):
+    gone = leaking(project, found, gate(project, asked.with_benchmarks))
+    if away := _tests_of(asked.guests, {row.split for row in found}):
         gone |= leaking(project, found, Gate([(row.id, row.text) for row in away]))
     rows: list[PoolRow] = []
     removed: list[PoolRow] = []
     for row in found:
         (removed if row.id in gone else rows).append(row)
     rows += away
-    n_not_used = Counter(
-        str(row["status"])
-        for row in stored
-        if row["split"] == "train" and row["status"] != "accepted"
-    )
+    n_not_used = Counter[str]()
+    for count in counts:
+        if count["split"] == "train" and count["status"] != "accepted":
+            n_not_used[count["status"]] += count["n"]
     report = replace(report_of(rows, removed, n_not_used), tests=tests)
-    return rows, replace(report, guests=tuple(guest.project for guest in guests))
+    return rows, replace(report, guests=tuple(guest.project for guest in asked.guests))
 
 
 @needs("viewer")
@@ -123,28 +143,28 @@ def _tests_of(guests: Sequence[Guest], taken: Collection[str]) -> list[PoolRow]:
                 f"Give the project {guest.name!r} or the split another name.",
             )
         try:
-            rows, _ = rows_and_report(here().home, guest.project, guest.newest)
+            rows, _ = rows_and_report(Asked(guest.project, guest.newest))
         except Problem as problem:
             raise Problem(f"{guest.name!r}: {problem.message}", problem.hint) from problem
         found += [replace(row, split=guest.split) for row in rows if row.split == "test"]
     return found
 
 
-def pool_row(row: Mapping[str, Any], is_consistent: bool | None = None) -> PoolRow:
+def pool_row(row: Labelled, is_consistent: bool | None = None) -> PoolRow:
     """Return a stored sample as a row of a pool; whether a blind answer agreed, where known."""
-    inputs = json.loads(row["inputs"])
-    is_human = row["source"] == "human"
-    provenance = {} if is_human else json.loads(row["provenance"] or "{}")
+    inputs = json.loads(row.inputs)
+    is_human = row.source == "human"
+    provenance = {} if is_human else json.loads(row.provenance or "{}")
     human_ids = () if is_human else provenance.get("human_ids")
     return PoolRow(
-        id=row["id"],
-        version=version_of(inputs, row["label"]),
+        id=row.id,
+        version=version_of(inputs, row.label),
         inputs=inputs,
-        text=row["text"],
-        label=row["label"],
-        stratum=row["stratum"],
-        source=row["source"],
-        split=row["split"],
+        text=row.text,
+        label=row.label,
+        stratum=row.stratum,
+        source=row.source,
+        split=row.split,
         behind=None if human_ids is None else tuple(human_ids),
         origin={} if is_human else origins.of(provenance, is_consistent),
     )

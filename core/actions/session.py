@@ -8,6 +8,7 @@ import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from core.actions.beside import Beside
 from core.errors import Problem
 from core.jobs.runner import Runner
 from core.records import Project
@@ -26,6 +27,8 @@ class Session:
     runner: Runner
     leaving: threading.Event = field(default_factory=threading.Event)
     """Set before its jobs are ended, for those who follow one."""
+    beside: Beside = field(default_factory=Beside)
+    """What is found beside the pages that ask for it."""
 
 
 class Leaving(Exception):  # noqa: N818  what happens, and no error
@@ -76,6 +79,7 @@ def stop() -> None:
     with _starting:
         if _session is not None:
             _session.leaving.set()
+            _session.beside.close()
             _session.runner.close()
             _session.database.close()
             _session = None
@@ -90,6 +94,7 @@ def give_up() -> tuple[list[str], int]:
     with _starting:
         session = here()
         session.leaving.set()
+        session.beside.close()
         left = session.runner.close(in_hand=IN_HAND_SECONDS)
         lock_fd = session.database.let_go()
         _session = None

@@ -26,7 +26,7 @@ from core.budget import Prices
 from core.errors import Problem
 from core.formats.bundle import STUDY, Archive, Writer, damaged
 from core.jobs.machines import Machines
-from core.mixture import Draws, Mixture
+from core.mixture import Mixture
 from core.records import FACTS, SOURCES, PoolRow, Project, Source, Trial
 from core.registry import canonical, from_json
 from core.store import jobs, pools, projects, studies
@@ -305,7 +305,7 @@ def _trials(archive: Archive, about: About, on: Ground) -> list[Trial]:
     if not 0 < found <= MOST_TRIALS or archive.parquet(TRIALS).schema_arrow.names != _COLUMNS.names:
         raise damaged(archive.name, f"it has to have 1 to {MOST_TRIALS:,} trials")
     students: dict[str, tuple[Student, str]] = {}
-    draws = Draws(on.rows, on.task.strata)
+    draws = on.draws
     trials = []
     for row in _records(archive):
         if row["student"] not in students:

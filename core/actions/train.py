@@ -4,27 +4,32 @@ from __future__ import annotations
 
 import itertools
 import os
+import threading
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
-from core.actions import pooling, together
+from cachetools import LRUCache, cached
+
+from core.actions import beside, pooling, together
 from core.actions.access import needs
+from core.actions.beside import Known
 from core.actions.budget import prices
 from core.actions.lines import source_of
-from core.actions.pooling import PoolReport
+from core.actions.pooling import Asked, PoolReport
 from core.actions.session import here, task_of
-from core.actions.together import Guest
 from core.actions.versions import versions
 from core.budget import Prices
 from core.errors import Missing, Problem
 from core.jobs.cluster import Cluster
 from core.jobs.machines import Machines
 from core.local_models import Device
+from core.mixture import Draws
 from core.records import SOURCE_WORDS, Job, PoolRow, Source, Trial
-from core.registry import make, member, member_ids
+from core.registry import canonical, make, member, member_ids
 from core.statistics.power import TYPICAL, power
 from core.store import decisions, jobs, pools, samples, studies
 from core.store.db import new_id
@@ -38,6 +43,8 @@ ROUGH_SECONDS = {"tfidf": (2.0, 0.0008), "frozen": (8.0, 0.0004), "finetune": (8
 
 USUAL = "ratio_sweep"
 """The kind of study that asks least."""
+FEW = 20_000
+"""Samples of a project up to which what its pool can fill is counted in a second."""
 MOST_STUDENTS = 50
 """Most students that one study compares."""
 
@@ -161,10 +168,7 @@ def suggested(project: str, most: int = 400) -> dict[str, Any]:
 
     Without synthetic rows LLM-labelled ones are mixed in, if there are some.
     """
-    try:
-        found = Counter(pooling.pool_rows(project)[1].n_rows)
-    except Problem:  # nothing to train on yet, which the page says by itself
-        found = Counter()
+    found = Counter(_sizes(project))
     is_labelled = found["llm-labelled"] and not found["synthetic"]
     mixes_in = "llm-labelled" if is_labelled else "synthetic"
     there = [found[source] for source in ("human", mixes_in) if found[source]]
@@ -173,16 +177,57 @@ def suggested(project: str, most: int = 400) -> dict[str, Any]:
     return {"n_total": n_total, "levels": levels, "mixes_in": mixes_in}
 
 
+def _sizes(project: str) -> Mapping[str, int]:
+    """Return by source how many rows a pool would hold; of a large project leaks count, too."""
+    if is_large(project):
+        there = Counter[str]()
+        for row in samples.counts(here().database, project):
+            if (row["split"], row["status"]) == ("train", "accepted") and row["stratum"]:
+                there[row["source"]] += row["n"]
+        return there
+    try:
+        return pooling.pool_rows(project)[1].n_rows
+    except Problem:  # nothing to train on yet, which the page says by itself
+        return {}
+
+
+@needs("viewer")
+def is_large(project: str) -> bool:
+    """Say whether it takes seconds to count what a project's pool can fill."""
+    return sum(row["n"] for row in samples.counts(here().database, project)) > FEW
+
+
+@needs("viewer")
+def outlined(project: str, request: StudyRequest) -> Known[Outline] | None:
+    """Return what a study would run, as `outline` does; None where that is still being counted.
+
+    It is counted beside the page where the project is large, and may then be of a while ago.
+    """
+    if not is_large(project):
+        return Known(outline(project, request))
+    return here().beside.ask(
+        _question(project, request), pooling.newest(project), lambda: outline(project, request)
+    )
+
+
+@needs("viewer")
+def counting(project: str, request: StudyRequest) -> str:
+    """Return how far the outline of a study is that is being counted, in words."""
+    return here().beside.doing(_question(project, request))
+
+
+def _question(project: str, request: StudyRequest) -> str:
+    return f"outline {project} {canonical(asdict(request))}"
+
+
 @needs("viewer")
 def outline(project: str, request: StudyRequest) -> Outline:
     """Return what a study would run, without freezing or starting anything."""
     study, compared = _members(request)
-    newest, guests = pooling.newest(project), pooling.guests_of(project, request.also)
-    rows, report = pooling.rows_and_report(
-        here().home, project, newest, guests, study.takes_benchmarks
-    )
+    asked = _pool_of(project, request, study)
+    rows, report = pooling.rows_and_report(asked)
     task = _learned_as(project, request)
-    plan = _planned(here().home, project, newest, study, compared, task, prices(project), guests)
+    plan = _planned(here().home, asked, study, compared, task, prices(project))
     start, trained, is_measured = rough_time(project, request.student, plan.trials, len(rows))
     return Outline(
         len(plan.trials), len(study.chosen(plan.trials, {})), plan.left_out, start, trained,
@@ -191,15 +236,30 @@ def outline(project: str, request: StudyRequest) -> Outline:
     )  # fmt: skip
 
 
+def _pool_of(project: str, request: StudyRequest, study: Study) -> Asked:
+    """Return which pool a study would draw from."""
+    guests = pooling.guests_of(project, request.also)
+    return Asked(project, pooling.newest(project), guests, study.takes_benchmarks)
+
+
 @lru_cache(maxsize=8)
 def _planned(
-    home: Any, project: str, newest: together.Newest, study: Study,
-    compared: tuple[Student, ...], task: Task, chosen: Prices, guests: tuple[Guest, ...] = (),
+    home: Path, asked: Asked, study: Study, compared: tuple[Student, ...], task: Task,
+    chosen: Prices,
 ) -> StudyPlan:  # fmt: skip
     # A form asks again at every change elsewhere on its page, and a launch once more; 20,000 rows
     # take seconds to order.
-    rows, _ = pooling.rows_and_report(home, project, newest, guests, study.takes_benchmarks)
-    return study.plan(Ground(pools.hash_of_rows(rows), rows, task, compared, chosen))
+    rows, _ = pooling.rows_and_report(asked)
+    pool, drawn = _drawn(home, asked, task.strata)
+    return study.plan(Ground(pool, rows, task, compared, chosen, drawn))
+
+
+@cached(LRUCache(pooling.MOST_ROWS, lambda found: len(found[1])), lock=threading.Lock())
+def _drawn(_home: Path, asked: Asked, strata: tuple[str, ...]) -> tuple[str, Draws]:
+    """Return what a pool would be called, and the orders of its rows, which all plans share."""
+    rows, _ = pooling.rows_and_report(asked)
+    beside.tell("drawing from", len(rows), len(rows))
+    return pools.hash_of_rows(rows), Draws(rows, strata)
 
 
 @needs("researcher")
@@ -240,16 +300,13 @@ def create_study(
     project: str, request: StudyRequest, group: Mapping[str, Any] | None = None
 ) -> str:
     """Freeze the pool and keep the study with its trials; start nothing."""
-    newest = pooling.newest(project)
     study, compared = _members(request)
-    guests = pooling.guests_of(project, request.also)
-    rows, report = pooling.rows_and_report(
-        here().home, project, newest, guests, study.takes_benchmarks
-    )
+    asked = _pool_of(project, request, study)
+    rows, report = pooling.rows_and_report(asked)
     task = _learned_as(project, request)
-    plan = _planned(here().home, project, newest, study, compared, task, prices(project), guests)
+    plan = _planned(here().home, asked, study, compared, task, prices(project))
     more = {together.GROUP: {**group, "as": group["names"][project]}} if group else {}
-    return keep_study(project, request, rows, report, plan, newest[0], **more)
+    return keep_study(project, request, rows, report, plan, asked.newest[0], **more)
 
 
 @needs("researcher")

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from sys import intern
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
 from core.errors import Missing
-from core.records import NewSample, Sample
+from core.records import NewSample, Sample, Source
 from core.store import numbers, searching
 from core.store.db import Cursor, Database, dicts, insert, new_id, now, schema_of
 from core.store.decisions import REOPENED, refresh
@@ -21,6 +22,9 @@ _SAMPLES = schema_of(
     label=pa.string(), stratum=pa.string(), source=pa.string(), split=pa.string(),
     run=pa.string(), provenance=pa.string(), created_at=pa.timestamp("us"),
 )  # fmt: skip
+
+AT_ONCE = 20_000
+"""Rows that are fetched at once where a whole project is read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +130,21 @@ class Filter:
         return " AND ".join(parts), values
 
 
+class Labelled(NamedTuple):
+    """What a pool takes of a sample that has a label; inputs and provenance are still JSON."""
+
+    id: str
+    inputs: str
+    text: str
+    label: str
+    stratum: str
+    source: Source
+    split: str
+    status: str
+    is_flagged: bool
+    provenance: str | None
+
+
 @dataclass(frozen=True, slots=True)
 class Outline:
     """What is looked at of a sample where many are decided on at once."""
@@ -210,6 +229,23 @@ def by_numbers(database: Database, project: str, seqs: Sequence[int]) -> list[Sa
     found = [there[seq] for seq in seqs if seq in there]
     numbers.note(project, ((sample.id, sample.seq) for sample in found[: numbers.FEW]))
     return found
+
+
+def first_by_text(
+    database: Database, project: str, wanted: Filter, n: int
+) -> dict[str, tuple[int, list[int]]]:
+    """Return of each class how many samples match, and the numbers of `n` of them.
+
+    Which ones depends on nothing but their texts: those come first whose SHA-256 does.
+    """
+    clause, values = replace(wanted, unlabelled=False).clause(project)
+    with database.read() as cursor:
+        cursor.execute(
+            "SELECT stratum, count(*), min_by(seq, sha256(text) || printf('%020d', seq), ?)"  # noqa: S608
+            f" FROM sample_now WHERE {clause} GROUP BY stratum ORDER BY min(seq)",
+            [n, *values],
+        )
+        return {stratum: (count, seqs) for stratum, count, seqs in cursor.fetchall()}
 
 
 def most_disputed(database: Database, project: str, wanted: Filter, limit: int) -> list[Sample]:
@@ -451,6 +487,28 @@ def unknown(database: Database, project: str, ids: Sequence[str]) -> list[str]:
             [list(ids), project],
         )
         return [row[0] for row in cursor.fetchall()]
+
+
+def labelled(database: Database, project: str, wanted: Filter) -> Iterator[Labelled]:
+    """Yield what a pool takes of the labelled samples that match, in the order they came.
+
+    Provenance is that of rows of language models; others have none.
+    """
+    clause, values = replace(wanted, unlabelled=False).clause(project)
+    with database.read() as cursor:
+        cursor.execute(
+            "SELECT n.id, inputs, text, n.label, stratum, n.source, n.split, n.status,"  # noqa: S608
+            " len(flags) > 0, s.provenance"
+            f" FROM (SELECT * FROM sample_now WHERE {clause}) n LEFT JOIN"
+            " (SELECT seq, provenance FROM sample WHERE project = ? AND source <> 'human') s"
+            " USING (seq) ORDER BY n.seq",
+            [*values, project],
+        )
+        while found := cursor.fetchmany(AT_ONCE):
+            for id_, inputs, text, label, stratum, source, split, *rest in found:
+                # A million rows have but a few of these: each is kept once.
+                known = (intern(word) for word in (label, stratum, source, split))
+                yield Labelled._make((id_, inputs, text, *known, *rest))
 
 
 def everything(database: Database, project: str) -> list[dict[str, Any]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any, ClassVar
 
@@ -70,15 +71,24 @@ class Cell:
         )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Ground:
-    """What a study is planned on: a pool by name with its rows, a task, students and prices."""
+    """What a study is planned on: a pool by name with its rows, a task, students and prices.
+
+    The orders of its rows are made where nobody has `drawn` them already.
+    """
 
     pool: str
     rows: Sequence[PoolRow]
     task: Task
     students: Sequence[Student]
     prices: Prices
+    drawn: Draws | None = None
+
+    @cached_property
+    def draws(self) -> Draws:
+        """Return the orders of its rows."""
+        return Draws(self.rows, self.task.strata) if self.drawn is None else self.drawn
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +173,7 @@ def over_cells(
     Every student sees the same cells, the same rows and the same seeds. A cell that the pool
     cannot fill under some seed is left out under all of them.
     """
-    draws = Draws(on.rows, on.task.strata)
+    draws = on.draws
     prints = [(student, student.fingerprint()) for student in on.students]
     kept: list[dict[int, list[Trial]]] = []
     left_out: list[LeftOut] = []

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from core.mixture import Draws, Mixture
+from core.mixture import Mixture
 from core.records import PoolRow
 from core.studies._cells import Mix
 from core.studies.base import Cell, Ground, LeftOut, Recipe, Study, StudyPlan, over_cells
@@ -66,7 +66,7 @@ class SelfReferenceComparison(Study):
 
     def _most(self, on: Ground, ways: Mapping[str, Mapping[str, str]]) -> int:
         """Return how many rows each line can have: one that has none at all is left out."""
-        draws = Draws(on.rows, on.task.strata)
+        draws = on.draws
         n_held_back = max((student.n_development for student in on.students), default=0)
         there = [draws.available("human", 0, self.classes) - n_held_back]
         there += [draws.available("synthetic", 0, self.classes, only) for only in ways.values()]

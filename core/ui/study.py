@@ -27,15 +27,37 @@ DEVICES: Mapping[Device | None, str] = {
 
 
 def outline_or_help(project: str, asked: StudyRequest) -> Outline | None:
-    """Return what a study would run; where the data is missing, say so and where to bring it."""
+    """Return what a study would run; where the data is missing, say so and where to bring it.
+
+    Where it is still being counted, say how far that is, and run the page again at its end.
+    """
     has_train = train.has_rows(project, "train")
     if has_train and train.has_rows(project, "test"):
-        return train.outline(project, asked)
+        known = train.outlined(project, asked)
+        if known is None:
+            progress.follow(
+                lambda: _counting(project, asked), 1.0,
+                lambda: train.outlined(project, asked) is None,
+            )  # fmt: skip
+            return None
+        if not known.is_current:
+            st.caption(
+                f"Counted {look.duration(known.age_seconds)} ago. The data has changed since; a"
+                " launch counts anew."
+            )
+        return known.answer
     missing = "a test split" if has_train else "labelled train rows"
     st.info(f"A study needs {missing}, which this project does not have yet.",
             icon=":material/info:")  # fmt: skip
     st.page_link("pages/data.py", label="Import or draw one on Data", icon=":material/database:")
     return None
+
+
+def _counting(project: str, asked: StudyRequest) -> None:
+    st.info(
+        f"Counting what the pool can fill: {train.counting(project, asked)}.",
+        icon=":material/hourglass_empty:",
+    )
 
 
 def cluster() -> Cluster | None:
