@@ -25,22 +25,25 @@ cluster = device = None
 at_work = train.at_work(project.id)
 with frame.problems():
     st.subheader("What to train")
-    recipe = recipes.offered(project.id)
     kind_titles = train.study_kinds()
-    left, right = st.columns(2, gap="large")
-    below = st.container()
+    left, middle, right = st.columns(3)
+    of_study, of_student = st.container(), st.container()
     with left:
-        student, student_settings, vary = students.chosen(project.id, below)
+        recipe = recipes.offered(project.id)
+    with middle:
+        kind = st.selectbox(
+            "Study", list(kind_titles), format_func=kind_titles.__getitem__, key="study_kind"
+        )
+    with right:
+        student, student_settings, vary = students.chosen(project.id, of_student)
         heads = train.heads(project.id)
         head = heads[0] if len(heads) == 1 else st.selectbox(
             "Learn labels as", heads, format_func=study.HEADS.__getitem__, key="head"
         )  # fmt: skip
-    with right:
-        kind = st.selectbox(
-            "Study", list(kind_titles), format_func=kind_titles.__getitem__, key="study_kind"
-        )
+    with of_study:
+        recipes.told(recipe)
         key, defaults = recipes.defaults(project.id, kind, recipe)
-        settings = forms.settings("studies", kind, key, defaults=defaults)
+        settings = forms.settings("studies", kind, key, defaults=defaults, n_columns=3)
         if remark := notes.remark_on(kind):
             st.caption(look.plain(remark))
         also = crossing.others(project.id, kind)

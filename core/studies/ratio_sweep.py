@@ -68,6 +68,7 @@ class RatioSweep(Study):
         le=1,
         description="adaptive: no more seeds for a share whose mean is known to this much more or "
         "less, in the main metric",
+        json_schema_extra={"only_with": "adaptive"},
     )
 
     @field_validator("ratios")

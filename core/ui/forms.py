@@ -99,10 +99,11 @@ def settings(
 ) -> dict[str, Any]:
     """Show one widget per field of a member, side by side in columns, and return the settings.
 
-    A field marked `command_line_only` is named with its default and cannot be set here. `defaults`
+    A field marked `command_line_only` is named with its default and cannot be set here; one marked
+    `only_with` another that is on is asked for only then. `defaults`
     stand in for a field's own where they fit the project better.
     """
-    made = {}
+    made: dict[str, Any] = {}
     groups: dict[str, Any] = {}
     places: Iterator[Any] = cycle(st.columns(n_columns) if n_columns > 1 else [nullcontext()])
     # Those of a group come last, so that its heading does.
@@ -111,7 +112,7 @@ def settings(
     )
     for name, field in fields:
         # A field that holds more than one value has an editor of its own.
-        if name in skip or get_origin(field.annotation) is dict:
+        if name in skip or get_origin(field.annotation) is dict or not _is_used(field, made):
             continue
         if _is_by_command(field):
             if not field.is_required() and field.default:
@@ -136,15 +137,25 @@ def _step(default: Any) -> float:
     return min(0.1, 10.0 ** math.floor(math.log10(default))) if default else 0.1
 
 
-def _is_by_command(field: FieldInfo) -> bool:
+def _about(field: FieldInfo, name: str) -> Any:
+    """Return what a field says of itself that only forms read."""
     about = field.json_schema_extra
-    return isinstance(about, dict) and bool(about.get("command_line_only"))
+    return about.get(name) if isinstance(about, dict) else None
+
+
+def _is_by_command(field: FieldInfo) -> bool:
+    return bool(_about(field, "command_line_only"))
+
+
+def _is_used(field: FieldInfo, made: Mapping[str, Any]) -> bool:
+    """Say whether a field counts with what is set so far."""
+    other = _about(field, "only_with")
+    return other is None or bool(made.get(other))
 
 
 def _group(field: FieldInfo) -> str | None:
     """Return the heading that a field stands under, if it has one."""
-    about = field.json_schema_extra
-    group = about.get("group") if isinstance(about, dict) else None
+    group = _about(field, "group")
     return group if isinstance(group, str) else None
 
 

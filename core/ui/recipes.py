@@ -20,14 +20,16 @@ def offered(project: str) -> Chosen | None:
     known = recipes.all_recipes()
     place = st.selectbox(
         "Published study", list(known), index=None, format_func=lambda one: known[one].title,
-        placeholder="none: choose kind and student yourself", key="recipe", on_change=_take,
-        args=(project,), persist_state="session", width=560,
+        placeholder="none", key="recipe", on_change=_take,
+        args=(project,), persist_state="session",
     )  # fmt: skip
-    if place is None:
-        return None
-    chosen = recipes.find(*place)
-    st.caption(look.plain(chosen.in_words))
-    return chosen
+    return None if place is None else recipes.find(*place)
+
+
+def told(chosen: Chosen | None) -> None:
+    """Say what a published study is, and what it leaves open, if one is chosen."""
+    if chosen is not None:
+        st.caption(look.plain(chosen.in_words))
 
 
 def _take(project: str) -> None:
