@@ -232,6 +232,34 @@ def test_what_another_tool_exported_is_recognised_and_comes_in_with_its_people(t
     assert {"Download for Label Studio (ZIP)", "Download for Argilla (ZIP)"} <= set(offered)
 
 
+def test_a_file_that_says_the_splits_of_its_rows_is_taken_at_its_word(tiny):
+    rows = "text,label,split\na tide,sea,train\na far star,sky,ood:far\na foam,sea,train\n"
+    app = importing(rows.encode())
+    into = pick(app.selectbox, "Into")
+    assert into.value == "as the file says" and "train 2 · ood\\:far 1" in into.help
+    assert pick(app.selectbox, "Source").value == "human"
+    click(app, "Import 3 rows into train 2, ood:far 1")
+    assert "Imported 3 rows of new.csv into train 2, ood:far 1" in words(app).replace("\\", "")
+    app = importing(rows.replace("a ", "one ").encode())
+    pick(app.selectbox, "Into").set_value("train").run()
+    assert "the file says ood:far, and they go into train (row 3)" in words(app).replace("\\", "")
+    assert button(app, "Import 3 rows into train")
+
+
+def test_a_second_export_of_a_tool_says_what_is_new_before_it_comes_in(tiny):
+    rows = [task(1, "the tide is high", choice("sea")), task(2, "a cloud came", choice("sky"))]
+    click(importing(as_json(rows), "one.json"), "Import 2 rows into train")
+    assert button(importing(as_json(rows), "one.json"), "Import 0 decisions").disabled
+    rows[0]["annotations"].append(choice("sky", completed_by=2))
+    rows.append(task(3, "a gull", choice("sea")))
+    app = importing(as_json(rows), "two.json")
+    told = words(app).replace("\\", "")
+    assert "1 rows are new; 2 are samples already" in told
+    assert "Decisions: 2 new, 2 made before" in told
+    click(app, "Import 1 rows into train")
+    assert "2 rows were samples already" in words(app)
+
+
 def test_an_import_without_the_bad_rows_comes_in_once(tiny):
     app = importing(CSV)
     pick(app.checkbox, "Import without the bad rows").check()

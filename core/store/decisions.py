@@ -421,6 +421,29 @@ def standing(database: Database, project: str) -> list[dict[str, Any]]:
         return dicts(cursor)
 
 
+def ever_said(
+    database: Database, project: str, samples: Sequence[str]
+) -> dict[str, set[tuple[str, str | None]]]:
+    """Return by sample who ever gave it which label, None to leave it out; taken back or not.
+
+    Who accepted it without naming a label gave it the one that it has, and the one it came with.
+    """
+    with database.read() as cursor:
+        cursor.execute(
+            "SELECT e.sample, e.annotator, e.kind, e.label, now.label, now.imported_label"
+            " FROM event e JOIN sample_now now ON now.project = e.project AND now.id = e.sample"
+            " WHERE e.project = ? AND e.sample IN (SELECT unnest(?))"
+            " AND e.kind IN ('label', 'adjudicate', 'accept', 'edit', 'reject')",
+            [project, list(samples)],
+        )
+        found: dict[str, set[tuple[str, str | None]]] = {}
+        for sample, who, kind, label, current, imported in cursor.fetchall():
+            given = [label] if label is not None or kind == "reject" else [current, imported]
+            said = found.setdefault(sample, set())
+            said |= {(who, one) for one in given if one is not None or kind == "reject"}
+        return found
+
+
 def last_event(database: Database, project: str) -> int:
     """Return the number of the project's last event, 0 for none; of a rule's change, too.
 

@@ -484,6 +484,17 @@ def texts(
         return cursor.fetchall()
 
 
+def all_texts(database: Database, project: str) -> list[tuple[str, str, str, str]]:
+    """Return (id, text, split, source) of every sample that is not deleted, as they came."""
+    with database.read() as cursor:
+        cursor.execute(
+            "SELECT id, text, split, source FROM sample_now"
+            " WHERE project = ? AND status <> 'deleted' ORDER BY seq",
+            [project],
+        )
+        return cursor.fetchall()
+
+
 def texts_of(cursor: Cursor, project: str, ids: Sequence[str]) -> dict[str, str]:
     """Return the texts of those samples that are not deleted, inside a transaction."""
     cursor.execute(
