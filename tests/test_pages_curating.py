@@ -11,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.actions import cards, curate, data, home, queues, review
 from core.actions.session import Session
+from core.store import leases
 from tests import decks
 from tests.conftest import WORDS, bring, planted
 from tests.test_exchange import as_json, choice, task
@@ -197,6 +198,26 @@ def importing(content: bytes, name: str = "new.csv") -> AppTest:
     app.run()
     assert not app.exception
     return app
+
+
+def test_cards_in_hand_go_back_to_the_others_when_somebody_turns_to_something_else(tiny):
+    def in_hand() -> int:
+        return len(leases.held_by_others(home.here().database, tiny, "somebody else"))
+
+    app = visit("review")
+    n = in_hand()
+    assert n
+    app.switch_page("pages/data.py").run()
+    assert in_hand() == 0
+    app.switch_page("pages/review.py").run()
+    assert in_hand() == n
+    pick(app.selectbox, "Status").set_value("reviewed").run()  # what is decided is for everybody
+    assert in_hand() == 0
+    pick(app.selectbox, "Status").set_value("to review").run()
+    assert in_hand() == n
+    pick(app.get("button_group"), "Show").set_value("Table")
+    app.run()
+    assert in_hand() == 0 and not app.exception
 
 
 def tabs_keys(app: AppTest) -> list[str]:
