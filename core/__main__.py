@@ -225,8 +225,14 @@ def _add_import(parent: Any, path: Callable[[str], Path]) -> None:
         f" `datasets` saved; or {HUB}OWNER/NAME of the Hugging Face Hub. Exports of Label Studio,"
         " Argilla, doccano and Prodigy are recognised and bring their annotators' decisions along",
     )
-    bring.add_argument("--split", required=True, help="train, test, ood:NAME or bench:NAME")
-    bring.add_argument("--source", required=True, choices=("human", "synthetic", "llm-labelled"))
+    bring.add_argument(
+        "--split",
+        help="train, test, ood:NAME or bench:NAME (default: as the file says by row)",
+    )
+    bring.add_argument(
+        "--source", choices=("human", "synthetic", "llm-labelled"),
+        help="where the rows come from (default: as the file says by row)",
+    )  # fmt: skip
     bring.add_argument(
         "--map", metavar="FIELD=COL,...",
         help="columns of the task's fields; a list may take several, COL+COL (default: guessed)",

@@ -137,7 +137,14 @@ def bring(arguments: Namespace, say: Say) -> int:
     used = imports.columns_in_words(project.id, taken)
     if table.annotated:
         say(f"{table.annotated.in_words()}.", False)
-    say(f"Imported {done.n_rows:,} rows of {table.name} into {arguments.split} ({used}).", False)
+    into = f" into {prepared.into()}" if done.n_rows else ""
+    say(f"Imported {done.n_rows:,} rows of {table.name}{into} ({used}).", False)
+    if done.n_attached:
+        say(
+            f"  {done.n_attached:,} rows are samples already; {done.n_known:,} decisions on them"
+            " had been made before",
+            False,
+        )
     if done.n_decisions:
         say(f"  decisions: {done.n_decisions:,} of {done.n_annotators:,} annotators", False)
     for name, n in done.label_counts.items():
@@ -616,11 +623,14 @@ def _table(arguments: Namespace) -> Table:
     """Return the rows of a file, of a folder that `datasets` saved, or of a dataset of the Hub."""
     file, into = arguments.file, arguments.split
     config, revision, split = arguments.config, arguments.revision, arguments.hf_split
+    is_saved = isinstance(file, str) or (file.is_dir() and is_dataset(file))
+    if is_saved and into is None:
+        raise Problem("A dataset is imported split by split.", "Say --split, and where it goes.")
     if isinstance(file, str):
         return imports.read_hub(file.removeprefix(HUB), into, config, revision, split)
     if revision:
         raise Problem("--revision is for a dataset of the Hub.", f"Say {HUB}OWNER/NAME.")
-    if file.is_dir() and is_dataset(file):
+    if is_saved:
         return imports.read_folder(file, into, config, split)
     if config or split:
         raise Problem("--config and --hf-split are for datasets.", "A file has neither.")

@@ -44,7 +44,7 @@ with frame.problems():
     elif mode == PEOPLE:
         shown.people(project.id, agreement.of(project.id, question, split))
     elif mode == RULE:
-        consensus.show(project.id)
+        consensus.show(project.id, who)
     elif mode == BLIND:
         blinding.report(project.id)
     elif mode == GOLD:

@@ -13,6 +13,7 @@ from core.ui import (
     deck,
     desk,
     frame,
+    in_hand,
     ordering,
     places,
     profiles,
@@ -86,6 +87,8 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
                          persist_state="session")  # fmt: skip
     curation.accept_rest(project.id, who, source, label, counts, split)
 curation.totals(counts, label)
+if mode != ONE:
+    in_hand.give_back()
 if split != "train" and mode not in (ONE, MANY):
     st.info("A test set is curated one by one or in the grid.", icon=":material/info:")
 elif mode == CHECKS:

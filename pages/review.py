@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core.actions import blind, cards, data, queues, review
-from core.ui import blinding, card, desk, frame, ordering, reviewing, table, views, ways
+from core.ui import blinding, card, desk, frame, in_hand, ordering, reviewing, table, views, ways
 
 ONE, MANY = "One by one", "Table"
 
@@ -60,6 +60,7 @@ if mode == ONE and hidden.hides_labels and label:
     label = None
 wanted = queues.wanted(status, label, annotator, split, text)
 if mode == MANY:
+    in_hand.give_back()
     with frame.problems():
         names = [label.name for label in labels] if asked.by == "choices" else []
         table.show(desk.desk("review", project.id, who), wanted, names)

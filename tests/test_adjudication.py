@@ -21,8 +21,12 @@ from core.actions import (
     consensus,
     curate,
     gold,
+    history,
     home,
+    pooling,
     review,
+    stale,
+    train,
 )
 from core.actions.session import Session
 from core.errors import Missing, Problem, Stale
@@ -31,7 +35,7 @@ from core.store import consensus as votes
 from core.store import decisions, projects, samples
 from core.store.consensus import Weight
 from core.store.db import Database, open_database
-from core.store.migrations import M012_ADJUDICATION
+from core.store.migrations import M012_ADJUDICATION, M016_RULE_CHANGES
 from core.store.samples import Filter
 from tests.conftest import WORDS, bring, planted
 from tests.test_store import new_project, state
@@ -227,6 +231,85 @@ def test_weights_and_known_labels_travel_with_a_project(crowd, session):
     assert [r.label for r in samples.page(session.database, there, Filter(), 99)] == [
         r.label for r in rows
     ]
+
+
+def test_a_change_of_the_rule_is_numbered_among_the_events(crowd, session):
+    database = session.database
+    last = decisions.last_event(database, crowd)
+    changed = {one.sample: one for one in consensus.use(crowd, "quality", "Lead").changes}
+    assert changed and decisions.last_event(database, crowd) > last
+    assert decisions.count_since(database, crowd, last) == 0  # nobody decided anything
+    assert votes.n_relabelled_since(database, crowd, last) == len(changed)
+    assert set(samples.decided_since(database, crowd, last)) == set(changed)
+    (change,) = consensus.rule_changes(crowd)
+    assert (change.rule, change.annotator, change.n_changes) == ("quality", "Lead", len(changed))
+    one = next(iter(changed))
+    told = history.of(crowd, one)[-1]
+    assert told.who == "Lead" and told.more == ("rule: quality",)
+    assert told.what.endswith(f"{changed[one].before} became {changed[one].after}")
+    assert not told.may_be_undone_by("Lead")
+    other = next(s.id for s in samples.page(database, crowd, Filter(), 99) if s.id not in changed)
+    assert "Lead" not in {entry.who for entry in history.of(crowd, other)}
+    with pytest.raises(Problem, match="nothing"):
+        decisions.undo(database, crowd, "Lead")  # a rule is switched back, not undone
+    # The same rule with the same weights is no change.
+    last = decisions.last_event(database, crowd)
+    assert consensus.use(crowd, "quality", "Ben").changes == ()
+    assert decisions.last_event(database, crowd) == last
+    assert len(consensus.rule_changes(crowd)) == 1
+
+
+def test_what_votes_weigh_is_made_anew_from_the_last_change(crowd, session):
+    database = session.database
+    consensus.use(crowd, "quality")
+    before, weights = state(database), consensus.weights(crowd)
+    with database.write() as cursor:
+        cursor.execute("UPDATE annotator_weight SET weight = 1, quality = 0")
+    decisions.rebuild(database, crowd)
+    assert state(database) == before and consensus.weights(crowd) == weights
+    consensus.use(crowd, "majority")
+    with database.write() as cursor:
+        cursor.execute("INSERT INTO annotator_weight VALUES (?, 'Cem', 900000, 1)", [crowd])
+    before = state(database)
+    decisions.rebuild(database, crowd)
+    assert state(database) == before and consensus.weights(crowd) == []
+
+
+def test_a_study_says_which_labels_another_rule_changed_since_its_pool(crowd, session):
+    bring(crowd, planted(4, seed=2), "test", "human", "test.csv")
+    newest = pooling.newest(crowd)
+    rows = {row.id: row.label for row in pooling.pool_rows(crowd)[0]}
+    request = train.StudyRequest("ratio_sweep", {"n_total": 30, "ratios": (0.0,)})
+    study = train.create_study(crowd, request)
+    now = train.status(crowd, study)
+    assert (now.n_newer_decisions, now.n_relabelled) == (0, 0)
+    assert stale.of_study(crowd, now.study).train == {}
+    changed = {one.sample: one.after for one in consensus.use(crowd, "quality").changes}
+    now = train.status(crowd, study)
+    assert (now.n_newer_decisions, now.n_relabelled) == (0, len(changed))
+    assert stale.of_study(crowd, now.study).train == dict.fromkeys(changed, "relabelled")
+    # What is kept by the newest event is another, and so is what it is kept for.
+    assert pooling.newest(crowd) != newest
+    assert {row.id: row.label for row in pooling.pool_rows(crowd)[0]} == rows | changed
+    archive = BytesIO(archives.export_bytes(crowd))
+    there = archives.open_project(archive, "crowd.admix", "other").id
+    assert train.status(there, train.find_study(there)["id"]).n_relabelled == len(changed)
+    assert consensus.rule_changes(there) == consensus.rule_changes(crowd)
+    # Switched back, the labels are those of the pool again.
+    consensus.use(crowd, "majority")
+    assert stale.of_study(crowd, now.study).train == {}
+
+
+def test_a_rule_of_before_they_were_kept_stays_what_it_is(crowd, session):
+    consensus.use(crowd, "quality")
+    weights, before = consensus.weights(crowd), state(session.database)
+    with session.database.read() as cursor:
+        cursor.execute("DROP TABLE rule_change")
+        cursor.execute(M016_RULE_CHANGES)
+    (change,) = consensus.rule_changes(crowd)
+    assert (change.rule, change.annotator, change.n_changes) == ("quality", None, 0)
+    decisions.rebuild(session.database, crowd)
+    assert consensus.weights(crowd) == weights and state(session.database) == before
 
 
 def test_quality_is_refused_where_nothing_can_be_said_of_it(session):

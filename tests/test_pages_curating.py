@@ -11,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.actions import cards, curate, data, home, queues, review
 from core.actions.session import Session
+from core.store import leases
 from tests import decks
 from tests.conftest import WORDS, bring, planted
 from tests.test_exchange import as_json, choice, task
@@ -199,6 +200,26 @@ def importing(content: bytes, name: str = "new.csv") -> AppTest:
     return app
 
 
+def test_cards_in_hand_go_back_to_the_others_when_somebody_turns_to_something_else(tiny):
+    def in_hand() -> int:
+        return len(leases.held_by_others(home.here().database, tiny, "somebody else"))
+
+    app = visit("review")
+    n = in_hand()
+    assert n
+    app.switch_page("pages/data.py").run()
+    assert in_hand() == 0
+    app.switch_page("pages/review.py").run()
+    assert in_hand() == n
+    pick(app.selectbox, "Status").set_value("reviewed").run()  # what is decided is for everybody
+    assert in_hand() == 0
+    pick(app.selectbox, "Status").set_value("to review").run()
+    assert in_hand() == n
+    pick(app.get("button_group"), "Show").set_value("Table")
+    app.run()
+    assert in_hand() == 0 and not app.exception
+
+
 def tabs_keys(app: AppTest) -> list[str]:
     return [f"data_tabs_{home.find_project('tiny').id}"]
 
@@ -230,6 +251,34 @@ def test_what_another_tool_exported_is_recognised_and_comes_in_with_its_people(t
     assert not app.exception
     offered = [one.proto.label for one in app.get("download_button")]
     assert {"Download for Label Studio (ZIP)", "Download for Argilla (ZIP)"} <= set(offered)
+
+
+def test_a_file_that_says_the_splits_of_its_rows_is_taken_at_its_word(tiny):
+    rows = "text,label,split\na tide,sea,train\na far star,sky,ood:far\na foam,sea,train\n"
+    app = importing(rows.encode())
+    into = pick(app.selectbox, "Into")
+    assert into.value == "as the file says" and "train 2 · ood\\:far 1" in into.help
+    assert pick(app.selectbox, "Source").value == "human"
+    click(app, "Import 3 rows into train 2, ood:far 1")
+    assert "Imported 3 rows of new.csv into train 2, ood:far 1" in words(app).replace("\\", "")
+    app = importing(rows.replace("a ", "one ").encode())
+    pick(app.selectbox, "Into").set_value("train").run()
+    assert "the file says ood:far, and they go into train (row 3)" in words(app).replace("\\", "")
+    assert button(app, "Import 3 rows into train")
+
+
+def test_a_second_export_of_a_tool_says_what_is_new_before_it_comes_in(tiny):
+    rows = [task(1, "the tide is high", choice("sea")), task(2, "a cloud came", choice("sky"))]
+    click(importing(as_json(rows), "one.json"), "Import 2 rows into train")
+    assert button(importing(as_json(rows), "one.json"), "Import 0 decisions").disabled
+    rows[0]["annotations"].append(choice("sky", completed_by=2))
+    rows.append(task(3, "a gull", choice("sea")))
+    app = importing(as_json(rows), "two.json")
+    told = words(app).replace("\\", "")
+    assert "1 rows are new; 2 are samples already" in told
+    assert "Decisions: 2 new, 2 made before" in told
+    click(app, "Import 1 rows into train")
+    assert "2 rows were samples already" in words(app)
 
 
 def test_an_import_without_the_bad_rows_comes_in_once(tiny):

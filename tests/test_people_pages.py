@@ -13,8 +13,9 @@ from streamlit.testing.v1 import AppTest
 
 from core.actions import access, people, signing_in
 from core.actions.access import RANK, ROLES
-from core.actions.session import Session
+from core.actions.session import Session, here
 from core.errors import Denied
+from core.store import leases
 from core.ui import frame
 from tests.signed_in import PASSWORD, add_everyone, cheap_hashes, enter
 from tests.test_pages_curating import APP, TIMEOUT, button, click, pick, words
@@ -113,8 +114,10 @@ def test_a_name_and_its_password_open_the_pages_of_the_role(everyone: str) -> No
     assert "As **annotator** you may" in words(at)
     at.switch_page("pages/review.py").run()
     assert "not signed in" not in words(at) and not at.exception
+    assert leases.held_by_others(here().database, everyone, "somebody else")
     click(at, "Sign out")
     assert [one.value for one in at.title] == ["Sign in"]
+    assert not leases.held_by_others(here().database, everyone, "somebody else")
 
 
 def test_an_annotator_decides_under_the_name_of_the_account(everyone: str) -> None:

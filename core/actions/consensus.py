@@ -17,7 +17,7 @@ from core.errors import Problem
 from core.registry import content_hash
 from core.statistics import crowd
 from core.store import consensus, decisions, labels, projects, samples
-from core.store.consensus import Change, Weight
+from core.store.consensus import Change, RuleChange, Weight
 from core.store.db import now
 from core.store.decisions import USUAL_WEIGHT
 
@@ -75,6 +75,12 @@ def weights(project: str) -> list[Weight]:
     return consensus.weights(here().database, project)
 
 
+@needs("viewer")
+def rule_changes(project: str) -> list[RuleChange]:
+    """Return every change of a project's rule, the newest first."""
+    return consensus.rule_changes(here().database, project)
+
+
 @needs("researcher")
 def measure(project: str) -> Measured:
     """Return what every annotator's vote weighs by the quality of their labels.
@@ -99,10 +105,11 @@ def preview(project: str, wanted: Rule) -> Preview:
 
 
 @needs("researcher")
-def use(project: str, wanted: Rule) -> Preview:
+def use(project: str, wanted: Rule, annotator: str | None = None) -> Preview:
     """Make a rule the project's and every label anew in one transaction; return what changed.
 
-    Votes keep their weights until this is done again; who comes later has the usual one.
+    Votes keep their weights until this is done again; who comes later has the usual one. Who did
+    it and when is kept, and studies know which of their labels it changed.
 
     Raises:
         Problem: as `measure` does.
@@ -112,7 +119,7 @@ def use(project: str, wanted: Rule) -> Preview:
     kept = {"rule": wanted, "since": now().isoformat(" ", "seconds")}
     if measured:
         kept |= {"n_rows": str(measured.n_rows)}
-    found = consensus.use(here().database, project, kept, given)
+    found = consensus.use(here().database, project, kept, given, annotator)
     return Preview(wanted, tuple(found), measured)
 
 

@@ -12,7 +12,7 @@ from core.errors import Problem
 from core.jobs.scoring import KINDS, SETTINGS, STUDENT, head_of
 from core.records import Job
 from core.registry import member
-from core.store import decisions, jobs, projects, samples, scores
+from core.store import consensus, decisions, jobs, projects, samples, scores
 
 STUDENTS = ("tfidf", "frozen")
 """Students that are trained fast enough to judge: on counted words, or on cached vectors."""
@@ -52,6 +52,7 @@ def state(project: str) -> State:
         return State(0, 0, None, 0.0, student(project), None, 0, job)
     about = found.about
     n_since = decisions.count_since(database, project, found.event_seq)
+    n_since += consensus.n_relabelled_since(database, project, found.event_seq)
     return State(
         about["n_judged"], about["n_learned"], about["n_issues"], about["agreement"],
         about["student"],

@@ -11,7 +11,7 @@ from typing import Any
 from core.actions.access import needs
 from core.actions.session import here, task_of
 from core.records import SOURCE_WORDS, Sample
-from core.store import decisions, samples, verdicts
+from core.store import consensus, decisions, samples, verdicts
 from core.store.decisions import Undone
 
 LONGEST = 300
@@ -62,6 +62,12 @@ def of(project: str, sample: str) -> list[Entry]:
         Entry(at, f"check {one.check}", "flagged it" if one.is_flagged else "did not flag it",
               tuple(filter(None, (one.reason, _score(one.score)))))
         for at, one in verdicts.made(database, project, sample)
+    ]  # fmt: skip
+    found += [
+        Entry(one.made_at, one.annotator or "somebody",
+              f"changed whose votes count for how much: {_in_words(project, now, one.before)}"
+              f" became {_in_words(project, now, one.after)}", (f"rule: {one.rule}",))
+        for one in consensus.relabelled(database, project, sample)
     ]  # fmt: skip
     undone = {each["undoes"]: each for each in events if each["kind"] == "undo"}
     reopened = [each for each in events if each["kind"] == "reopen" and each["seq"] not in undone]

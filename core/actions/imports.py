@@ -4,28 +4,31 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from core import formats
-from core.actions import columns, opinions, origins
+from core.actions import attach, columns, opinions, origins, stated
 from core.actions.access import needs
+from core.actions.attach import NOTHING, Attached
 from core.actions.columns import Columns
 from core.actions.opinions import Opinions
 from core.actions.rows import (
-    MAX_LABEL,
     N_NAMED,
     STEP,
+    Found,
     OnDemand,
     Row,
     Told,
     in_order,
+    only_labelled,
     read_rows,
     sift,
 )
 from core.actions.session import here, project_of, task_of
+from core.actions.stated import AS_SPLIT, Places, Stated
 from core.checks.base import Item, judges, kept
 from core.errors import BadFile, Problem, RowFault
 from core.formats import Table, dataset
@@ -48,7 +51,10 @@ class Prepared:
     samples that would come in, made when they are looked at, `labels` theirs, and `left_out` the
     numbers of rows that would not. `task` is the project's, with the labels that this file brings
     where `brings_labels`; rows are counted by its strata. `opinions` are the decisions that come
-    in with the rows, of the annotators of another tool.
+    in with the rows, of the annotators of another tool; `attached` the rows of such a file that are
+    samples already, and `n_decisions` come in with new rows and on these. `looked_at` has both
+    kinds of rows; of the new ones `places` counts how many go into which split from which source.
+    `seen` are the last event and the last sample of then.
     """
 
     table: Table
@@ -60,14 +66,34 @@ class Prepared:
     faults: tuple[RowFault, ...]
     warnings: tuple[RowFault, ...]
     left_out: tuple[int, ...]
+    places: Mapping[tuple[str, Source], int]
+    looked_at: Found
     opinions: Opinions | None = None
+    attached: Attached = NOTHING
+    n_decisions: int = 0
+    seen: tuple[int, int] = (0, 0)
+
+    @property
+    def is_news(self) -> bool:
+        """Say whether anything would come in."""
+        return bool(self.rows) or self.attached.n_fresh > 0
+
+    def into(self) -> str:
+        """Return where the new rows go: a split, or how many into which."""
+        splits = Counter[str]()
+        for (split, _), n in self.places.items():
+            splits[split] += n
+        if len(splits) == 1:
+            return next(iter(splits))
+        return ", ".join(f"{split} {n:,}" for split, n in splits.most_common())
 
 
 @dataclass(frozen=True, slots=True)
 class Imported:
     """What an import brought: rows, labels, rows left out, and what to know about them.
 
-    `n_decisions` are those of `n_annotators` of another tool.
+    `n_decisions` are those of `n_annotators` of another tool, of which `n_attached` rows were
+    samples already; `n_known` decisions had been made before.
     """
 
     n_rows: int
@@ -78,6 +104,8 @@ class Imported:
     warnings: tuple[RowFault, ...]
     n_decisions: int = 0
     n_annotators: int = 0
+    n_attached: int = 0
+    n_known: int = 0
 
 
 @needs("researcher")
@@ -154,15 +182,16 @@ def check_split(split: str) -> str:
     Raises:
         Problem: it is not `train`, `test`, `ood:<name>` or `bench:<name>`.
     """
-    kind, _, name = split.partition(":")
-    name = " ".join(name.split())
-    if split in ("train", "test"):
-        return split
-    if kind in ("ood", "bench") and name and len(name) <= MAX_LABEL:
-        return f"{kind}:{name}"
-    raise Problem(
-        f"{split[:MAX_LABEL]!r} is not a split.", "Use train, test, ood:NAME or bench:NAME."
-    )
+    found = stated.split_of(split)
+    if found is None or (found in ("train", "test") and found != split):
+        raise Problem(f"{split[: stated.MAX_NAME]!r} is not a split.", AS_SPLIT)
+    return found
+
+
+@needs("viewer")
+def stated_by(table: Table, taken: Columns) -> Stated:
+    """Return what a file says of its rows' splits and sources."""
+    return stated.read(table, taken)
 
 
 @needs("researcher")
@@ -170,48 +199,73 @@ def prepare(
     project: str,
     table: Table,
     taken: Columns,
-    split: str,
-    source: Source,
+    split: str | None,
+    source: Source | None,
     skip_bad_rows: bool = False,
     told: Told = lambda doing, n_done, n_rows: None,
 ) -> Prepared:
     """Look at a file as it would be imported, without writing anything.
 
-    `taken` says which columns hold which field; without one for the label, no row has any.
+    `taken` says which columns hold which field; without one for the label, no row has any. Without
+    a split or a source, each row has the one that the file says. Rows that another tool's
+    annotators decided on and that are samples already attach their decisions to these.
     `told` is called now and then with what is done, and how many rows of how many.
 
     Raises:
         BadFile: a column that the file does not have.
-        Problem: a split or source that does not exist, or that takes no rows like these.
+        Problem: a split or source that does not exist, that takes no rows like these, or that the
+            file does not say.
     """
-    split = check_split(split)
-    _check_place(project, split, source)
+    split = None if split is None else check_split(split)
+    if split is not None and source is not None:
+        _check_place(project, split, source, is_sealed=table.annotated is None)
+    elif source is not None and source not in SOURCES:
+        raise _no_source(source)
     task = task_of(project)
     columns.checked(task, table.name, table.columns, taken)
-    known = task.label_names
-    may_add = not known and split == "train"
-    if not known and not may_add:
+    places = Places(table, stated.read(table, taken), split, source)
+    may_add = not task.label_names
+    if may_add and split not in ("train", None):
         raise Problem("The task has no labels yet.", "Import its train file first, or name them.")
-    good, stopping = read_rows(task, table, taken, split, source, told)
+    good, stopping = read_rows(task, table, taken, places, told)
     good, said, more = opinions.read(task, table, taken, good)
     stopping += more
-    rows, warnings, leaked = sift(project, good, split, source, told)
-    if not rows and not stopping:
+    looked_at, attached, seen = good, NOTHING, _newest(project)
+    if may_add and not any(places.of(number)[0] == "train" for number in good.numbers):
+        raise Problem("The task has no labels yet.", "Import its train file first, or name them.")
+    if said:
+        attached, more = attach.find(project, table, good, said)
+        stopping += more
+        gone = {n for fault in more for n in fault.rows} | set(attached.samples)
+        good = good.only([i for i, n in enumerate(good.numbers) if n not in gone])
+    good, more = _taken_in(project, good)
+    stopping += more
+    good, more = only_labelled(good)
+    stopping += more
+    rows, warnings, leaked = sift(project, good, told)
+    warnings += places.against(rows.numbers)
+    if not rows and not stopping and not attached.n_rows:
         stopping.append(RowFault("no rows" if not leaked else "every row is in a test split"))
     if may_add:
         found = [label for label in rows.labels if label is not None]
-        found += [one.label for one in said.of(rows.numbers) if one.label] if said else []
+        found += [one.label for one in said.of(looked_at.numbers) if one.label] if said else []
         task = in_order(task, table, taken, rows) or task.with_labels_of(found, rows.inputs)
     counts = Counter(task.stratum(label) for label in rows.labels if label is not None)
-    warnings += _class_warnings(project, task, counts, split)
+    placed = Counter(map(places.of, rows.numbers))
+    by_split: dict[str, Counter[str]] = {where: Counter() for where, _ in placed}
+    for number, label in zip(rows.numbers, rows.labels, strict=True):
+        if label is not None:
+            by_split[places.of(number)[0]][task.stratum(label)] += 1
+    for where, found_there in by_split.items():
+        warnings += _class_warnings(project, task, found_there, where, by_split)
     warnings += [RowFault(note, fatal=False) for note in table.notes]
-    is_skipping = skip_bad_rows and bool(rows)
+    is_skipping = skip_bad_rows and (bool(rows) or attached.n_fresh > 0)
     left_out = sorted({n for fault in stopping for n in fault.rows} | set(leaked))
     return Prepared(
         table=table,
         rows=OnDemand(
             len(rows),
-            lambda place: _new_sample(task, table, taken, rows.row(place), split, source, said),
+            lambda place: _new_sample(task, table, taken, rows.row(place), said),
         ),
         labels=rows.labels,
         task=task,
@@ -220,7 +274,12 @@ def prepare(
         faults=() if is_skipping else tuple(stopping),
         warnings=(*warnings, *(stopping if is_skipping else ())),
         left_out=tuple(left_out),
+        places=dict(placed),
+        looked_at=looked_at,
         opinions=said,
+        attached=attached,
+        n_decisions=(len(said.of(rows.numbers)) if said else 0) + attached.n_fresh,
+        seen=seen,
     )
 
 
@@ -232,69 +291,76 @@ def import_rows(
     """Import what was prepared, all or nothing.
 
     Human rows come in as accepted; synthetic and LLM-labelled ones arrive pending, judged by
-    every check, as generated ones do. Unless `again`, the same rows come in once only; with the
-    same decisions of annotators of another tool they do so always.
+    every check, as generated ones do. Unless `again`, the same rows come in once only; decisions of
+    annotators of another tool do so always.
 
     Raises:
         BadFile: there are faults; nothing was imported.
         Problem: these very rows were imported before, or the project has changed since.
     """
     if prepared.faults:
-        can_skip = bool(prepared.rows)
+        can_skip = prepared.is_news
         raise BadFile(
             f"{prepared.table.name} was not imported:",
             "Mend the rows, or import without them (--skip-bad-rows)." if can_skip else "",
             prepared.faults,
         )
     database = here().database
-    rows, first = prepared.rows, prepared.rows[0]
+    rows, said, attached = prepared.rows, prepared.opinions, prepared.attached
     with database.write() as cursor:
         _check_unchanged(project, prepared)
         earlier = imports(project)
-        content = _content(rows, prepared.opinions)
-        same = [one for one in earlier if one["content"] == content]
-        if same and (prepared.opinions or not again):
+        content = _content(rows, said)
+        same = [one for one in earlier if one["content"] == content and rows]
+        if not prepared.is_news or (same and not again and not said):
+            n, name = len(rows) + attached.n_rows, (same or [{"name": prepared.table.name}])[-1]
             raise Problem(
-                f"These {len(rows):,} rows were imported already, from {same[-1]['name']}.",
+                f"These {n:,} rows were imported already, from {Path(name['name']).name}.",
                 "Nothing was imported a second time.",
             )
-        existing = samples.texts(database, project) if first.source != "human" else []
+        is_judged = any(source != "human" for _, source in prepared.places)
+        existing = [Item(*row) for row in samples.texts(database, project)] if is_judged else []
         items: list[Item] = []
-        people: set[str] = set()
-        n_decisions = 0
+        on_samples = [(attached.samples[number], number) for number in attached.fresh]
+        made = opinions.decisions(
+            prepared.task, said, prepared.table.name, on_samples, attached.fresh
+        ) if said else []  # fmt: skip
+        n_decisions = decisions.decide_many_in(cursor, project, made)
+        people = {one.annotator for one in made}
         for place in range(0, len(rows), STEP):
             told("writing", place, len(rows))
             some = rows[place : place + STEP]
             ids = samples.add(cursor, project, some)
-            if prepared.opinions:
+            if said:
                 made = opinions.decisions(
-                    prepared.task, prepared.opinions, prepared.table.name,
+                    prepared.task, said, prepared.table.name,
                     [(id_, row.provenance["row"]) for id_, row in zip(ids, some, strict=True)],
+                    said.by_row,
                 )  # fmt: skip
                 # A batch, so that their times are not those that are measured here.
                 n_decisions += decisions.decide_many_in(cursor, project, made)
                 people |= {one.annotator for one in made}
-            if first.source != "human":
-                items += [
-                    Item(i, r.text, r.label, r.split, r.source)
-                    for i, r in zip(ids, some, strict=True)
-                ]
+            if is_judged:  # by the human rows of the same file, too
+                for i, r in zip(ids, some, strict=True):
+                    to = existing if r.source == "human" else items
+                    to.append(Item(i, r.text, r.label, r.split, r.source))
         found = []
         if items:
             told("judging", 0, len(rows))
-            found = judge([Item(*row) for row in existing], items)
+            found = judge(existing, items)
             verdicts.replace(cursor, project, found)
         if prepared.brings_labels:
             projects.update_in(cursor, project, task=prepared.task.to_json())
         about = {
             "name": Path(prepared.table.name).name,
             "n_rows": len(rows),
-            "split": first.split,
-            "source": first.source,
+            "split": _several(split for split, _ in prepared.places),
+            "source": _several(source for _, source in prepared.places),
             "content": content,
             "at": now().isoformat(" ", "seconds"),
             **({"origin": dict(origin)} if (origin := prepared.table.origin) else {}),
             **({"n_decisions": n_decisions} if n_decisions else {}),
+            **({"n_attached": attached.n_rows} if attached.n_rows else {}),
         }
         settings = {**project_of(project).settings, "imports": [*earlier, about]}
         projects.update_in(cursor, project, settings=settings)
@@ -307,7 +373,18 @@ def import_rows(
         warnings=prepared.warnings,
         n_decisions=n_decisions,
         n_annotators=len(people),
+        n_attached=attached.n_rows,
+        n_known=attached.n_known,
     )
+
+
+def _newest(project: str) -> tuple[int, int]:
+    database = here().database
+    return decisions.last_event(database, project), samples.last(database, project)
+
+
+def _several(names: Iterable[str]) -> str:
+    return ", ".join(sorted(set(names)))
 
 
 def _content(rows: Sequence[NewSample], said: Opinions | None) -> str:
@@ -334,10 +411,47 @@ def judge(existing: Sequence[Item], candidates: Sequence[Item]) -> list[Verdict]
     return kept(judges(existing), candidates)
 
 
-def _check_place(project: str, split: str, source: str) -> None:
-    """Refuse rows that a split does not take; the test split takes none once it is there."""
+def _taken_in(project: str, rows: Found) -> tuple[Found, list[RowFault]]:
+    """Keep rows out that their split does not take, which the file says of them.
+
+    Raises:
+        Problem: the split and source were chosen for all.
+    """
+    refused: dict[tuple[str, Source], Problem | None] = {}
+    good: list[int] = []
+    faults: dict[str, list[int]] = {}
+    for place, number in enumerate(rows.numbers):
+        where = rows.places.of(number)
+        if where not in refused:
+            refused[where] = _refusal(project, *where)
+        if (problem := refused[where]) is None:
+            good.append(place)
+        elif rows.places.is_chosen:
+            raise problem
+        else:
+            faults.setdefault(problem.message.rstrip("."), []).append(number)
+    return rows.only(good), [RowFault(what, tuple(numbers)) for what, numbers in faults.items()]
+
+
+def _refusal(project: str, split: str, source: Source) -> Problem | None:
+    try:
+        _check_place(project, split, source)
+    except Problem as problem:
+        return problem
+    return None
+
+
+def _no_source(source: str) -> Problem:
+    return Problem(f"{source!r} is not a source.", f"Use {', '.join(SOURCES)}.")
+
+
+def _check_place(project: str, split: str, source: str, is_sealed: bool = True) -> None:
+    """Refuse rows that a split does not take; the test split takes none once it is there.
+
+    Unless `is_sealed`, rows may be of the test split that is there.
+    """
     if source not in SOURCES:
-        raise Problem(f"{source!r} is not a source.", f"Use {', '.join(SOURCES)}.")
+        raise _no_source(source)
     if is_benchmark(split):
         if source != "synthetic":
             raise Problem(
@@ -350,7 +464,11 @@ def _check_place(project: str, split: str, source: str) -> None:
             f"{split} takes human-labelled rows only, not {source} ones.",
             "Import these into train, where they are curated.",
         )
-    if split == "test" and samples.count(here().database, project, Filter(split="test")):
+    if (
+        is_sealed
+        and split == "test"
+        and samples.count(here().database, project, Filter(split="test"))
+    ):
         raise Problem(
             "There is a test split already, and it is sealed: no row joins or leaves it.",
             "Import these rows as another test set (ood:NAME), or start a new project.",
@@ -359,8 +477,8 @@ def _check_place(project: str, split: str, source: str) -> None:
 
 def _check_unchanged(project: str, prepared: Prepared) -> None:
     """Look again, inside the transaction, at what may have changed since a file was looked at."""
-    first = prepared.rows[0]
-    _check_place(project, first.split, first.source)
+    for split, source in prepared.places:
+        _check_place(project, split, source)
     task = task_of(project)
     used = {label for label in prepared.labels if label is not None}
     used |= prepared.opinions.labels if prepared.opinions else set()
@@ -368,11 +486,19 @@ def _check_unchanged(project: str, prepared: Prepared) -> None:
         raise Problem(
             "The task's labels have changed since this file was looked at.", "Look at it again."
         )
+    if prepared.opinions and prepared.seen != _newest(project):
+        again, _ = attach.find(project, prepared.table, prepared.looked_at, prepared.opinions)
+        if again != prepared.attached:
+            raise Problem(
+                "Samples or decisions have come since this file was looked at.", "Look at it again."
+            )
 
 
 def _class_warnings(
-    project: str, task: Task, counts: Mapping[str, int], split: str
-) -> list[RowFault]:
+    project: str, task: Task, counts: Mapping[str, int], split: str,
+    in_file: Mapping[str, Mapping[str, int]],
+) -> list[RowFault]:  # fmt: skip
+    """Return what is unusual about the classes of a split; `in_file` has those of every split."""
     if not counts or not task.has_classes:
         return []
     made = []
@@ -386,6 +512,7 @@ def _class_warnings(
         if split != name:
             continue
         others = {row["stratum"] for row in there if row["split"] == other and row["stratum"]}
+        others |= set(in_file.get(other, ()))
         absent = [c for c in task.label_names if not counts.get(c) and c not in present]
         if absent:
             made.append(RowFault(f"no rows of {_listed(absent)} in {name}", fatal=False))
@@ -401,21 +528,20 @@ def _listed(labels: Sequence[str]) -> str:
 
 
 def _new_sample(
-    task: Task, table: Table, taken: Columns, row: Row, split: str, source: Source,
-    said: Opinions | None,
-) -> NewSample:  # fmt: skip
+    task: Task, table: Table, taken: Columns, row: Row, said: Opinions | None
+) -> NewSample:
     cells = table.rows[row.number - table.first_row]
-    facts = origins.said(cells, taken) if source != "human" else {}
+    facts = origins.said(cells, taken) if row.source != "human" else {}
     # A human row has the label that its annotators' decisions come to; of an LLM's row it is part.
-    label = said.own[row.number] if said and source == "human" else row.label
+    label = said.own[row.number] if said and row.source == "human" else row.label
     about = table.annotated.about[row.number - table.first_row] if table.annotated else {}
     return NewSample(
         inputs=dict(row.inputs),
         text=row.text,
         label=label,
         stratum=None if label is None else task.stratum(label),
-        source=source,
-        split=split,
+        source=row.source,
+        split=row.split,
         provenance={
             "file": Path(table.name).name,
             "row": row.number,

@@ -124,9 +124,10 @@ def consensus(said: Sequence[Said]) -> str | None:
 
 
 def decisions(
-    task: Task, opinions: Opinions, table: str, rows: Sequence[tuple[str, int]]
-) -> list[Decision]:
-    """Return the decisions on samples of a file's rows; `rows` are their ids and numbers.
+    task: Task, opinions: Opinions, table: str, rows: Sequence[tuple[str, int]],
+    by_row: Mapping[int, Sequence[Said]],
+) -> list[Decision]:  # fmt: skip
+    """Return the decisions by row on samples of a file's rows; `rows` are their ids and numbers.
 
     They happened when they are imported; when they were made, where the file says it, is told
     beside them.
@@ -143,7 +144,7 @@ def decisions(
             about={"imported": name, "tool": opinions.tool, **one.given.about},
         )
         for sample, number in rows
-        for one in opinions.by_row.get(number, ())
+        for one in by_row.get(number, ())
     ]
 
 

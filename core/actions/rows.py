@@ -18,9 +18,10 @@ from core.actions import columns
 from core.actions.access import needs
 from core.actions.columns import Columns
 from core.actions.session import here
+from core.actions.stated import Places
 from core.errors import RowFault, Unreadable
 from core.formats import Table
-from core.records import is_benchmark
+from core.records import Source, is_benchmark
 from core.store import samples
 from core.tasks.base import LabelSpec, Task
 from core.text import normalise
@@ -60,22 +61,24 @@ class OnDemand(Sequence[Made], Generic[Made]):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row of a file that can be a sample: its number, inputs, main text and label."""
+    """A row of a file that can be a sample: its number, inputs, main text, label and place."""
 
     number: int
     inputs: Mapping[str, Any]
     text: str
     label: str | None
+    split: str
+    source: Source
 
 
 class Found:
-    """Rows of a file that can be samples: their numbers and labels."""
+    """Rows of a file that can be samples: their numbers and labels, and where they are to go."""
 
     def __init__(
-        self, task: Task, table: Table, taken: Columns, numbers: Sequence[int],
+        self, task: Task, table: Table, taken: Columns, places: Places, numbers: Sequence[int],
         labels: Sequence[str | None],
     ) -> None:  # fmt: skip
-        self._task, self._table, self._taken = task, table, taken
+        self._task, self._table, self._taken, self.places = task, table, taken, places
         self.numbers, self.labels = numbers, labels
 
     def __len__(self) -> int:
@@ -92,16 +95,17 @@ class Found:
     def row(self, place: int) -> Row:
         """Return one of the rows as a whole."""
         inputs = self._inputs(place)
-        return Row(self.numbers[place], inputs, self._task.text_of(inputs), self.labels[place])
+        number, text = self.numbers[place], self._task.text_of(inputs)
+        return Row(number, inputs, text, self.labels[place], *self.places.of(number))
 
     def labelled(self, labels: Sequence[str | None]) -> Found:
         """Return the same rows with other labels."""
-        return Found(self._task, self._table, self._taken, self.numbers, labels)
+        return Found(self._task, self._table, self._taken, self.places, self.numbers, labels)
 
     def only(self, places: Sequence[int]) -> Found:
         """Return some of the rows."""
         return Found(
-            self._task, self._table, self._taken,
+            self._task, self._table, self._taken, self.places,
             array("q", [self.numbers[place] for place in places]),
             [self.labels[place] for place in places],
         )  # fmt: skip
@@ -112,7 +116,7 @@ class Found:
 
 
 def read_rows(
-    task: Task, table: Table, taken: Columns, split: str, source: str, told: Told
+    task: Task, table: Table, taken: Columns, places: Places, told: Told
 ) -> tuple[Found, list[RowFault]]:
     """Return the rows of a file that can be samples, and what is wrong with the others."""
     uneven = {number for fault in table.faults for number in fault.rows}
@@ -126,9 +130,9 @@ def read_rows(
         if not row or number in uneven:
             continue
         try:
+            places.of(number)
             inputs, answer = _cells(task, row, taken)
-            said = answer or (table.annotated.first(place, question) if table.annotated else None)
-            if fault := _fault(inputs, said, split, source) or task.misfit(inputs):
+            if fault := _fault(inputs, answer) or task.misfit(inputs):
                 raise Unreadable(fault)
         except Unreadable as error:
             faults[str(error)].append(number)
@@ -136,7 +140,7 @@ def read_rows(
             numbers.append(number)
             answers.append(answer)
     names = table.orders.get(question, ())
-    read = Found(task, table, taken, numbers, answers)
+    read = Found(task, table, taken, places, numbers, answers)
     good, outside = [], defaultdict(list)
     labels = _read_labels(task, answers, read.inputs, names)
     for place, (number, label) in enumerate(zip(numbers, labels, strict=True)):
@@ -149,7 +153,7 @@ def read_rows(
         else:
             faults[fault].append(number)
     kept = Found(
-        task, table, taken, array("q", [numbers[place] for place in good]),
+        task, table, taken, places, array("q", [numbers[place] for place in good]),
         [str(labels[place]) if labels[place] is not None else None for place in good],
     )  # fmt: skip
     found = [*table.faults, *(RowFault(what, tuple(rows)) for what, rows in faults.items())]
@@ -228,30 +232,48 @@ def outside_set(labels: Mapping[str, Sequence[int]]) -> Iterator[RowFault]:
         yield RowFault(what, tuple(others))
 
 
-def _fault(inputs: Mapping[str, Any], answer: str | None, split: str, source: str) -> str | None:
+def _fault(inputs: Mapping[str, Any], answer: str | None) -> str | None:
     """Return what is wrong with what a row holds, whatever it means."""
     for value in inputs.values():
         for text in value if isinstance(value, list) else [value]:
             if fault := formats.text_fault(text):
                 return fault
-    if answer is None:
-        may_be_without = split == "train" and source == "human"
-        return None if may_be_without else "no label (only human train rows may come without)"
-    return formats.broken(answer)
+    return None if answer is None else formats.broken(answer)
+
+
+def only_labelled(rows: Found) -> tuple[Found, list[RowFault]]:
+    """Keep rows out that lack a label which rows of their split and source have to have."""
+    good, bare = [], []
+    for place, (number, label) in enumerate(zip(rows.numbers, rows.labels, strict=True)):
+        if label is not None or rows.places.of(number) == ("train", "human"):
+            good.append(place)
+        else:
+            bare.append(number)
+    if not bare:
+        return rows, []
+    what = "no label (only human train rows may come without)"
+    return rows.only(good), [RowFault(what, tuple(bare))]
 
 
 @needs("viewer")
-def sift(
-    project: str, rows: Found, split: str, source: str, told: Told
-) -> tuple[Found, list[RowFault], list[int]]:
-    """Keep train rows that equal a test text out, and point at exact duplicates."""
+def sift(project: str, rows: Found, told: Told) -> tuple[Found, list[RowFault], list[int]]:
+    """Keep train rows that equal a test text out, and point at exact duplicates.
+
+    The test texts are those of the project and of the file itself.
+    """
     existing = samples.texts(here().database, project)
     tests = {
-        _mark(text)
+        mark_of(text)
         for _, text, _, where, _ in existing
         if where != "train" and not is_benchmark(where)
     }
-    trains = {_mark(text) for _, text, _, where, _ in existing if where == "train"}
+    if rows.places.split is None:
+        tests |= {
+            mark_of(row.text)
+            for row in rows
+            if row.split != "train" and not is_benchmark(row.split)
+        }
+    trains = {mark_of(text) for _, text, _, where, _ in existing if where == "train"}
     del existing
     seen: dict[int, int] = {}
     labels: dict[int, str] = {}
@@ -261,11 +283,12 @@ def sift(
     for place, row in enumerate(rows):
         if place % STEP == 0:
             told("comparing", place, len(rows))
-        mark = _mark(row.text)
-        if split == "train" and mark in tests:
+        mark = mark_of(row.text)
+        if row.split == "train" and mark in tests:
             leaked.append(row.number)
             continue
-        if mark in seen or (split == "train" and source == "human" and mark in trains):
+        is_human_train = (row.split, row.source) == ("train", "human")
+        if mark in seen or (is_human_train and mark in trains):
             twice.append(row.number)
         seen.setdefault(mark, row.number)
         places.append(place)
@@ -274,19 +297,23 @@ def sift(
             differing.add(mark)
     kept = rows.only(places)
     unlike = tuple(n for n, mark in zip(kept.numbers, marks, strict=True) if mark in differing)
-    both = [n for mark, n in seen.items() if mark in trains] if split != "train" else []
-    kept_out = "every training set" if not is_benchmark(split) else "training sets tested on this"
+    splits = {number: rows.places.of(number)[0] for number in seen.values()}
+    both = [n for mark, n in seen.items() if mark in trains and splits[n] != "train"]
+    bench = [n for n in both if is_benchmark(splits[n])]
+    both = [n for n in both if not is_benchmark(splits[n])]
+    in_train = "the same text is in train: it will be kept out of"
     told_of = (
         ("the same text is in a test split: kept out of train", leaked),
         ("exact duplicates of other rows", twice),
         ("the same text with different labels", unlike),
-        (f"the same text is in train: it will be kept out of {kept_out}", both),
+        (f"{in_train} every training set", both),
+        (f"{in_train} training sets tested on this", bench),
     )
     warnings = [RowFault(what, tuple(found), fatal=False) for what, found in told_of if found]
     return kept, warnings, leaked
 
 
-def _mark(text: str) -> int:
+def mark_of(text: str) -> int:
     """Return 64 bits that stand for a text as it counts for equality."""
     digest = blake2b(normalise(text).encode("utf-8", "surrogatepass"), digest_size=8)
     return int.from_bytes(digest.digest())

@@ -31,7 +31,7 @@ from core.mixture import Draws
 from core.records import SOURCE_WORDS, Job, PoolRow, Source, Trial
 from core.registry import canonical, make, member, member_ids
 from core.statistics.power import TYPICAL, power
-from core.store import decisions, jobs, pools, samples, studies
+from core.store import consensus, decisions, jobs, pools, samples, studies
 from core.store.db import new_id
 from core.students.base import Preset, Student
 from core.studies.base import TRAINING_CODE, Ground, LeftOut, Need, Study, StudyPlan
@@ -108,6 +108,7 @@ class StudyStatus:
     n_trials: int
     n_done: int
     n_newer_decisions: int
+    n_relabelled: int
     report: Mapping[str, Any]
     seconds_left: float | None = None
 
@@ -427,6 +428,7 @@ def status(project: str, study: str) -> StudyStatus:
         n_trials=found["n_trials"],
         n_done=found["n_done"],
         n_newer_decisions=decisions.count_since(database, project, about["event_seq"]),
+        n_relabelled=consensus.n_relabelled_since(database, project, about["event_seq"]),
         report=about["report"],
         seconds_left=left and left / max(1, job.progress.get("n_workers", 1) if job else 1),
     )

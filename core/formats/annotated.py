@@ -19,7 +19,8 @@ class Given:
     """What one annotator said of a row: an answer by question, or that it is to be left out.
 
     An answer is written as files write a label. `faults` say by question what is wrong with one.
-    `about` has what the file says of how it came about, such as when.
+    `about` has what the file says of how it came about, such as when. `here` is who had decided so
+    where Admix exported it, as they are called there; empty where the tool's annotators did.
     """
 
     annotator: str
@@ -28,6 +29,7 @@ class Given:
     is_reject: bool = False
     seconds: float | None = None
     about: Mapping[str, Any] = field(default_factory=dict)
+    here: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,8 @@ class Annotated:
     `questions` are columns of the table, whose cells hold a row's own label where the file has
     one; `about` is to be kept with a row, such as what a model predicted. `n_skipped` counts
     answers that say nothing: drafts and what was passed over. Unless `has_own` the cells of a
-    question are the first annotator's answers.
+    question are the first annotator's answers. `samples` are the ids that rows had as samples where
+    Admix exported them, empty ones of others.
     """
 
     tool: str
@@ -47,6 +50,11 @@ class Annotated:
     about: Sequence[Mapping[str, Any]]
     n_skipped: int = 0
     has_own: bool = True
+    samples: Sequence[str] = ()
+
+    def sample(self, place: int) -> str:
+        """Return the id that a row had where Admix exported it, nothing of another row."""
+        return self.samples[place] if self.samples else ""
 
     def of(self, place: int, question: str) -> list[Given]:
         """Return what was said of a row about a question, in the order of the file."""

@@ -29,19 +29,29 @@ _BLANK: Cells = {}
 _HARD = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
+_ABOUT = ("split", "source")
+_SAID = re.compile(f"# ({'|'.join(_ABOUT)}) = (.*)")
+
+
 @dataclass(slots=True)
 class _Sentence:
-    """The lines of one sentence: its first line, its text if that is said, tokens and tags."""
+    """The lines of one sentence: its first line, its text if that is said, tokens and tags.
+
+    `about` is what comments say of where it belongs.
+    """
 
     row: int = 0
     text: str | None = None
     tokens: list[str] = field(default_factory=list)
     tags: list[str] = field(default_factory=list)
     fault: str = ""
+    about: dict[str, str] = field(default_factory=dict)
 
 
 def read_conll(name: str, text: str) -> Table:
-    """Return the sentences of a file as rows of `text` and `spans`.
+    """Return the sentences of a file as rows of `text` and `spans`, with a `split` and a `source`.
+
+    These stand in comments such as `# split = train`, where they do.
 
     Tags are BIO, IOB1, BIOES or BILOU, read as conlleval does; lines that begin with `# ` or
     `-DOCSTART-` are passed over.
@@ -58,6 +68,7 @@ def read_conll(name: str, text: str) -> Table:
         try:
             places, whole = _placed(sentence, astray)
             cells = {"text": whole, "spans": to_label(from_tags(places, sentence.tags))}
+            cells |= sentence.about
         except Unreadable as error:
             # One fault for all of them: a wrong column may hold a thousand different words.
             kind = sentence.fault or "no tag"
@@ -76,7 +87,8 @@ def read_conll(name: str, text: str) -> Table:
             "sentences whose tokens do not make up their `# text` and are joined by spaces:"
             f" {len(astray):,}, the first in row {astray[0]:,}",
         )
-    return Table(name, ("text", "spans"), tuple(rows), 1, found, notes)
+    said = tuple(column for column in _ABOUT if any(column in row for row in rows))
+    return Table(name, ("text", "spans", *said), tuple(rows), 1, found, notes)
 
 
 def write_conll(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
@@ -129,6 +141,8 @@ def _sentences(text: str) -> Iterator[_Sentence]:
         elif _is_comment(cells, n_columns):
             if (found := _TEXT.fullmatch(line)) and not now.tokens:
                 now.text, now.row = found[1], number
+            elif (about := _SAID.fullmatch(line)) and not now.tokens:
+                now.about[about[1]] = about[2].strip()
         else:
             if not now.tokens:
                 now.row = number

@@ -58,10 +58,13 @@ _NUMBERED = {
     ("event", "seq"): "event",
     ("event", "undoes"): "event",
     ("event", "shown_revision"): "event",
+    ("rule_change", "seq"): "event",
     ("pool", "event_seq"): "event",
     ("job_event", "seq"): "job_event",
 }
 """(table, column) -> table that counts them; the order of its numbers has a meaning."""
+_TOGETHER = {"event": ("event", "rule_change")}
+"""Table that counts -> those whose rows are counted on with its own."""
 _IN_ORDER = ("ledger", "trial")
 """Tables that are read in the order in which their rows came."""
 _NEEDED = {
@@ -84,6 +87,7 @@ _NEEDED = {
     "plateau": "id pool plan created_at",
     "guideline": "number text created_at",
     "annotator_weight": "annotator weight",
+    "rule_change": "seq rule weights changes",
     "gold": "sample label annotator made_at",
 }
 """Columns that are never NULL."""
@@ -113,7 +117,9 @@ _NOT_WHOLE = (
     ("a known label of no sample", "SELECT 1 FROM gold WHERE project = $project"
      " AND sample NOT IN (SELECT id FROM sample WHERE project = $project)"),
     ("a vote that counts for less than nothing", "SELECT 1 FROM annotator_weight"
-     " WHERE project = $project AND weight NOT BETWEEN 0 AND 1000000"),
+     " WHERE project = $project AND weight NOT BETWEEN 0 AND 1000000 UNION ALL"
+     " SELECT 1 FROM (SELECT unnest(weights) AS vote FROM rule_change WHERE project = $project)"
+     " WHERE vote.annotator IS NULL OR coalesce(vote.weight, -1) NOT BETWEEN 0 AND 1000000"),
     ("a job without a state", "SELECT 1 FROM job WHERE project = $project"
      " AND id NOT IN (SELECT job FROM job_event)"),
     ("a study without its pool", "SELECT 1 FROM study WHERE project = $project"
@@ -278,11 +284,12 @@ class _Numbers:
     """New numbers for those of a table, in the same order and after all that there are."""
 
     def __init__(self, cursor: Cursor, archive: Archive, table: str) -> None:
-        columns = (
-            [batch["seq"] for batch in archive.batches(_entry(table), ["seq"])]
-            if table in archive.names("tables")
-            else []
-        )
+        columns = [
+            batch["seq"]
+            for each in _TOGETHER.get(table, (table,))
+            if each in archive.names("tables")
+            for batch in archive.batches(_entry(each), ["seq"])
+        ]
         old = pa.chunked_array(columns, pa.int64())
         if old.null_count:
             raise damaged(archive.name, f"rows of {table} without a number")

@@ -1,7 +1,8 @@
 """Decisions are appended; what they come to stands in `sample_now`, in the same transaction.
 
 `STATE` is the one query that says what decisions come to. A decision runs it for the samples it
-touches, `rebuild` for all of them, so the two cannot differ in meaning; a test compares them.
+touches, `rebuild` for all of them, so the two cannot differ in meaning; a test compares them. What
+votes weigh is made anew from the last change of the rule, which is numbered among the events.
 """
 
 from __future__ import annotations
@@ -104,6 +105,14 @@ USUAL_WEIGHT = 1000
 """What a vote weighs of whom no weight is kept, and every vote where the majority decides."""
 _KEPT_WEIGHTS = "SELECT annotator, weight FROM annotator_weight WHERE project = $project"
 
+_WEIGHTS_OF_LAST_RULE = """
+INSERT INTO annotator_weight
+SELECT project, vote.annotator, vote.weight, vote.quality FROM (
+    SELECT project, unnest(weights) AS vote FROM
+        (FROM rule_change WHERE project = ? ORDER BY seq DESC LIMIT 1)
+)
+"""
+
 _EVENTS = schema_of(
     seq=pa.int64(), project=pa.string(), sample=pa.string(), kind=pa.string(), label=pa.string(),
     stratum=pa.string(), inputs=pa.string(), text=pa.string(), split=pa.string(),
@@ -156,6 +165,10 @@ def rebuild(database: Database, project: str) -> None:
 
 def rebuild_in(cursor: Cursor, project: str) -> None:
     """Make the state of a whole project anew inside a transaction."""
+    cursor.execute("SELECT 1 FROM rule_change WHERE project = ? LIMIT 1", [project])
+    if cursor.fetchall():  # in an archive of before they were kept, weights stand alone
+        cursor.execute("DELETE FROM annotator_weight WHERE project = ?", [project])
+        cursor.execute(_WEIGHTS_OF_LAST_RULE, [project])
     cursor.execute("DELETE FROM sample_now WHERE project = ?", [project])
     state = _state("true", _standing(cursor, project))
     cursor.execute(f"INSERT INTO sample_now BY NAME {state}", {"project": project})
@@ -408,11 +421,39 @@ def standing(database: Database, project: str) -> list[dict[str, Any]]:
         return dicts(cursor)
 
 
+def ever_said(
+    database: Database, project: str, samples: Sequence[str]
+) -> dict[str, set[tuple[str, str | None]]]:
+    """Return by sample who ever gave it which label, None to leave it out; taken back or not.
+
+    Who accepted it without naming a label gave it the one that it has, and the one it came with.
+    """
+    with database.read() as cursor:
+        cursor.execute(
+            "SELECT e.sample, e.annotator, e.kind, e.label, now.label, now.imported_label"
+            " FROM event e JOIN sample_now now ON now.project = e.project AND now.id = e.sample"
+            " WHERE e.project = ? AND e.sample IN (SELECT unnest(?))"
+            " AND e.kind IN ('label', 'adjudicate', 'accept', 'edit', 'reject')",
+            [project, list(samples)],
+        )
+        found: dict[str, set[tuple[str, str | None]]] = {}
+        for sample, who, kind, label, current, imported in cursor.fetchall():
+            given = [label] if label is not None or kind == "reject" else [current, imported]
+            said = found.setdefault(sample, set())
+            said |= {(who, one) for one in given if one is not None or kind == "reject"}
+        return found
+
+
 def last_event(database: Database, project: str) -> int:
-    """Return the number of the project's last event, 0 for none."""
+    """Return the number of the project's last event, 0 for none; of a rule's change, too.
+
+    Whatever is kept by this number and depends on labels is made anew once it is another.
+    """
     with database.read() as cursor:
         row = cursor.execute(
-            "SELECT coalesce(max(seq), 0) FROM event WHERE project = ?", [project]
+            "SELECT greatest((SELECT coalesce(max(seq), 0) FROM event WHERE project = $project),"
+            " (SELECT coalesce(max(seq), 0) FROM rule_change WHERE project = $project))",
+            {"project": project},
         ).fetchone()
     return int(row[0]) if row else 0
 

@@ -211,10 +211,27 @@ CREATE TABLE score_set (
 """
 """What a small model says of samples, by which they are put in order."""
 
+M016_RULE_CHANGES = """
+CREATE TABLE rule_change (
+    seq BIGINT, project VARCHAR, rule VARCHAR,
+    weights STRUCT(annotator VARCHAR, weight BIGINT, quality DOUBLE)[],
+    changes STRUCT(sample VARCHAR, split VARCHAR, "before" VARCHAR, "after" VARCHAR)[],
+    annotator VARCHAR, made_at TIMESTAMP
+);
+INSERT INTO rule_change SELECT nextval('seq_event'), id, settings ->> '$.consensus.rule',
+    coalesce(weighed.weights, []), [], NULL, TRY_CAST(settings ->> '$.consensus.since' AS TIMESTAMP)
+FROM project LEFT JOIN (
+    SELECT project, list({'annotator': annotator, 'weight': weight, 'quality': quality}) AS weights
+    FROM annotator_weight GROUP BY project
+) weighed ON weighed.project = project.id WHERE settings ->> '$.consensus.rule' IS NOT NULL;
+"""
+"""Who made which rule the project's and when, numbered among the events, and what it changed."""
+
 STEPS: tuple[str, ...] = (
     M001_FIRST, M002_STRATA, M003_LLM_LABELLED, M004_ANSWERS, M005_BATCHES, M006_AUDITS,
     M007_TRAININGS, M008_LINES_AND_CHOICES, M009_OTHER_PREDICTIONS, M010_PLATEAUS,
     M011_PEOPLE, M012_ADJUDICATION, M013_ACCOUNTS, M014_GUIDELINES, M015_SCORES,
+    M016_RULE_CHANGES,
 )  # fmt: skip
 
 

@@ -111,7 +111,7 @@ def change_settings(database: Database, project_id: str, **items: Any) -> None:
 TABLES_OF_A_PROJECT = (
     "sample", "event", "sample_now", "verdict", "run", "completion", "reading", "answer", "job",
     "pool", "study", "result", "allocation", "audit", "batch", "plateau", "lease",
-    "annotator_weight", "gold", "guideline", "score", "score_set",
+    "annotator_weight", "gold", "guideline", "score", "score_set", "rule_change",
 )  # fmt: skip
 """Tables with a column `project`."""
 CHILD_TABLES = (("ledger", "run", "run"), ("job_event", "job", "job"), ("trial", "study", "study"))

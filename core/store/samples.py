@@ -437,12 +437,15 @@ def unchanged(cursor: Cursor, project: str, versions: Mapping[str, str]) -> set[
 def decided_since(database: Database, project: str, event_seq: int) -> dict[str, dict[str, Any]]:
     """Return by id how samples are now that somebody decided on after an event, deleted ones too.
 
-    A decision that was taken back since counts, too: its sample may be as it was.
+    So are those whose label another consensus rule changed. A decision that was taken back since
+    counts, too: its sample may be as it was.
     """
     with database.read() as cursor:
         cursor.execute(
             "SELECT id, inputs, label, split, status FROM sample_now WHERE project = $project"
-            " AND id IN (SELECT sample FROM event WHERE project = $project AND seq > $since)",
+            " AND id IN (SELECT sample FROM event WHERE project = $project AND seq > $since"
+            "  UNION ALL SELECT change.sample FROM (SELECT unnest(changes) AS change"
+            "   FROM rule_change WHERE project = $project AND seq > $since))",
             {"project": project, "since": event_seq},
         )
         return {row["id"]: row for row in dicts(cursor)}
@@ -535,6 +538,17 @@ def texts(
             " AND status IN ('accepted', 'pending')"
             " AND ($run IS NULL OR run IS DISTINCT FROM $run) ORDER BY seq",
             {"project": project, "run": not_of_run},
+        )
+        return cursor.fetchall()
+
+
+def all_texts(database: Database, project: str) -> list[tuple[str, str, str, str]]:
+    """Return (id, text, split, source) of every sample that is not deleted, as they came."""
+    with database.read() as cursor:
+        cursor.execute(
+            "SELECT id, text, split, source FROM sample_now"
+            " WHERE project = ? AND status <> 'deleted' ORDER BY seq",
+            [project],
         )
         return cursor.fetchall()
 

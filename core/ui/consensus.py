@@ -10,7 +10,7 @@ from core.store.consensus import Weight
 from core.ui import frame, look
 
 
-def show(project: str) -> None:
+def show(project: str, who: str) -> None:
     """Show the rule that makes the current label, what another would change, and let it be used."""
     now, about = consensus.rule(project), consensus.about(project)
     since = f", since {about['since']} UTC" if about else ""
@@ -18,6 +18,7 @@ def show(project: str) -> None:
     if now == "quality":
         _weights(consensus.weights(project))
         st.caption("Votes keep these weights until they are measured anew; who came later has 1.")
+    _earlier(project)
     key = f"consensus_{project}"
     wanted: Rule = st.radio("Rule", list(consensus.RULES), format_func=consensus.RULES.__getitem__,
                             key=f"{key}_wanted")  # fmt: skip
@@ -38,10 +39,28 @@ def show(project: str) -> None:
     if st.button("Use this rule", type="primary", key=f"{key}_use", icon=":material/done_all:",
                  help="Every label is made anew at once; you can switch back."):  # fmt: skip
         with frame.problems():
-            used = consensus.use(project, wanted)
+            used = consensus.use(project, wanted, who)
             del st.session_state[key]
             frame.say(f"Labels changed: {len(used.changes):,}.")
             st.rerun()
+
+
+def _earlier(project: str) -> None:
+    """Say who changed the rule and when, where anybody did."""
+    found = consensus.rule_changes(project)
+    if not found:
+        return
+    with st.expander("Changes of the rule", icon=":material/history:"):
+        st.dataframe(
+            [
+                {"when (UTC)": each.made_at, "who": each.annotator, "rule": each.rule,
+                 "labels changed": each.n_changes}
+                for each in found
+            ],
+            hide_index=True, placeholder="–", column_config={
+                "when (UTC)": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm"),
+            },
+        )  # fmt: skip
 
 
 def _preview(found: Preview) -> None:

@@ -15,7 +15,7 @@ from core import actions
 from core.actions import access, handover, home, session
 from core.errors import BadSetting, Problem
 from core.records import Project, Role
-from core.ui import forms, look, signing_in
+from core.ui import forms, in_hand, look, signing_in
 
 PAGES = {
     "home": ("Home", ":material/home:"),
@@ -47,6 +47,8 @@ ROLES: dict[str, Role] = {
 }  # fmt: skip
 """File name -> the role without which there is nothing to do on a page; of the others, any."""
 
+_QUEUES = ("review", "curate")
+"""Pages that hand out cards."""
 ALLOW_OPEN = "ADMIX_ALLOW_OPEN"
 """Environment variable that opens Admix to other addresses although it has no accounts."""
 EDIT_SECONDS = 0.4
@@ -161,6 +163,8 @@ def title(page: str, about: str) -> None:
     """
     st.title(PAGES[page][0])
     st.caption(about)
+    if page not in _QUEUES:
+        in_hand.give_back()
     if not access.may(needed := _role_of(page)):
         st.info(f"This page is for the role {needed} and up.", icon=":material/lock:")
         st.stop()

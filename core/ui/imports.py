@@ -19,6 +19,7 @@ from core.ui import download, frame, look
 FIRST_ROWS = 8
 NO_COLUMN = "(none)"
 OTHER = "another test set"
+AS_SAID = "as the file says"
 SYNTHETIC = "a synthetic test set"
 DOWNLOADS = {
     ".csv": ("CSV", "text/csv"),
@@ -49,19 +50,21 @@ def show(project: str) -> None:
         st.info(look.plain(f"{table.annotated.in_words()}."), icon=":material/group:")
     taken = _columns(project, table)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        source = st.selectbox("Source", SOURCES, width=170,
+        says = imports.stated_by(table, taken)
+        chosen = st.selectbox("Source", [*([AS_SAID] if says.sources else []), *SOURCES], width=170,
                               help="synthetic: an LLM wrote text and label; llm-labelled: a human"
                               " text that an LLM labelled. Both arrive pending.")  # fmt: skip
-        split = _split_choice()
+        source = next((each for each in SOURCES if each == chosen), None)
+        split = _split_choice(says.counts())
     prepared = imports.prepare(project, table, taken, split, source)
     if prepared.faults and st.checkbox(
         "Import without the bad rows", key=f"skip_{number}", help="The others come in all the same."
     ):
         prepared = imports.prepare(project, table, taken, split, source, skip_bad_rows=True)
     _look_at(prepared)
-    n = len(prepared.rows)
-    if st.button(f"Import {n:,} rows into {look.plain(split)}", type="primary", key=f"go_{number}",
-                 icon=":material/upload:", disabled=bool(prepared.faults) or not n):  # fmt: skip
+    is_ready = prepared.is_news and not prepared.faults
+    if st.button(_go(prepared), type="primary", key=f"go_{number}", icon=":material/upload:",
+                 disabled=not is_ready):  # fmt: skip
         # A new number empties the uploader: neither a rerun nor a second click finds a file.
         st.session_state["upload_number"] = number + 1
         bar = st.progress(0.0, "Importing; synthetic rows are judged by every check…")
@@ -70,7 +73,7 @@ def show(project: str) -> None:
             bar.progress(n_done / n_rows, f"{doing}: {n_done:,} of {n_rows:,} rows")
 
         done = imports.import_rows(project, prepared, again=False, told=told)
-        st.session_state["import_report"] = (table.name, split, done)
+        st.session_state["import_report"] = (table.name, prepared.into(), done)
         st.rerun()
 
 
@@ -160,10 +163,23 @@ def _exported(project: str, ending: str, safe: bool) -> bytes:
     return b"".join(exports.export_pieces(project, ending, safe))
 
 
-def _split_choice() -> str:
-    chosen = st.selectbox("Into", ["train", "test", OTHER, SYNTHETIC], width=190,
+def _go(prepared: Prepared) -> str:
+    n, attached = len(prepared.rows), prepared.attached
+    if attached.n_rows and not n:
+        return f"Import {attached.n_fresh:,} decisions"
+    return f"Import {n:,} rows into {look.plain(prepared.into())}"
+
+
+def _split_choice(says: Mapping[str, int]) -> str | None:
+    """Ask for the split of all rows, or that each has the one that the file says, if it does."""
+    told = " · ".join(f"{split} {n:,}" for split, n in says.items())
+    chosen = st.selectbox("Into", [*([AS_SAID] if says else []), "train", "test", OTHER, SYNTHETIC],
+                          width=190,
                           help="test is sealed; another test set has a name, and a synthetic one"
-                          " that of the model that wrote it.")  # fmt: skip
+                          " that of the model that wrote it."
+                          + f" The file says: {look.plain(told)}." * bool(says))  # fmt: skip
+    if chosen == AS_SAID:
+        return None
     if chosen == SYNTHETIC:
         return BENCHMARK + st.text_input("Who wrote it", value="model", width=160).strip()
     if chosen != OTHER:
@@ -175,6 +191,7 @@ def _look_at(prepared: Prepared) -> None:
     """Show the first rows, the classes, and everything that is wrong."""
     _faults("This stops the import:", prepared.faults, st.error)
     _faults("Good to know:", prepared.warnings, st.warning)
+    _known(prepared)
     rows, classes = st.columns([2, 1], gap="medium")
     with rows:
         st.caption(f"First rows of {len(prepared.rows):,}")
@@ -190,6 +207,13 @@ def _look_at(prepared: Prepared) -> None:
             column_config={"Text": st.column_config.TextColumn(width="large")},
         )
     with classes:
+        if len(prepared.places) > 1:
+            st.caption("Into")
+            st.dataframe(
+                [{"Split": split, "Source": source, "Rows": n}
+                 for (split, source), n in sorted(prepared.places.items())],
+                hide_index=True,
+            )  # fmt: skip
         new = " (new to the task)" if prepared.brings_labels else ""
         st.caption(f"Classes{new}")
         st.dataframe(
@@ -199,6 +223,19 @@ def _look_at(prepared: Prepared) -> None:
             },
             hide_index=True,
         )
+
+
+def _known(prepared: Prepared) -> None:
+    """Say what of a tool's file is there already and what is new."""
+    attached = prepared.attached
+    if not attached.n_rows:
+        return
+    st.info(
+        f"{len(prepared.rows):,} rows are new; {attached.n_rows:,} are samples already, and get the"
+        f" decisions that are new. Decisions: {prepared.n_decisions:,} new,"
+        f" {attached.n_known:,} made before.",
+        icon=":material/merge:",
+    )
 
 
 def _faults(title: str, faults: Sequence[RowFault], box: Any) -> None:
@@ -217,8 +254,10 @@ def _report() -> None:
     left = f" {len(done.left_out):,} rows were left out." if done.left_out else ""
     said = (f", {done.n_decisions:,} decisions of {done.n_annotators:,} annotators"
             if done.n_decisions else "")  # fmt: skip
-    st.success(f"Imported {done.n_rows:,} rows of {look.plain(name)} into {look.plain(split)}"
-               f"{said}{flagged}.{left}", icon=":material/task_alt:")  # fmt: skip
+    into = f" into {look.plain(split)}" if done.n_rows else ""
+    known = f" {done.n_attached:,} rows were samples already." if done.n_attached else ""
+    st.success(f"Imported {done.n_rows:,} rows of {look.plain(name)}{into}{said}{flagged}."
+               f"{known}{left}", icon=":material/task_alt:")  # fmt: skip
     _faults("Good to know:", done.warnings, st.warning)
     pages = {"train": ("review", "Review the labels"), "test": ("generate", "Go on to Generate")}
     page, words = pages.get(split, pages["train"])

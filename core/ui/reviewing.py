@@ -16,7 +16,7 @@ from core.actions.cards import Asked
 from core.actions.orders import CAME, Order
 from core.actions.queues import Hand
 from core.records import Label
-from core.ui import answering, card, deck, desk, history, ordering
+from core.ui import answering, card, deck, desk, history, in_hand, ordering
 from core.ui.desk import Desk, Shown
 
 NOTHING_LEFT = "Choose another status or class, or look at the table."
@@ -45,6 +45,10 @@ class Queue:
 
     def hand(self, at: Desk, n: int = queues.HAND) -> Hand:
         """Return the next cards, with what is hidden and suggested on them."""
+        if self.wanted.is_shared:
+            in_hand.note(at.project, at.who)
+        else:
+            in_hand.give_back()
         found = queues.hand(at.project, at.who, self.wanted, n, skipped=at.skipped, first=at.first,
                             order=self.order)  # fmt: skip
         return blind.veiled(at.project, at.who, found, suggests=self.suggests,

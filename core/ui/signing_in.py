@@ -17,7 +17,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from core.actions import access, people, signing_in
 from core.actions.access import Actor
 from core.errors import Denied, Problem
-from core.ui import look
+from core.ui import in_hand, look
 
 Made = TypeVar("Made")
 
@@ -162,6 +162,7 @@ def _sidebar(me: Actor) -> None:
 
 
 def _sign_out(how: str) -> None:
+    in_hand.give_back()
     signing_in.sign_out(st.session_state.get(TOKEN))
     # Nothing of this visit is left for who comes next.
     st.session_state.clear()

@@ -222,9 +222,12 @@ def show(project: str, study: str, on: Cluster | None, device: Device | None = N
         crossing.live(project, now.study["id"])
     else:
         _curve(project, now.study["id"])
-    if now.n_newer_decisions:
+    newer = [f"{now.n_newer_decisions:,} decisions"] if now.n_newer_decisions else []
+    if now.n_relabelled:
+        newer.append(f"{now.n_relabelled:,} labels that another consensus rule changed")
+    if newer:
         st.info(
-            f"{now.n_newer_decisions:,} decisions are newer than this study's pool, which stays as"
+            f"{' and '.join(newer)} are newer than this study's pool, which stays as"
             " it was. Launch again above to train on a new pool.",
             icon=":material/update:",
         )

@@ -77,6 +77,7 @@ def gather(name: str, tool: Tool, parts: Sequence[Part]) -> Table:
             about=[dict(item.about) if item else {} for item in items],
             n_skipped=read.n_skipped + n_answers - sum(map(len, given)),
             has_own=not tool.is_rowwise,
+            samples=[item.sample if item else "" for item in items],
         ),
     )  # fmt: skip
 
@@ -214,6 +215,7 @@ def _one(
         is_reject=answer.is_reject,
         seconds=answer.seconds,
         about=answer.about,
+        here=answer.here,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
+from hashlib import blake2b
 from typing import Any
 from xml.etree import ElementTree
 
@@ -14,6 +15,10 @@ from core.spans import read_spans
 
 OWN = "admix"
 """The key of a task's `meta` under which stands what only Admix knows of it."""
+OWN_DATA = {"admix_id": "id", "admix_split": "split", "admix_source": "source"}
+"""Field of a task's data -> what it says, since rows of JSON_MIN and CSV have no `meta`."""
+PEOPLE = "people"
+"""What only Admix knows of a task: who made the annotations, by their ids."""
 TASKS, CONFIG = "tasks.json", "config.xml"
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -24,7 +29,8 @@ def files(sheet: Sheet, rows: Iterable[Outgoing]) -> dict[str, bytes]:
     """Return the tasks with everybody's annotations, and the configuration of a project for them.
 
     An annotation's `completed_by` is left out, because Label Studio refuses a file that names
-    somebody it does not know; `annotator` has the name.
+    somebody it does not know, and says that all are of who imports them; `annotator` has the name.
+    That it forgets, but it keeps an annotation's `id` as `import_id`, by which `meta` has the name.
 
     Raises:
         Problem: XML cannot hold the name of a label.
@@ -42,9 +48,14 @@ def _task(sheet: Sheet, row: Outgoing, number: int) -> dict[str, Any]:
         # A text is all that the page can show of a list.
         options = data.get(name) or ()
         data[f"{name}_shown"] = "\n".join(f"{chr(65 + i)}. {one}" for i, one in enumerate(options))
-    own = {"id": row.id, "question": sheet.question, "shape": sheet.shape, **row.about}
+    own: dict[str, Any] = {
+        "id": row.id, "question": sheet.question, "shape": sheet.shape, **row.about
+    }  # fmt: skip
     if row.own is not None:
         own["label"] = row.own
+    if row.decisions:
+        own[PEOPLE] = {str(number_of(row.id, who)): who for who, _ in row.decisions}
+    data |= {name: own[what] for name, what in OWN_DATA.items() if what in own}
     return {
         "id": number,
         "data": data,
@@ -54,8 +65,15 @@ def _task(sheet: Sheet, row: Outgoing, number: int) -> dict[str, Any]:
     }
 
 
+def number_of(sample: str, who: str) -> int:
+    """Return the id of somebody's annotation, a whole number that JavaScript holds, too."""
+    digest = blake2b(f"{sample}\n{who}".encode("utf-8", "surrogatepass"), digest_size=6).digest()
+    return int.from_bytes(digest)
+
+
 def _annotation(sheet: Sheet, row: Outgoing, who: str, label: str | None) -> dict[str, Any]:
     return {
+        "id": number_of(row.id, who),
         "annotator": who,
         "was_cancelled": label is None,
         "ground_truth": False,

@@ -56,12 +56,12 @@ class Argilla(Tool):
                 values[question] = read
         answers = [
             Answer(people.get(user, user), values, is_reject=statuses[user] == "discarded",
-                   about={"user": user})
+                   about={"user": user}, here=people.get(user, ""))
             for user, values in by_user.items()
         ]  # fmt: skip
         left_out = writing.read_people(meta.get(writing.LEFT_OUT))
         answers += [
-            Answer(name, is_reject=True, about={"user": user})
+            Answer(name, is_reject=True, about={"user": user}, here=name)
             for user, name in left_out.items() if user not in by_user
         ]  # fmt: skip
         asked, label = meta.get(writing.QUESTION), meta.get(writing.LABEL)
@@ -80,6 +80,8 @@ class Argilla(Tool):
             counted="points" if meta.get(writing.OFFSETS) == writing.POINTS else None,
             passed=tuple(passed),
             n_skipped=n_skipped,
+            # Any record has an id: whether it is a sample's, the project knows.
+            sample=record or "",
         )
 
     def write(self, sheet: Sheet, rows: Iterable[Outgoing]) -> dict[str, bytes]:

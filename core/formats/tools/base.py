@@ -46,13 +46,17 @@ class Value:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One annotator's work on an item: a value per question, or that it is to be left out."""
+    """One annotator's work on an item: a value per question, or that it is to be left out.
+
+    `here` is who had decided so where Admix exported it, if nobody changed it since.
+    """
 
     annotator: str
     values: Mapping[str, Value] = field(default_factory=dict)
     is_reject: bool = False
     seconds: float | None = None
     about: Mapping[str, Any] = field(default_factory=dict)
+    here: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +65,8 @@ class Item:
 
     Rows with the same `key` are the same item. `asks` has questions that the file itself names.
     `counted` says what its offsets count where the file itself says so. `passed` names what cannot
-    be taken over, `n_skipped` counts answers that say nothing.
+    be taken over, `n_skipped` counts answers that say nothing. `about` may have a `split` and a
+    `source`, and `sample` is the id that the item had where Admix exported it.
     """
 
     fields: Mapping[str, str | None]
@@ -73,6 +78,7 @@ class Item:
     counted: Counted | None = None
     passed: tuple[str, ...] = ()
     n_skipped: int = 0
+    sample: str = ""
 
 
 @dataclass(frozen=True, slots=True)

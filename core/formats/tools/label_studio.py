@@ -53,21 +53,26 @@ class LabelStudio(Tool):
         data = parsed(cells.get("data"), "data")
         if not isinstance(data, dict):
             raise Unreadable("a task whose data is no object")
+        own_data = {key: data.pop(key, None) for key in writing.OWN_DATA}
         fields = texts(data)
+        meta = parsed(cells.get("meta"), "meta")
+        said = meta.get(writing.OWN) if isinstance(meta, dict) else None
+        own = said if isinstance(said, dict) else {}
+        own = {
+            **{what: own_data[key] for key, what in writing.OWN_DATA.items() if own_data[key]},
+            **own,
+        }
         done = objects(parsed(cells.get("annotations") or cells.get("completions"), "annotations"),
                        "annotations")  # fmt: skip
         passed: list[str] = []
         answers = []
         n_skipped = len(objects(parsed(cells.get("drafts"), "drafts"), "drafts"))
         for annotation in done:
-            answer = _answer(annotation, fields, passed)
+            answer = _answer(annotation, fields, passed, own.get(writing.PEOPLE))
             if answer is None:
                 n_skipped += 1
             else:
                 answers.append(answer)
-        meta = parsed(cells.get("meta"), "meta")
-        said = meta.get(writing.OWN) if isinstance(meta, dict) else None
-        own = said if isinstance(said, dict) else {}
         question, label = own.get("question"), own.get("label")
         shape = next((each for each in _SHAPES.values() if each == own.get("shape")), None)
         task = cells.get("id")
@@ -84,6 +89,7 @@ class LabelStudio(Tool):
             },
             passed=tuple(passed),
             n_skipped=n_skipped,
+            sample=sample if isinstance(sample := own.get("id"), str) else "",
         )
 
     def write(self, sheet: Sheet, rows: Iterable[Outgoing]) -> dict[str, bytes]:
@@ -91,9 +97,12 @@ class LabelStudio(Tool):
 
 
 def _answer(
-    annotation: Mapping[str, Any], fields: Mapping[str, str | None], passed: list[str]
-) -> Answer | None:
+    annotation: Mapping[str, Any], fields: Mapping[str, str | None], passed: list[str],
+    people: Any,
+) -> Answer | None:  # fmt: skip
     """Return who answered what; None where nothing of it can be taken over.
+
+    `people` are those whose annotations Admix exported, by the ids of these.
 
     Raises:
         Unreadable: the annotation is not what it should be.
@@ -102,15 +111,28 @@ def _answer(
         **moment(annotation.get("created_at")),
         **({"id": annotation["id"]} if isinstance(annotation.get("id"), str | int) else {}),
     }
-    who = person(annotation.get("annotator") or annotation.get("completed_by"))
+    here = _exported(annotation, people)
+    changed_by = annotation.get("updated_by") if here else None
+    if changed_by:  # whoever changed what we exported says it, and nobody else
+        here = ""
+    who = here or person(
+        changed_by or annotation.get("annotator") or annotation.get("completed_by")
+    )  # fmt: skip
     took = seconds(annotation.get("lead_time"))
     if annotation.get("was_cancelled") is True:
-        return Answer(who, is_reject=True, seconds=took, about=about)
+        return Answer(who, is_reject=True, seconds=took, about=about, here=here)
     results = objects(annotation.get("result"), "results of an annotation")
     values = _values(results, fields, passed)
     if results and not values:
         return None
-    return Answer(who, values, seconds=took, about=about)
+    return Answer(who, values, seconds=took, about=about, here=here)
+
+
+def _exported(annotation: Mapping[str, Any], people: Any) -> str:
+    """Return whose annotation Admix exported as this one, nothing where it did not."""
+    number = annotation.get("import_id") or annotation.get("id")
+    found = people.get(str(number)) if isinstance(people, dict) else None
+    return found if isinstance(found, str) else ""
 
 
 def _values(

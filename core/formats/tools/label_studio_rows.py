@@ -13,12 +13,13 @@ from typing import Any, ClassVar
 from core.errors import Unreadable
 from core.formats.annotated import Shape
 from core.formats.table import Cells, Table
+from core.formats.tools._label_studio_write import OWN_DATA
 from core.formats.tools._values import mark, moment, one_of, seconds, text_for
 from core.formats.tools.base import Answer, Item, Tool, Value
 from core.formats.tools.label_studio import person
 
 _OF_ANNOTATION = {"annotator", "annotation_id", "created_at", "updated_at", "lead_time"}
-_NOT_FIELDS = {*_OF_ANNOTATION, "id", "predictions", "meta"}
+_NOT_FIELDS = {*_OF_ANNOTATION, "id", "predictions", "meta", *OWN_DATA}
 FIRST = 200
 """Rows that are looked at for what a column holds."""
 
@@ -69,8 +70,13 @@ class LabelStudioRows(Tool):
             fields=fields,
             answers=(Answer(person(cells.get("annotator")), values, seconds=took, about=about),),
             key=f"{task}\n{_text(fields)}" if task else None,
-            about={"task": task[:60]} if task else {},
-        )
+            about={
+                **({"task": task[:60]} if task else {}),
+                **{what: said for key, what in OWN_DATA.items()
+                   if what != "id" and (said := cells.get(key))},
+            },
+            sample=cells.get("admix_id") or "",
+        )  # fmt: skip
 
 
 def _text(fields: Mapping[str, str | None]) -> str:
