@@ -16,6 +16,8 @@ from core.store.decisions import Undone
 
 LONGEST = 300
 """Characters of a text or label that a line shows."""
+_KNOWN = ("guidelines", "press")
+"""What is told otherwise of how a decision came about, and the id of its key press."""
 _FINAL = ("undo", "split", "delete")
 """Kinds of events that stay: nobody takes them back."""
 
@@ -154,7 +156,7 @@ def _more(event: Mapping[str, Any]) -> tuple[str, ...]:
     if "guidelines" in about:
         told.append(f"guidelines {about['guidelines']}")
     for name, value in about.items():
-        if name != "guidelines" and value not in (None, "", [], {}):
+        if name not in _KNOWN and value not in (None, "", [], {}):
             words = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
             told.append(f"{name}: {_short(words)}")
     return tuple(told)

@@ -1,8 +1,8 @@
 """Who owns the database file, and how do threads read and write it?
 
 One process opens the file, once, with one configuration; each read has its own cursor; writes take
-one lock. The owner's name stands in a lock file of our own, because DuckDB's says nothing. Where the
-disk was full, DuckDB may ask for being opened again, which is done once nobody is at work in it.
+one lock. The owner's name stands in a lock file of our own, because DuckDB's says nothing. Where
+the disk was full, DuckDB may want the file opened again; that is done when nobody is at work in it.
 """
 
 from __future__ import annotations

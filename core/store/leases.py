@@ -54,15 +54,17 @@ def take(
             f" OR NOT ({LIVE})",
             {"project": project, "annotator": annotator, **_times()},
         )
-        if mine:
-            columns: dict[str, list[Any]] = {
-                "project": [project] * len(mine),
-                "sample": mine,
-                "annotator": [annotator] * len(mine),
-                "expires_at": [_times()["latest"]] * len(mine),
-            }
-            insert(cursor, "lease", columns, _LEASES)
+        _insert(cursor, project, annotator, mine)
         return mine
+
+
+def take_again(cursor: Cursor, project: str, annotator: str, sample: str) -> None:
+    """Take a sample in hand whose decision was taken back, in that transaction.
+
+    It is on its annotator's screen at once: nobody else may have it in between.
+    """
+    end(cursor, project, [(sample, annotator)])
+    _insert(cursor, project, annotator, [sample])
 
 
 def give_back(database: Database, project: str, annotator: str) -> None:
@@ -77,6 +79,19 @@ def end(cursor: Cursor, project: str, decided: Sequence[tuple[str, str]]) -> Non
         " (SELECT unnest(?), unnest(?))",
         [project, [one[0] for one in decided], [one[1] for one in decided]],
     )
+
+
+def _insert(cursor: Cursor, project: str, annotator: str, samples: Sequence[str]) -> None:
+    if not samples:
+        return
+    n = len(samples)
+    columns: dict[str, list[Any]] = {
+        "project": [project] * n,
+        "sample": list(samples),
+        "annotator": [annotator] * n,
+        "expires_at": [_times()["latest"]] * n,
+    }
+    insert(cursor, "lease", columns, _LEASES)
 
 
 def _held(cursor: Cursor, project: str, annotator: str) -> dict[str, int]:
