@@ -103,7 +103,8 @@ async ([code, ids]) => {
   document.body.innerHTML = '<div class="deck"></div>';
   window.sent = [];
   const undo = { kind: "undo", key: "u", title: "Undo", value: "", row: "" };
-  const usual = { name: "a", commands: [undo], outcomes: [], round: 0, n_left: 9, n_total: 9,
+  const skip = { kind: "skip", key: "s", title: "Skip", value: "", row: "" };
+  const usual = { name: "a", commands: [undo, skip], outcomes: [], round: 0, n_left: 9, n_total: 9,
     n_skipped: 0, most_keys: 20, empty: "", trouble: "" };
   const choices = [{ kind: "label", value: "x", key: "1", title: "x" }];
   const card = (id) => ({ id, revision: 0, label: null, told: "", title: "", about: "",
@@ -162,6 +163,17 @@ def test_a_card_that_is_taken_back_is_shown_once_although_the_server_sends_it_to
     alone.keyboard.press("1")
     assert alone.locator(".deck").get_attribute("data-card") == "C"
     assert [press["sample"] for press in sent(alone)] == ["B", "B"]
+
+
+def test_a_skipped_card_is_shown_again_only_once_the_server_deals_it_again(alone: Page):
+    for key in "s1":
+        alone.keyboard.press(key)
+    assert told(alone, "ABCDEF") == "C"
+    for _ in "CDEF":
+        alone.keyboard.press("1")
+    # Others may have it by now: the server knows.
+    assert alone.locator(".deck").get_attribute("data-card") == ""
+    assert told(alone, "BCDEFA", outcomes=[outcome(alone, 0)], round=1) == "A"
 
 
 def test_what_may_have_been_heard_before_is_sent_as_such(alone: Page):

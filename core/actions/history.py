@@ -52,6 +52,8 @@ class Entry:
 def of(project: str, sample: str) -> list[Entry]:
     """Return everything that happened to a sample, the oldest first.
 
+    Decisions stand in the order in which they were made, although a clock may have gone back.
+
     Raises:
         Missing: there is no such sample.
     """
@@ -59,8 +61,7 @@ def of(project: str, sample: str) -> list[Entry]:
     now = samples.get(database, project, sample)
     came = samples.came(database, project, sample)
     events = decisions.history(database, project, sample)
-    found = [_came(project, now, came)]
-    found += [
+    found = [
         Entry(at, f"check {one.check}", "flagged it" if one.is_flagged else "did not flag it",
               tuple(filter(None, (one.reason, _score(one.score)))))
         for at, one in verdicts.made(database, project, sample)
@@ -68,6 +69,8 @@ def of(project: str, sample: str) -> list[Entry]:
     undone = {each["undoes"]: each for each in events if each["kind"] == "undo"}
     reopened = [each for each in events if each["kind"] == "reopen" and each["seq"] not in undone]
     what_was = {each["seq"]: each for each in events}
+    latest = datetime.min
+    placed = [(entry.at, entry) for entry in found]
     for each in events:
         back = undone.get(each["seq"])
         later = [one for one in reopened if one["seq"] > each["seq"]]
@@ -76,14 +79,15 @@ def of(project: str, sample: str) -> list[Entry]:
             taken = f"taken back by {back['annotator']} on {_time(back['happened_at'])}"
         elif later and each["kind"] not in (*_FINAL, "reopen"):
             taken = f"counts no longer: moved to pending by {later[-1]['annotator']}"
-        found.append(
-            Entry(
-                each["happened_at"], each["annotator"],
-                _what(project, now, each, what_was.get(each["undoes"])), _more(each), each["seq"],
-                each["kind"], taken,
-            )
+        latest = max(latest, each["happened_at"])
+        entry = Entry(
+            each["happened_at"], each["annotator"],
+            _what(project, now, each, what_was.get(each["undoes"])), _more(each), each["seq"],
+            each["kind"], taken,
         )  # fmt: skip
-    return sorted(found, key=lambda entry: entry.at)
+        placed.append((latest, entry))
+    placed.sort(key=lambda each: each[0])
+    return [_came(project, now, came), *(entry for _, entry in placed)]
 
 
 @needs("annotator")

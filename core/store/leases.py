@@ -17,8 +17,6 @@ MINUTES = 15
 _LEASES = schema_of(
     project=pa.string(), sample=pa.string(), annotator=pa.string(), expires_at=pa.timestamp("us")
 )
-# One that ends later than any that is given now was given by a clock that has gone back since.
-LIVE = "expires_at > $now AND expires_at <= $latest"
 
 
 def held_by_others(database: Database, project: str, annotator: str) -> dict[str, int]:
@@ -37,6 +35,11 @@ def take(
     anything. What this annotator had in hand before and is not among them is given back.
     """
     with database.write() as cursor:
+        # One that ends later than any that is given now was given by a clock that has gone back
+        # since: its card is on a screen perhaps, so it is somebody's for as long as a new one.
+        cursor.execute(
+            "UPDATE lease SET expires_at = $latest WHERE expires_at > $latest", _latest()
+        )
         held = _held(cursor, project, annotator)
         cursor.execute(
             "SELECT id, n_annotators FROM sample_now WHERE project = ?"
@@ -50,9 +53,9 @@ def take(
             if held.get(sample, 0) + decided.get(sample, 0) < people
         ][:n]
         cursor.execute(
-            f"DELETE FROM lease WHERE (project = $project AND annotator = $annotator)"  # noqa: S608
-            f" OR NOT ({LIVE})",
-            {"project": project, "annotator": annotator, **_times()},
+            "DELETE FROM lease WHERE (project = $project AND annotator = $annotator)"
+            " OR expires_at <= $now",
+            {"project": project, "annotator": annotator, "now": now()},
         )
         _insert(cursor, project, annotator, mine)
         return mine
@@ -89,20 +92,19 @@ def _insert(cursor: Cursor, project: str, annotator: str, samples: Sequence[str]
         "project": [project] * n,
         "sample": list(samples),
         "annotator": [annotator] * n,
-        "expires_at": [_times()["latest"]] * n,
+        "expires_at": [_latest()["latest"]] * n,
     }
     insert(cursor, "lease", columns, _LEASES)
 
 
 def _held(cursor: Cursor, project: str, annotator: str) -> dict[str, int]:
     cursor.execute(
-        f"SELECT sample, count(*) FROM lease WHERE project = $project"  # noqa: S608
-        f" AND annotator <> $annotator AND {LIVE} GROUP BY sample",
-        {"project": project, "annotator": annotator, **_times()},
+        "SELECT sample, count(*) FROM lease WHERE project = $project"
+        " AND annotator <> $annotator AND expires_at > $now GROUP BY sample",
+        {"project": project, "annotator": annotator, "now": now()},
     )
     return dict(cursor.fetchall())
 
 
-def _times() -> dict[str, Any]:
-    moment = now()
-    return {"now": moment, "latest": moment + timedelta(minutes=MINUTES)}
+def _latest() -> dict[str, Any]:
+    return {"latest": now() + timedelta(minutes=MINUTES)}

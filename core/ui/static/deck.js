@@ -79,8 +79,7 @@ class Deck extends Face {
       else skipped.add(press.sample);
     }
     const undoing = new Set(this.pending.filter(({ kind }) => kind === "undo").map(({ sample }) => sample));
-    const fresh = cards.filter(({ id }) => !decided.has(id));
-    const next = [...fresh.filter(({ id }) => !skipped.has(id)), ...fresh.filter(({ id }) => skipped.has(id))];
+    const next = cards.filter(({ id }) => !decided.has(id) && !skipped.has(id));
     const byId = new Map(next.map((card) => [card.id, card]));
     const taken = this.cards.filter(({ id }) => undoing.has(id));
     const first = byId.get(shownAgain) ?? byId.get(this.cards[0]?.id);
@@ -149,9 +148,10 @@ class Deck extends Face {
     return true;
   }
 
+  // A card that is skipped goes to whoever comes next, until the server deals it here again.
   skip() {
     const [card, ...others] = this.cards;
-    this.cards = [...others, card];
+    this.cards = others;
     this.push({ kind: "skip", sample: card.id });
   }
 
