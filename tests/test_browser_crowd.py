@@ -14,8 +14,9 @@ from core import actions
 from core.actions import home
 from core.store import leases
 from tests.conftest import bring
-from tests.many_browsers import events_of, faults, press_in_turn, saved, sit
-from tests.serving import chromium_browser, serve
+from tests.many_browsers import PATIENCE_MS, events_of, faults, press_in_turn, saved, sit
+from tests.serving import chromium_browser, serve, until
+from tests.small_disk import mounted
 
 pytestmark = pytest.mark.browser
 
@@ -31,13 +32,17 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A home folder with a project of 600 cards."""
-    actions.start(tmp_path / "home", "a test")
+    return made(tmp_path / "home")
+
+
+def made(folder: Path) -> Path:
+    """Make a home folder with a project of 600 cards."""
+    actions.start(folder, "a test")
     project = home.create_project("crowd", "classify", [(name, "") for name in LABELS]).id
     rows = [{"text": f"text {n:03} of the crowd", "label": "plain"} for n in range(600)]
     bring(project, rows, "train", "human")
     actions.stop()
-    return tmp_path / "home"
+    return folder
 
 
 def keys_of(tabs: dict[str, Page]) -> dict[str, list[tuple[str, str]]]:
@@ -94,6 +99,43 @@ def test_a_server_killed_under_three_people_keeps_every_key_of_each_once(
     events = events_of(again, "crowd")
     assert faults(events, keys, LABELS) == []
     assert min(len(each) for each in keys.values()) >= 24
+
+
+def test_a_second_server_and_a_full_disk_cost_nobody_a_key(
+    tmp_path: Path, browser: Browser
+) -> None:
+    rng = random.Random(3)
+    with mounted(tmp_path / "disk") as disk:
+        with serve(made(disk.home)) as server:
+            tabs = {who: sit(browser, server.url, "crowd", who) for who in FIVE[:2]}
+            some = list(tabs.values())
+            with serve(disk.home) as second:
+                other = browser.new_context().new_page()
+                other.goto(f"{second.url}/review?project=crowd&who=Eva")
+                refused = other.get_by_text("is open in the app")
+                refused.wait_for(timeout=PATIENCE_MS)
+                assert f"process {server.process.pid} on" in refused.inner_text()
+                assert other.get_by_text("Use that one, or stop it first.").count() == 1
+                press_in_turn(some, 4, rng)
+                saved(some)
+                other.context.close()
+            disk.fill()
+            # A few fit into what is left of the log's last page.
+            waits = [tab.locator(".deck .foot").get_by_text("The disk is full") for tab in some]
+            until(lambda: press_in_turn(some, 1, rng) or all(w.count() for w in waits), "words")
+            for tab in some:
+                foot = tab.locator(".deck .foot").inner_text()
+                assert "Free some space" in foot and "not saved yet" in foot
+                assert tab.get_by_test_id("stException").count() == 0
+            press_in_turn(some, 3, rng)
+            disk.free()
+            saved(some)
+            assert not any(wait.count() for wait in waits)
+            press_in_turn(some, 3, rng)
+            saved(some)
+            keys = keys_of(tabs)
+            leave(tabs)
+        assert faults(events_of(server, "crowd"), keys, LABELS) == []
 
 
 DECK = """
