@@ -35,13 +35,12 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import numpy as np
 
 from core import actions
-from core.actions import access, home, passwords, people, presses, queues, review, signing_in
+from core.actions import access, home, passwords, people, presses, queues, signing_in
 from core.actions.presses import Press
 from core.actions.queues import Overlap
 from core.errors import Denied
 from core.records import NewSample
-from core.store import samples
-from core.store.samples import Filter
+from core.store import decisions, samples
 
 LABELS = ("joy", "anger", "fear")
 AGAIN = 0.1
@@ -194,16 +193,11 @@ def faults(project: str, crowd: Sequence[Person], overlap: int) -> Counter[str]:
 
 def _faults(project: str, crowd: Sequence[Person], overlap: int) -> Counter[str]:
     found: Counter[str] = Counter()
-    rows = samples.page(actions.start().database, project, Filter(has_decisions=True), 10_000_000)
     said: dict[tuple[str, str], list[str]] = {}
     deciders: dict[str, set[str]] = {}
-    for row in rows:
-        events = review.history(project, row.id)
-        gone = {event["undoes"] for event in events if event["kind"] == "undo"}
-        for event in events:
-            if event["kind"] == "label" and event["seq"] not in gone:
-                said.setdefault((str(event["annotator"]), row.id), []).append(str(event["label"]))
-                deciders.setdefault(row.id, set()).add(str(event["annotator"]))
+    for event in decisions.standing(actions.start().database, project):
+        said.setdefault((event["annotator"], event["sample"]), []).append(event["label"])
+        deciders.setdefault(event["sample"], set()).add(event["annotator"])
     wanted = {(person.name, sample): value for person in crowd for sample, value in person.kept}
     found["lost"] = sum(place not in said for place in wanted)
     found["not asked for"] = sum(place not in wanted for place in said)

@@ -246,6 +246,29 @@ def test_an_undo_that_comes_again_takes_back_nothing_that_was_decided_before_it(
     assert [event["kind"] for event in review.history(project, card)] == ["label", "label", "undo"]
 
 
+def test_a_card_that_falls_out_of_a_hand_goes_to_others_when_no_screen_can_show_it(
+    project, monkeypatch
+):
+    first, *_ = ids(project, "Ana")
+    review.label(project, "Ana", first, 0, "b")
+    *_, last = ids(project, "Ana")
+    review.undo(project, "Ana", first)
+    assert last not in ids(project, "Ana")
+    # Ana's browser has not heard of it, and her fast keys may come to it.
+    assert last not in ids(project, "Ben", N)
+    real = leases.now
+    later = timedelta(seconds=leases.GRACE_SECONDS + 1)
+    monkeypatch.setattr(leases, "now", lambda: real() + later)
+    assert last in ids(project, "Ben", N)
+    assert first not in ids(project, "Ben", N)
+
+
+def test_a_card_that_is_skipped_goes_to_others_at_once(project):
+    first, *_ = ids(project, "Ana")
+    assert first not in ids(project, "Ana", skipped=[first])
+    assert first in ids(project, "Ben")
+
+
 def test_a_card_that_is_taken_back_stays_in_the_same_hands(project):
     card = ids(project, "Ana")[0]
     review.label(project, "Ana", card, 0, "b")

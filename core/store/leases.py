@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -13,6 +13,8 @@ from core.store.db import Cursor, Database, insert, now, schema_of
 
 MINUTES = 15
 """A card that was handed out comes back after so long without a sign of its annotator."""
+GRACE_SECONDS = 120
+"""A card that fell out of a hand stays its annotator's for so long: a slow browser may show it."""
 
 _LEASES = schema_of(
     project=pa.string(), sample=pa.string(), annotator=pa.string(), expires_at=pa.timestamp("us")
@@ -26,13 +28,15 @@ def held_by_others(database: Database, project: str, annotator: str) -> dict[str
 
 
 def take(
-    database: Database, project: str, annotator: str, wants: Mapping[str, int], n: int
-) -> list[str]:
+    database: Database, project: str, annotator: str, wants: Mapping[str, int], n: int,
+    left: Collection[str] = (),
+) -> list[str]:  # fmt: skip
     """Take the first samples in hand, `n` at most, that others leave room for.
 
     `wants` says how many people are to decide on each sample, in the order in which they are
     wanted. Who has them, or has decided meanwhile, is looked at again here, where nobody else does
-    anything. What this annotator had in hand before and is not among them is given back.
+    anything. What this annotator had in hand before and is not among them is given back: at once
+    if they `left` it, else a little later, when no browser shows it any more.
     """
     with database.write() as cursor:
         # One that ends later than any that is given now was given by a clock that has gone back
@@ -53,10 +57,16 @@ def take(
             if held.get(sample, 0) + decided.get(sample, 0) < people
         ][:n]
         cursor.execute(
-            "DELETE FROM lease WHERE (project = $project AND annotator = $annotator)"
-            " OR expires_at <= $now",
-            {"project": project, "annotator": annotator, "now": now()},
+            "DELETE FROM lease WHERE (project = $project AND annotator = $annotator"
+            " AND sample IN (SELECT unnest($gone))) OR expires_at <= $now",
+            {"project": project, "annotator": annotator, "gone": [*mine, *left], "now": now()},
         )
+        cursor.execute(
+            "UPDATE lease SET expires_at = $soon WHERE project = $project"
+            " AND annotator = $annotator AND expires_at > $soon",
+            {"project": project, "annotator": annotator,
+             "soon": now() + timedelta(seconds=GRACE_SECONDS)},
+        )  # fmt: skip
         _insert(cursor, project, annotator, mine)
         return mine
 
@@ -72,7 +82,10 @@ def take_again(cursor: Cursor, project: str, annotator: str, sample: str) -> Non
 
 def give_back(database: Database, project: str, annotator: str) -> None:
     """Give back all that an annotator has in hand."""
-    take(database, project, annotator, {}, 0)
+    with database.write() as cursor:
+        cursor.execute(
+            "DELETE FROM lease WHERE project = ? AND annotator = ?", [project, annotator]
+        )
 
 
 def end(cursor: Cursor, project: str, decided: Sequence[tuple[str, str]]) -> None:
