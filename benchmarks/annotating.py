@@ -33,7 +33,7 @@ from core import actions
 from core.actions import door, home, imports
 from core.records import NewSample
 from core.store import samples
-from tests.serving import Server, chromium_browser, serve
+from tests.serving import WATCH_KEYS, Server, chromium_browser, serve
 
 LABELS = [("joy", "It is glad."), ("anger", "It is cross."), ("fear", "It is afraid.")]
 WORDS = [
@@ -55,20 +55,6 @@ WORDS = [
 ]
 AT_ONCE = 50_000
 HEADER = "| keys | median ms | p95 | most |\n| --- | --- | --- | --- | --- |"
-WATCH = """
-window.keys = [];
-const deck = (root) => {
-  for (const one of root.querySelectorAll('*')) {
-    if (one.classList.contains('deck')) return one;
-    const found = one.shadowRoot && deck(one.shadowRoot);
-    if (found) return found;
-  }
-};
-addEventListener('keydown', (event) => {
-  const found = deck(document);
-  if (found) window.keys.push([event.key, found.dataset.card]);
-}, true);
-"""
 
 
 def made(folder: Path, n: int) -> None:
@@ -125,7 +111,7 @@ def admix(folder: Path, n: int, browser: Browser) -> None:
     print(f"| Admix {HEADER}")
     with serve(folder) as server, training(server):
         page = browser.new_context(viewport={"width": 1440, "height": 1000}).new_page()
-        page.add_init_script(WATCH)
+        page.add_init_script(WATCH_KEYS)
         started = time.perf_counter()
         page.goto(f"{server.url}/review?project=large&who=Ana", timeout=180_000)
         page.locator(".deck .card .text").first.wait_for(timeout=180_000)

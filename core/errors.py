@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+_NO_ROOM = ("No space left on device", "Disk quota exceeded")
 
 
 class Problem(Exception):  # noqa: N818  what people read, not a kind of error
@@ -72,6 +75,17 @@ class Stale(Problem):
     """A decision about a card that has changed since it was shown; nothing was written."""
 
 
+class NotKept(Problem):
+    """Something that could not be written; it may be tried again, and what was kept before is safe.
+
+    `is_full` says that there is no room left on the disk.
+    """
+
+    def __init__(self, message: str, hint: str, *, is_full: bool = False) -> None:
+        super().__init__(message, hint)
+        self.is_full = is_full
+
+
 class Busy(Problem):
     """The database is open in another process, which `owner` describes."""
 
@@ -119,3 +133,11 @@ class NotTold(ProviderWait):
 
 class Unreadable(Problem):
     """A completion, or an item of one, that does not say what was asked for; never guessed."""
+
+
+def is_full(error: BaseException) -> bool:
+    """Say whether nothing more could be written, as a disk or as the database puts it."""
+    if isinstance(error, NotKept):
+        return error.is_full
+    is_so = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return is_so or any(words in str(error) for words in _NO_ROOM)

@@ -21,6 +21,21 @@ from playwright.sync_api import Error as PlaywrightError
 from tests import chromium
 
 ROOT = Path(__file__).parents[1]
+WATCH_KEYS = """
+window.keys = [];
+const deck = (root) => {
+  for (const one of root.querySelectorAll('*')) {
+    if (one.classList.contains('deck')) return one;
+    const found = one.shadowRoot && deck(one.shadowRoot);
+    if (found) return found;
+  }
+};
+addEventListener('keydown', (event) => {
+  const found = deck(document);
+  if (found) window.keys.push([event.key, found.dataset.card]);
+}, true);
+"""
+"""Remembers every key with the card that stood on the screen when it went down."""
 
 
 @dataclass

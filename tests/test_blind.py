@@ -145,6 +145,7 @@ def pressed(project: str, card: cards.Card, kind: str, value: str = "", who: str
 def about(project: str, card: cards.Card) -> Any:
     told = json.loads(str(review.history(project, card.sample.id)[-1]["about"]))
     assert told.pop("guidelines") == 1
+    assert told.pop("press")
     return told
 
 

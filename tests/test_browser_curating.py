@@ -19,7 +19,7 @@ from core.actions import door, home, review
 from core.store import samples
 from core.store.samples import Filter
 from tests.conftest import bring
-from tests.serving import Server, chromium_browser, click_in, serve, settled, until
+from tests.serving import WATCH_KEYS, Server, chromium_browser, click_in, serve, settled, until
 
 pytestmark = pytest.mark.browser
 
@@ -27,21 +27,6 @@ LABELS = [("good", "It pleases."), ("bad", "It does not."), ("plain", "Neither."
 N_HUMAN = 120
 WORDS = ("amber", "basil", "cedar", "delta", "ember", "fjord", "grove", "haven")
 PATIENCE_MS = 60_000
-WATCH_KEYS = """
-window.keys = [];
-const deck = (root) => {
-  for (const one of root.querySelectorAll('*')) {
-    if (one.classList.contains('deck')) return one;
-    const found = one.shadowRoot && deck(one.shadowRoot);
-    if (found) return found;
-  }
-};
-addEventListener('keydown', (event) => {
-  const found = deck(document);
-  if (found) window.keys.push([event.key, found.dataset.card]);
-}, true);
-"""
-"""Remembers every key with the card that stood on the screen when it went down."""
 TEXT = ".deck .card .text"
 
 

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from benchmarks import crowd
-from core.actions import gold, home, presses, queues, review
+from core.actions import access, gold, history, home, presses, queues, review, signing_in
 from core.actions.presses import Outcome, Press
 from core.actions.queues import Overlap
 from core.actions.session import Session, here
 from core.errors import Problem
 from core.records import Decision
-from core.store import decisions, leases
+from core.store import decisions, labels, leases, times
 from tests.conftest import bring
+from tests.signed_in import cheap_hashes
 
 N = 60
 
@@ -68,12 +70,47 @@ def test_cards_come_back_when_they_are_given_back_or_forgotten(project, monkeypa
     assert ids(project, "Ben")[:10] == taken
 
 
-def test_a_clock_that_went_back_holds_no_card_for_long(project, monkeypatch):
+def test_a_clock_that_went_back_holds_no_card_for_long_and_gives_none_away(project, monkeypatch):
     real = leases.now
     with monkeypatch.context() as ahead:
         ahead.setattr(leases, "now", lambda: real() + timedelta(days=1))
         taken = ids(project, "Ana")
-    assert ids(project, "Ben") == taken
+    assert not set(taken) & set(ids(project, "Ben"))
+    later = timedelta(minutes=leases.MINUTES + 1)
+    monkeypatch.setattr(leases, "now", lambda: real() + later)
+    assert ids(project, "Cleo") == taken
+
+
+def test_a_clock_that_goes_back_an_hour_changes_no_order_of_decisions(project, monkeypatch):
+    queues.set_overlap(project, Overlap(people=2))
+    cards = {who: ids(project, who) for who in ("Ana", "Ben", "Cleo", "Dan")}
+    assert cards["Ana"] == cards["Ben"] and not set(cards["Ana"]) & set(cards["Cleo"])
+    one, two, three, *_ = cards["Ana"]
+    review.label(project, "Ana", one, 0, "a", 2.0)
+    review.label(project, "Ana", two, 0, "b", 2.0)
+    real = leases.now
+    for module in (leases, decisions):
+        monkeypatch.setattr(module, "now", lambda: real() - timedelta(hours=1))
+    # Ana and Ben keep what they had in hand, and nobody else gets it.
+    assert ids(project, "Ana", 8) == cards["Ana"][2:]
+    assert not set(ids(project, "Eva")) & {card for some in cards.values() for card in some}
+    # Whoever said so last is whoever said so last, and takes that back first.
+    review.label(project, "Ben", one, 0, "b", 2.0)
+    (row,) = [row for row in review.table(project, queues.wanted("all")) if row.id == one]
+    assert (row.label, row.n_annotators) == ("b", 2)
+    review.label(project, "Ana", three, 0, "b", 2.0)
+    assert [review.undo(project, "Ana").sample for _ in range(3)] == [three, two, one]
+    review.label(project, "Ana", one, 0, "b", 2.0)
+    told = [(entry.who, entry.kind) for entry in history.of(project, one) if entry.kind]
+    assert told == [("Ana", "label"), ("Ben", "label"), ("Ana", "undo"), ("Ana", "label")]
+    said = {each["annotator"]: each for each in labels.of_sample(here().database, project, one)}
+    events = review.history(project, one)
+    assert said["Ana"]["happened_at"] == events[-1]["happened_at"] < events[0]["happened_at"]
+    took = times.seconds(here().database, project, ["label"])
+    assert {second for *_, some in took for second in some} == {2.0}
+    before = {row.id: row for row in review.table(project, queues.wanted("all"))}
+    decisions.rebuild(here().database, project)
+    assert {row.id: row for row in review.table(project, queues.wanted("all"))} == before
 
 
 def test_cards_in_hand_outlive_the_process(project):
@@ -176,6 +213,72 @@ def test_a_press_on_a_card_decided_otherwise_is_dropped(project):
     assert len(review.history(project, card)) == 1
 
 
+def test_presses_that_come_again_later_are_each_kept_once(project):
+    one, two, *_ = ids(project, "Ana")
+    words = [("label", one, "a"), ("label", two, "a"), ("undo", two, ""), ("label", two, "b")]
+    pressed = [
+        Press(str(n), kind, card, value=value) for n, (kind, card, value) in enumerate(words)
+    ]
+    first = presses.take(project, "Ana", pressed[:3])
+    assert not any(outcome.problem for outcome in first)
+    before = review.history(project, one) + review.history(project, two)
+    # The server was killed before it could say so; the browser sends them with what came after.
+    again = [replace(press, is_again=True) for press in pressed[:3]]
+    second = presses.take(project, "Ana", [*again, pressed[3]])
+    assert second[:3] == first and second[3] == Outcome("3")
+    after = review.history(project, one) + review.history(project, two)
+    assert after[: len(before)] == before
+    assert [(event["kind"], event["label"]) for event in after] == [
+        ("label", "a"), ("label", "a"), ("undo", None), ("label", "b")]  # fmt: skip
+    # What another person's browser says that it had sent is not looked for among these.
+    other = presses.take(project, "Ben", [replace(again[0], sample=two)])
+    assert other == [Outcome("0")]
+    assert review.history(project, two)[-1]["annotator"] == "Ben"
+
+
+def test_an_undo_that_comes_again_takes_back_nothing_that_was_decided_before_it(project):
+    card = ids(project, "Ana")[0]
+    first = review.label(project, "Ana", card, 0, "a")
+    review.label(project, "Ana", card, first, "b")
+    undo = Press("u", "undo", card)
+    told = presses.take(project, "Ana", [undo])
+    assert presses.take(project, "Ana", [replace(undo, is_again=True)]) == told
+    assert [event["kind"] for event in review.history(project, card)] == ["label", "label", "undo"]
+
+
+def test_a_card_that_falls_out_of_a_hand_goes_to_others_when_no_screen_can_show_it(
+    project, monkeypatch
+):
+    first, *_ = ids(project, "Ana")
+    review.label(project, "Ana", first, 0, "b")
+    *_, last = ids(project, "Ana")
+    review.undo(project, "Ana", first)
+    assert last not in ids(project, "Ana")
+    # Ana's browser has not heard of it, and her fast keys may come to it.
+    assert last not in ids(project, "Ben", N)
+    real = leases.now
+    later = timedelta(seconds=leases.GRACE_SECONDS + 1)
+    monkeypatch.setattr(leases, "now", lambda: real() + later)
+    assert last in ids(project, "Ben", N)
+    assert first not in ids(project, "Ben", N)
+
+
+def test_a_card_that_is_skipped_goes_to_others_at_once(project):
+    first, *_ = ids(project, "Ana")
+    assert first not in ids(project, "Ana", skipped=[first])
+    assert first in ids(project, "Ben")
+
+
+def test_a_card_that_is_taken_back_stays_in_the_same_hands(project):
+    card = ids(project, "Ana")[0]
+    review.label(project, "Ana", card, 0, "b")
+    queues.give_back(project, "Ben")
+    review.undo(project, "Ana", card)
+    # Before Ana's browser has heard of it, Ben asks for cards.
+    assert card not in ids(project, "Ben", N)
+    assert ids(project, "Ana", first=card)[0] == card
+
+
 def test_an_undo_that_comes_twice_takes_back_one(project):
     one, two, *_ = ids(project, "Ana")
     for card in (one, two):
@@ -253,3 +356,22 @@ def test_a_crowd_loses_doubles_and_mixes_up_nothing(session, n_people):
     before = {row.id: row for row in review.table(project, queues.wanted("all"))}
     decisions.rebuild(here().database, project)
     assert {row.id: row for row in review.table(project, queues.wanted("all"))} == before
+
+
+def test_a_crowd_with_accounts_keeps_each_decision_under_its_own_name(session, monkeypatch):
+    cheap_hashes(monkeypatch)
+    monkeypatch.setattr(access, "_ask", access._ask)
+    monkeypatch.setattr(crowd, "FALSE_NAME", 0.3)
+    project = crowd.made(1000, 1)
+    crowd.add_accounts(6)
+    try:
+        people = crowd.crowd(
+            project, 6, 300, pause=0.0, most=14, accounts=True, in_the_middle=crowd.take_role_away
+        )
+        assert crowd.faults(project, people, 1).total() == 0
+        refused = sum((person.refused for person in people), Counter())
+        assert refused["Decisions are kept under the name of who makes them."] > 3
+        assert people[0].refused["Your role, viewer, may not do this."] > 0
+        assert all("may not" not in words for person in people[1:] for words in person.refused)
+    finally:
+        signing_in._sessions.clear()

@@ -16,6 +16,8 @@ from core.store.decisions import Undone
 
 LONGEST = 300
 """Characters of a text or label that a line shows."""
+_KNOWN = ("guidelines", "press")
+"""What is told otherwise of how a decision came about, and the id of its key press."""
 _FINAL = ("undo", "split", "delete")
 """Kinds of events that stay: nobody takes them back."""
 
@@ -50,6 +52,8 @@ class Entry:
 def of(project: str, sample: str) -> list[Entry]:
     """Return everything that happened to a sample, the oldest first.
 
+    Decisions stand in the order in which they were made, although a clock may have gone back.
+
     Raises:
         Missing: there is no such sample.
     """
@@ -57,8 +61,7 @@ def of(project: str, sample: str) -> list[Entry]:
     now = samples.get(database, project, sample)
     came = samples.came(database, project, sample)
     events = decisions.history(database, project, sample)
-    found = [_came(project, now, came)]
-    found += [
+    found = [
         Entry(at, f"check {one.check}", "flagged it" if one.is_flagged else "did not flag it",
               tuple(filter(None, (one.reason, _score(one.score)))))
         for at, one in verdicts.made(database, project, sample)
@@ -72,6 +75,8 @@ def of(project: str, sample: str) -> list[Entry]:
     undone = {each["undoes"]: each for each in events if each["kind"] == "undo"}
     reopened = [each for each in events if each["kind"] == "reopen" and each["seq"] not in undone]
     what_was = {each["seq"]: each for each in events}
+    latest = datetime.min
+    placed = [(entry.at, entry) for entry in found]
     for each in events:
         back = undone.get(each["seq"])
         later = [one for one in reopened if one["seq"] > each["seq"]]
@@ -80,14 +85,15 @@ def of(project: str, sample: str) -> list[Entry]:
             taken = f"taken back by {back['annotator']} on {_time(back['happened_at'])}"
         elif later and each["kind"] not in (*_FINAL, "reopen"):
             taken = f"counts no longer: moved to pending by {later[-1]['annotator']}"
-        found.append(
-            Entry(
-                each["happened_at"], each["annotator"],
-                _what(project, now, each, what_was.get(each["undoes"])), _more(each), each["seq"],
-                each["kind"], taken,
-            )
+        latest = max(latest, each["happened_at"])
+        entry = Entry(
+            each["happened_at"], each["annotator"],
+            _what(project, now, each, what_was.get(each["undoes"])), _more(each), each["seq"],
+            each["kind"], taken,
         )  # fmt: skip
-    return sorted(found, key=lambda entry: entry.at)
+        placed.append((latest, entry))
+    placed.sort(key=lambda each: each[0])
+    return [_came(project, now, came), *(entry for _, entry in placed)]
 
 
 @needs("annotator")
@@ -160,7 +166,7 @@ def _more(event: Mapping[str, Any]) -> tuple[str, ...]:
     if "guidelines" in about:
         told.append(f"guidelines {about['guidelines']}")
     for name, value in about.items():
-        if name != "guidelines" and value not in (None, "", [], {}):
+        if name not in _KNOWN and value not in (None, "", [], {}):
             words = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
             told.append(f"{name}: {_short(words)}")
     return tuple(told)

@@ -1,8 +1,8 @@
 """What did an annotator's keys decide, also where a key arrives twice or late?
 
 A browser sends every press until it is told what came of it. So a press may come again after it was
-written: a decision that stands already is then as good as made, and only the same card can be taken
-back twice.
+written. Its id is kept with what it did, and one that comes again is looked for first, in the same
+transaction; a decision that stands already is as good as made.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 from core.actions import blind, review
 from core.actions.access import needs
 from core.actions.session import here, task_of
-from core.errors import Missing, Problem, Stale
+from core.errors import Missing, NotKept, Problem, Stale
 from core.records import Decision, Sample
 from core.store import decisions, samples
 from core.tasks.base import Task
@@ -27,7 +27,8 @@ LONGEST_SECONDS = 600.0
 class Press:
     """One key: on which card, as of which of the annotator's decisions, and what it means.
 
-    `seconds` are those in which somebody was at work on the card, `about` what they saw of it.
+    `seconds` are those in which somebody was at work on the card, `about` what they saw of it. One
+    that `is_again` was sent before, and nobody has told the browser what came of it.
     """
 
     id: str
@@ -37,6 +38,7 @@ class Press:
     value: str = ""
     seconds: float | None = None
     about: Mapping[str, Any] = field(default_factory=dict)
+    is_again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,7 @@ def read(found: Any) -> Press:
             value=str(found.get("value") or "")[:1000],
             seconds=None if seconds is None else min(max(float(seconds), 0.0), LONGEST_SECONDS),
             about=blind.read(found.get("about")),
+            is_again=found.get("again") is True,
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise Problem("That is no key press.") from error
@@ -76,6 +79,9 @@ def take(project: str, annotator: str, pressed: Sequence[Press]) -> list[Outcome
     """Do what presses mean, in order, and return what came of each.
 
     Decisions on different cards that follow one another are kept together, which is as fast as one.
+
+    Raises:
+        NotKept: something could not be written; send all of them again, and each is kept once.
     """
     made: list[Outcome] = []
     together: list[Press] = []
@@ -95,7 +101,11 @@ def take(project: str, annotator: str, pressed: Sequence[Press]) -> list[Outcome
 
 def _undone(project: str, annotator: str, press: Press) -> Outcome:
     try:
-        undone = review.undo(project, annotator, press.sample)
+        undone = review.undo(
+            project, annotator, press.sample, press=press.id, is_again=press.is_again
+        )
+    except NotKept:
+        raise
     except Problem as problem:
         return Outcome(press.id, problem=f"{problem.message} {problem.hint}".strip())
     shown = undone.sample if undone.n_samples == 1 else None
@@ -116,10 +126,12 @@ def _decided(project: str, annotator: str, pressed: Sequence[Press]) -> list[Out
             if press.sample not in rows:
                 raise Missing("That sample is not there any more.")
             made = KINDS[press.kind](task, rows[press.sample], annotator, press)
-            asked[press.id] = replace(made, about=noted.get(press.sample, {}))
+            about = {**noted.get(press.sample, {}), "press": press.id}
+            asked[press.id] = replace(made, about=about)
         except Problem as problem:
             faults[press.id] = problem
-    found = decisions.decide_each(database, project, list(asked.values()))
+    again = {press.id for press in pressed if press.is_again}
+    found = decisions.decide_each(database, project, list(asked.values()), again)
     faults |= {id_: one for id_, one in zip(asked, found, strict=True) if isinstance(one, Problem)}
     return [_outcome(project, annotator, press, faults.get(press.id)) for press in pressed]
 

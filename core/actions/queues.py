@@ -89,8 +89,8 @@ def hand(
     """Return the next cards that an annotator has not decided on; skipped ones come last.
 
     `first` comes before all others, as a card that was taken back does, if it is of the source that
-    is wanted. Cards that wait for a decision are taken in hand, and those before given back, in
-    whatever order they came.
+    is wanted. Cards that wait for a decision are taken in hand, in whatever order they came; those
+    in hand before are given back, skipped ones at once.
 
     Raises:
         Problem: what the order goes by has not been computed.
@@ -112,7 +112,7 @@ def hand(
             rows = found[:n]
             break
         wants = {row.id: row.n_annotators + _room(row, shared) for row in found}
-        taken = set(leases.take(database, project, annotator, wants, n))
+        taken = set(leases.take(database, project, annotator, wants, n, skipped))
         rows = [row for row in found if row.id in taken]
         # Others were faster with all of these: there may be more behind them.
         if rows or not found:

@@ -89,13 +89,20 @@ def reject(
 
 
 @needs("annotator")
-def undo(project: str, annotator: str, sample: str | None = None) -> Undone:
+def undo(
+    project: str, annotator: str, sample: str | None = None, *, press: str = "",
+    is_again: bool = False,
+) -> Undone:  # fmt: skip
     """Take back the annotator's last decision; others' later ones stay and are named.
+
+    A `press` that comes again, and was kept before, takes back nothing more.
 
     Raises:
         Problem: there is nothing left to take back, or it is not on the sample that is named.
     """
-    return decisions.undo(here().database, project, annotator, sample)
+    return decisions.undo(
+        here().database, project, annotator, sample, press=press, is_again=is_again
+    )
 
 
 def undo_message(undone: Undone) -> str:

@@ -10,7 +10,8 @@ import threading
 import traceback
 from pathlib import Path
 
-from core.jobs.faults import is_full, problem_of
+from core.errors import is_full
+from core.jobs.faults import problem_of
 from core.jobs.outbox import Outbox
 
 DONE, FAILED, ORPHANED, LOCKED, FULL = 0, 1, 3, 4, 5

@@ -1,7 +1,8 @@
 """Who owns the database file, and how do threads read and write it?
 
 One process opens the file, once, with one configuration; each read has its own cursor; writes take
-one lock. The owner's name stands in a lock file of our own, because DuckDB's says nothing.
+one lock. The owner's name stands in a lock file of our own, because DuckDB's says nothing. Where
+the disk was full, DuckDB may want the file opened again; that is done when nobody is at work in it.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from core.errors import Busy, Problem
+from core.errors import Busy, NotKept, Problem, is_full
 from core.store.migrations import migrate
 from core.store.mounts import refuse_network
 
@@ -52,27 +53,61 @@ class Database:
     connection: Cursor
     lock_fd: int
     write_lock: threading.RLock = field(default_factory=threading.RLock)
+    _gate: threading.Lock = field(default_factory=threading.Lock)
+    _n_lent: int = 0
+    _is_broken: bool = False
 
     @contextmanager
     def read(self) -> Iterator[Cursor]:
-        """Lend a cursor of its own to the calling thread (a shared one mixes up results)."""
-        cursor = self.connection.cursor()
+        """Lend a cursor of its own to the calling thread (a shared one mixes up results).
+
+        Raises:
+            NotKept: the disk is full, or the database has to be opened again.
+        """
+        cursor = self._lend()
         try:
             yield cursor
+        except duckdb.Error as error:
+            self._is_broken |= isinstance(error, duckdb.FatalException)
+            if is_full(error):
+                raise _full() from error
+            if self._is_broken:
+                raise _broken() from error
+            raise
         finally:
-            cursor.close()
+            with self._gate:
+                cursor.close()
+                self._n_lent -= 1
 
     @contextmanager
     def write(self) -> Iterator[Cursor]:
-        """Lend a cursor inside a transaction, alone among writers; an exception rolls it back."""
+        """Lend a cursor inside a transaction, alone among writers; an exception rolls it back.
+
+        Raises:
+            NotKept: nothing was written, or nobody can tell; it may be tried again.
+        """
         with self.write_lock, self.read() as cursor:
             cursor.execute("BEGIN")
             try:
                 yield cursor
             except BaseException:
-                cursor.execute("ROLLBACK")
+                with suppress(duckdb.Error):  # a transaction that has failed by itself has none
+                    cursor.execute("ROLLBACK")
                 raise
             cursor.execute("COMMIT")
+
+    def _lend(self) -> Cursor:
+        with self._gate:
+            if self._is_broken:
+                # While somebody has a cursor, DuckDB would give us the broken database again.
+                if self._n_lent:
+                    raise _broken()
+                self.connection.close()
+                self.connection = _connect(self.home)
+                self._is_broken = False
+            cursor = self.connection.cursor()
+            self._n_lent += 1
+            return cursor
 
     def backup(self, target: Path) -> None:
         """Write a copy of the whole database to a new file.
@@ -114,7 +149,12 @@ class Database:
     def let_go(self) -> int:
         """Write everything down and let the file go; return the lock, for another to hold on."""
         with self.write_lock:
-            self.connection.execute("CHECKPOINT")
+            try:
+                self.connection.execute("CHECKPOINT")
+            except duckdb.Error as error:
+                # All that was saved stands in the log beside the file, and is read from there.
+                if not self._is_broken and not is_full(error):
+                    raise
             self.connection.close()
             _open_databases.pop(self.home, None)
             _rewrite_if_erased(self.home)
@@ -216,14 +256,22 @@ def _connect(home: Path) -> Cursor:
         _rewrite_if_erased(home)
         connection = _opened(path)
     except duckdb.Error as error:
+        if is_full(error):
+            raise _full() from error
         raise Problem(
             f"{path} cannot be opened: {str(error).splitlines()[0]}",
             "Close other programs that have it open, or put a backup in its place.",
         ) from error
-    migrate(connection)
-    connection.execute(f"SET allowed_directories = ['{_quoted(home / 'backups')}']")
-    connection.execute("SET enable_external_access = false")
-    connection.execute("SET lock_configuration = true")
+    try:
+        migrate(connection)
+        connection.execute(f"SET allowed_directories = ['{_quoted(home / 'backups')}']")
+        connection.execute("SET enable_external_access = false")
+        connection.execute("SET lock_configuration = true")
+    except duckdb.Error as error:
+        connection.close()
+        if is_full(error):
+            raise _full() from error
+        raise
     return connection
 
 
@@ -276,8 +324,14 @@ def _take_lock(path: Path, what: str, given: int | None = None) -> int:
         "what": what,
         "since": now().isoformat(" ", "seconds"),
     }
-    os.ftruncate(fd, 0)
-    os.pwrite(fd, json.dumps(card).encode(), 0)
+    try:
+        os.ftruncate(fd, 0)
+        os.pwrite(fd, json.dumps(card).encode(), 0)
+    except OSError as error:
+        os.close(fd)
+        if is_full(error):
+            raise _full() from error
+        raise
     return fd
 
 
@@ -287,6 +341,20 @@ def _read_owner(text: str) -> dict[str, Any]:
     except ValueError:
         return {}
     return card if isinstance(card, dict) else {}
+
+
+def _full() -> NotKept:
+    return NotKept(
+        "The disk is full, so nothing can be saved.",
+        "Free some space where the home folder is; what was saved before is safe.",
+        is_full=True,
+    )
+
+
+def _broken() -> NotKept:
+    return NotKept(
+        "The database had to be opened again.", "Try once more; what was saved before is safe."
+    )
 
 
 def _quoted(path: Path) -> str:

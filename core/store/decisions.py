@@ -8,8 +8,9 @@ votes weigh is made anew from the last change of the rule, which is numbered amo
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import pyarrow as pa
@@ -210,16 +211,19 @@ def decide(
 
 
 def decide_each(
-    database: Database, project: str, decisions: Sequence[Decision]
+    database: Database, project: str, decisions: Sequence[Decision], again: Collection[str] = ()
 ) -> list[int | Problem]:
-    """Append decisions on different samples, each as `decide` does; return what it says of each."""
+    """Append decisions on different samples, each as `decide` does; return what it says of each.
+
+    Those `again` are presses that may have been kept already; one that was is not made twice.
+    """
     with database.write() as cursor:
-        return _decide_in(cursor, project, decisions)
+        return _decide_in(cursor, project, decisions, again=again)
 
 
 def _decide_in(
     cursor: Cursor, project: str, decisions: Sequence[Decision],
-    inputs: dict[str, Any] | None = None, split: str | None = None,
+    inputs: dict[str, Any] | None = None, split: str | None = None, again: Collection[str] = (),
 ) -> list[int | Problem]:  # fmt: skip
     samples = [decision.sample for decision in decisions]
     cursor.execute(
@@ -233,18 +237,40 @@ def _decide_in(
         for annotator in {decision.annotator for decision in decisions}
         for sample, seq in _revisions(cursor, project, samples, annotator).items()
     }
+    kept = _kept_before(cursor, project, decisions, again)
     faults: dict[int, Problem] = {}
     for place, one in enumerate(decisions):
+        if place in kept:
+            continue
         if revisions.get((one.annotator, one.sample), 0) != one.shown_revision:
             faults[place] = Stale("You had decided on this card already; the key came too early.")
         elif one.sample not in there:
             faults[place] = Missing("That sample is not there any more.")
-    good = [one for place, one in enumerate(decisions) if place not in faults]
+    said: dict[int, int | Problem] = {**kept, **faults}
+    good = [one for place, one in enumerate(decisions) if place not in said]
     made = iter(_append(cursor, project, good, None, inputs, split) if good else ())
     if good:
         leases.end(cursor, project, [(one.sample, one.annotator) for one in good])
         refresh(cursor, project, [one.sample for one in good])
-    return [faults[place] if place in faults else next(made) for place in range(len(decisions))]
+    return [said[place] if place in said else next(made) for place in range(len(decisions))]
+
+
+def _kept_before(
+    cursor: Cursor, project: str, decisions: Sequence[Decision], again: Collection[str]
+) -> dict[int, int]:
+    """Return the events of those decisions, by place, whose press was kept before."""
+    if not again:
+        return {}
+    asked = {place: str(one.about.get("press", "")) for place, one in enumerate(decisions)}
+    cursor.execute(
+        "SELECT annotator, about ->> 'press', sample, max(seq) FROM event"
+        " WHERE project = ? AND about ->> 'press' IN (SELECT unnest(?)) GROUP BY ALL",
+        [project, [press for press in asked.values() if press in again]],
+    )
+    found = {(row[0], row[1], row[2]): int(row[3]) for row in cursor.fetchall()}
+    mine = {place: (decisions[place].annotator, asked[place], decisions[place].sample)
+            for place in asked}  # fmt: skip
+    return {place: found[key] for place, key in mine.items() if key in found}
 
 
 def decide_many(
@@ -289,10 +315,14 @@ def decide_many_in(
     return len(good)
 
 
-def undo(database: Database, project: str, annotator: str, sample: str | None = None) -> Undone:
+def undo(
+    database: Database, project: str, annotator: str, sample: str | None = None, *,
+    press: str = "", is_again: bool = False,
+) -> Undone:  # fmt: skip
     """Take back the annotator's last decision, or their last batch of them.
 
-    With `sample`, only if it is on that one: who asks twice takes back one.
+    With `sample`, only if it is on that one: who asks twice takes back one. A `press` that comes
+    again and was kept before takes back nothing more.
 
     A deletion has left no text to come back to, and a drawn test split is sealed: both stay.
     Another annotator's later decision on the same sample stays; `others_since` says whose.
@@ -300,7 +330,10 @@ def undo(database: Database, project: str, annotator: str, sample: str | None = 
     Raises:
         Problem: there is nothing left to take back.
     """
+    about = {"press": press} if press else {}
     with database.write() as cursor:
+        if is_again and (before := _undone_by(cursor, project, annotator, press)):
+            return before
         cursor.execute(
             """
             WITH mine AS (
@@ -320,7 +353,19 @@ def undo(database: Database, project: str, annotator: str, sample: str | None = 
             raise Problem("There is nothing of yours left to undo.")
         if sample is not None and [row[1] for row in taken] != [sample]:
             raise Problem("Your last decision is on another card.", "Press undo again for that.")
-        return _take_back(cursor, project, annotator, taken)
+        return _take_back(cursor, project, annotator, taken, about)
+
+
+def _undone_by(cursor: Cursor, project: str, annotator: str, press: str) -> Undone | None:
+    """Return what a press took back before, if it did."""
+    cursor.execute(
+        "SELECT u.sample, e.kind FROM event u JOIN event e ON e.project = u.project"
+        " AND e.seq = u.undoes WHERE u.project = ? AND u.annotator = ? AND u.kind = 'undo'"
+        " AND u.about ->> 'press' = ? ORDER BY e.seq DESC",
+        [project, annotator, press],
+    )
+    found = cursor.fetchall()
+    return Undone(len(found), found[0][0], found[0][1], ()) if found else None
 
 
 def undo_event(database: Database, project: str, annotator: str, event: int) -> Undone:
@@ -343,8 +388,9 @@ def undo_event(database: Database, project: str, annotator: str, event: int) -> 
 
 
 def _take_back(
-    cursor: Cursor, project: str, annotator: str, taken: Sequence[tuple[int, str, str]]
-) -> Undone:
+    cursor: Cursor, project: str, annotator: str, taken: Sequence[tuple[int, str, str]],
+    about: Mapping[str, Any] = MappingProxyType({}),
+) -> Undone:  # fmt: skip
     """Take back events (number, sample, kind), the latest first, inside a transaction."""
     samples = [row[1] for row in taken]
     cursor.execute(
@@ -353,9 +399,11 @@ def _take_back(
         [project, annotator, taken[-1][0], samples],
     )
     others = tuple(row[0] for row in cursor.fetchall())
-    events = [Decision(sample=sample, kind="undo", annotator=annotator) for _, sample, _ in taken]
+    events = [Decision(sample, "undo", annotator, about=about) for _, sample, _ in taken]
     _append(cursor, project, events, None, undoes=[row[0] for row in taken])
     refresh(cursor, project, samples)
+    if len(samples) == 1:
+        leases.take_again(cursor, project, annotator, samples[0])
     return Undone(len(taken), samples[0], taken[0][2], others)
 
 

@@ -68,7 +68,7 @@ def of_sample(database: Database, project: str, sample: str) -> list[dict[str, A
     with database.read() as cursor:
         cursor.execute(
             "SELECT annotator, max(seq) AS seq, arg_max_null(label, seq) AS label,"  # noqa: S608
-            f" max(happened_at) AS happened_at FROM event WHERE {_LIVE}"
+            f" arg_max(happened_at, seq) AS happened_at FROM event WHERE {_LIVE}"
             " AND sample = $sample AND kind = 'label' GROUP BY annotator ORDER BY seq",
             {"project": project, "sample": sample},
         )

@@ -32,6 +32,7 @@ LONGEST_TOLD = 60
 GUESS = "Who wrote this text? Say so before you decide."
 MOST = 200
 """Presses that are read at once."""
+WAITING = "Keep this page open: your keys wait here, and are sent again by themselves."
 
 
 def command(
@@ -102,6 +103,7 @@ def show(
             "commands": list(commands),
             "outcomes": [_outcome(each) for each in at.outcomes],
             "round": at.round,
+            "trouble": f"{at.trouble} {WAITING}" if at.trouble else "",
             "n_left": now.n_left,
             "n_total": now.n_total,
             "n_skipped": now.n_skipped,

@@ -20,13 +20,15 @@ from core.actions import cards, presses, review
 from core.actions.cards import Card
 from core.actions.presses import Outcome, Press
 from core.actions.queues import LOW, Hand
-from core.errors import Denied, Missing, Problem, Stale
+from core.errors import Denied, Missing, NotKept, Problem, Stale
 from core.ui import look
 
 LONGEST_SECONDS = 60.0
 """A card counts for at most this long: beyond it, somebody was probably away."""
 OUTCOMES = 200
 """Presses whose outcome is told again, for a browser that has not heard it."""
+RENEW_SECONDS = 300.0
+"""Cards held for longer are taken in hand again at the next key, before they go to others."""
 RING = 64
 """Cards after which widget names come round again, far later than any key could be late."""
 
@@ -65,44 +67,63 @@ class Desk:
     opened: tuple[str, str] = ("", "")
     outcomes: deque[Outcome] = field(default_factory=lambda: deque(maxlen=OUTCOMES))
     held: Hand | None = None
+    is_outdated: bool = False
+    drawn_at: float = 0.0
     is_answering: bool = False
+    trouble: str = ""
+    """Why nothing can be kept at the moment, such as a full disk."""
 
     def begin(self, deck: str) -> None:
         """Begin a deck: nothing is held of another one."""
         self.deck, self.held, self.opened = deck, None, ("", "")
 
     def take(self, pressed: Sequence[Press]) -> None:
-        """Do what presses mean, in order, each once, and keep what came of them."""
-        self.is_answering = True
+        """Do what presses mean, in order, each once, and keep what came of them.
+
+        Where they cannot be kept nothing comes of them: the browser sends them again.
+        """
+        self.is_answering, self.trouble = True, ""
         known = {outcome.id for outcome in self.outcomes}
         new = [press for press in pressed if press.id not in known]
         skips = [press for press in new if press.kind == "skip"]
-        for press in skips:
-            self._put_behind(press.sample or "")
         others = [press for press in new if press.kind != "skip"]
         try:
             found = presses.take(self.project, self.who, others)
         except Denied as denied:  # signed out meanwhile, or in another role
             found = [Outcome(press.id, problem=str(denied)) for press in others]
+        except NotKept as fault:
+            self.trouble = str(fault)
+            return
+        for press in skips:
+            self._put_behind(press.sample or "")
         for press, outcome in zip(others, found, strict=True):
             if outcome.problem or press.kind == "undo":
-                self.held = None
+                self.is_outdated = True
                 self.first = outcome.shown or self.first
             elif press.sample:
                 self._leave(press.sample)
                 self._drop(press.sample)
-        if skips:
-            self.held = None
+        self.is_outdated |= bool(skips)
         self.outcomes.extend([*found, *(Outcome(press.id) for press in skips)])
 
     def hand(self, draw: Callable[[], Hand]) -> Hand:
-        """Return the next cards: those held before, as long as keys alone took some of them."""
-        few = self.held is None or len(self.held.cards) < min(LOW, self.held.n_left)
-        if few or not self.is_answering:
-            self.held = draw()
+        """Return the next cards: those held before, as long as keys alone took some of them.
+
+        Those held before, too, where no others can be taken in hand.
+        """
+        held = self.held or Hand((), 0, 0)
+        few = self.held is None or len(held.cards) < min(LOW, held.n_left)
+        is_old = time.monotonic() - self.drawn_at > RENEW_SECONDS
+        if few or is_old or self.is_outdated or not self.is_answering:
+            try:
+                held = self.held = draw()
+                self.is_outdated, self.drawn_at = False, time.monotonic()
+                if not self.is_answering:
+                    self.trouble = ""
+            except NotKept as fault:
+                self.trouble = str(fault)
         self.is_answering = False
-        assert self.held is not None  # noqa: S101  for the type checker
-        return self.held
+        return held
 
     def open(self, what: str, sample: str) -> None:
         """Open something about a card, beside or below it."""
@@ -232,6 +253,8 @@ def notices(at: Desk) -> None:
     """Show what the last key did, and how many came too early."""
     if at.problem:
         st.error(look.plain(at.problem), icon=":material/error:")
+    if at.trouble and at.trouble != at.problem:
+        st.error(look.plain(at.trouble), icon=":material/error:")
     told = [look.plain(at.said)] if at.said else []
     if at.n_dropped:
         keys, were = ("key", "was") if at.n_dropped == 1 else ("keys", "were")

@@ -47,7 +47,7 @@ def details(at: Desk, sample: str) -> None:
     """Show beside a deck where a card comes from and what happened to it."""
 
     def again(said: str, problem: str) -> None:
-        at.held, at.first, at.said, at.problem = None, sample, said, problem
+        at.is_outdated, at.first, at.said, at.problem = True, sample, said, problem
 
     with frame.problems():
         show(at.project, at.who, sample, f"{at.name}_history", again)

@@ -96,7 +96,7 @@ def show(at: Desk, queue: Queue, labels: Sequence[Label], asked: Asked) -> None:
 
 
 def _by_hand(at: Desk, queue: Queue, labels: Sequence[Label], asked: Asked) -> None:
-    hand = queue.hand(at, 1)
+    hand = at.hand(lambda: queue.hand(at, 1))
     desk.progress(hand)
     one = hand.card
     shown = at.show(one) if one else None

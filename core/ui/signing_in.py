@@ -112,8 +112,8 @@ def _form() -> None:
     if sent:
         try:
             st.session_state[TOKEN] = signing_in.sign_in(name, password)
-        except Denied as denied:
-            wrong.error(look.plain(str(denied)), icon=":material/error:", width=420)
+        except Problem as problem:
+            wrong.error(look.plain(str(problem)), icon=":material/error:", width=420)
             return
         st.session_state.pop(REFUSED, None)
         st.rerun()

@@ -44,13 +44,15 @@ class Deck extends Face {
     this.take(data.cards, done.map((press) => told.get(press.id).shown).findLast(Boolean));
     if (data.round >= this.round) this.isWaiting = false;
     this.paint();
-    this.send();
+    if (data.trouble) this.sendLater();
+    else this.send();
   }
 
   begin(name) {
     Object.assign(this, { name, cards: [], past: [], said: "", isWaiting: false });
     // A page that was loaded anew goes on with what nobody had answered.
-    this.pending = JSON.parse(sessionStorage.getItem(`admix ${name}`) ?? "[]");
+    const kept = JSON.parse(sessionStorage.getItem(`admix ${name}`) ?? "[]");
+    this.pending = kept.map((press) => ({ ...press, again: true }));
   }
 
   keep() {
@@ -77,25 +79,33 @@ class Deck extends Face {
       else skipped.add(press.sample);
     }
     const undoing = new Set(this.pending.filter(({ kind }) => kind === "undo").map(({ sample }) => sample));
-    const fresh = cards.filter(({ id }) => !decided.has(id));
-    const next = [...fresh.filter(({ id }) => !skipped.has(id)), ...fresh.filter(({ id }) => skipped.has(id))];
+    const next = cards.filter(({ id }) => !decided.has(id) && !skipped.has(id));
     const byId = new Map(next.map((card) => [card.id, card]));
     const taken = this.cards.filter(({ id }) => undoing.has(id));
     const first = byId.get(shownAgain) ?? byId.get(this.cards[0]?.id);
-    const lead = [...taken, ...(first ? [first] : [])];
+    // One that is being taken back may come from the server too, and is shown once all the same.
+    const lead = [...taken, ...(first && !taken.some(({ id }) => id === first.id) ? [first] : [])];
     const isLead = new Set(lead.map(({ id }) => id));
     this.cards = [...lead, ...next.filter(({ id }) => !isLead.has(id))];
   }
 
-  send() {
-    if (this.isWaiting || !this.pending.length) return;
+  // Where the server cannot keep anything, keys wait for the next trial, and ask without any too.
+  sendLater() {
+    clearTimeout(this.trial);
+    this.trial = setTimeout(() => this.host.isConnected && this.send(true), PATIENCE_MS);
+  }
+
+  send(isTrial = false) {
+    if (this.isWaiting || !(isTrial || (this.pending.length && !this.data.trouble))) return;
     this.isWaiting = true;
     const round = (this.round += 1);
     this.sendPresses("presses", { name: this.name, round, presses: this.pending });
+    // What is sent twice says so: the first time may have been heard.
+    this.pending = this.pending.map((press) => ({ ...press, again: true }));
     setTimeout(() => {
       if (this.round !== round || !this.isWaiting || !this.host.isConnected) return;
       this.isWaiting = false;
-      this.send();
+      this.send(isTrial);
     }, PATIENCE_MS);
   }
 
@@ -138,9 +148,10 @@ class Deck extends Face {
     return true;
   }
 
+  // A card that is skipped goes to whoever comes next, until the server deals it here again.
   skip() {
     const [card, ...others] = this.cards;
-    this.cards = [...others, card];
+    this.cards = others;
     this.push({ kind: "skip", sample: card.id });
   }
 

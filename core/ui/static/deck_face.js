@@ -69,7 +69,8 @@ class Face {
 
   paintCard(card) {
     if (!card) {
-      const words = this.pending.length ? "Saving …" : this.data.empty;
+      const { trouble, empty } = this.data;
+      const words = trouble ? "" : this.pending.length ? "Saving …" : empty;
       return this.card.replaceChildren(made("p", { className: "empty" }, words));
     }
     const badge = card.badge && made("span", { className: "badge", style: `--source:${card.badge.colour}` }, card.badge.words);
@@ -148,14 +149,16 @@ class Face {
   paintFoot(card) {
     const n = this.nDropped;
     const dropped = n ? `${n} ${n === 1 ? "key came too early and was" : "keys came too early and were"} dropped` : null;
-    const state = this.pending.length ? `Saving ${this.pending.length} …` : "All saved";
-    this.foot.className = this.isProblem ? "foot problem" : "foot";
+    const { trouble } = this.data;
+    const nPending = this.pending.length;
+    const state = nPending ? (trouble ? `${nPending} not saved yet` : `Saving ${nPending} …`) : "All saved";
+    this.foot.className = this.isProblem || trouble ? "foot problem" : "foot";
     this.foot.replaceChildren(
-      made("span", { className: "said" }, [this.said, dropped].filter(Boolean).join(" · ")),
+      made("span", { className: "said" }, [trouble, this.said, dropped].filter(Boolean).join(" · ")),
       made("span", { className: "state" }, state),
       made("button", { type: "button", className: "plain", onclick: () => this.showKeys() }, "Keys ", made("kbd", {}, "?")),
     );
-    this.host.dataset.pending = this.pending.length;
+    this.host.dataset.pending = nPending;
     this.host.dataset.card = card?.id ?? "";
   }
 
