@@ -49,13 +49,14 @@ def details(at: Desk, sample: str) -> None:
     def again(said: str, problem: str) -> None:
         at.held, at.first, at.said, at.problem = None, sample, said, problem
 
-    with frame.problems():
-        show(at.project, at.who, sample, f"{at.name}_history", again)
-        if find.one(at.project, sample).sample.source != "human":
-            st.markdown("**Where it comes from**")
-            card.provenance(at.project, sample)
-    desk.notices(at)
-    st.button("Close", key=f"{at.name}_close_{sample}", on_click=at.open, args=("", ""))
+    with desk.opened_place():
+        with frame.problems():
+            show(at.project, at.who, sample, f"{at.name}_history", again)
+            if find.one(at.project, sample).sample.source != "human":
+                st.markdown("**Where it comes from**")
+                card.provenance(at.project, sample)
+        desk.notices(at)
+        st.button("Close", key=f"{at.name}_close_{sample}", on_click=at.open, args=("", ""))
 
 
 def _line(entry: Entry) -> str:
