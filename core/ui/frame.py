@@ -218,9 +218,17 @@ def who(required: bool = True) -> str:
     if name:
         st.session_state["who"] = name
         st.query_params["who"] = name
-        with st.sidebar:
-            st.caption(f":material/person: {look.plain(name)}")
+        with (
+            st.sidebar,
+            st.popover(look.plain(name), icon=":material/person:", width="stretch"),
+        ):
+            st.button("Somebody else decides", on_click=_forget_who, key="who_else")
     return name
+
+
+def _forget_who() -> None:
+    st.session_state.pop("who", None)
+    st.query_params.pop("who", None)
 
 
 def ask_who() -> None:
