@@ -129,12 +129,17 @@ def navigation() -> StreamlitPage:
         group: [
             st.Page(f"pages/{name}.py", title=PAGES[name][0], icon=PAGES[name][1],
                     default=name == "home",
-                    visibility="visible" if access.may(_role_of(name)) else "hidden")
+                    visibility="visible" if may_open(name) else "hidden")
             for name in names
         ]
         for group, names in GROUPS.items()
     }  # fmt: skip
     return st.navigation(pages)
+
+
+def may_open(page: str) -> bool:
+    """Say whether there is something to do on a page for who is here."""
+    return access.may(_role_of(page))
 
 
 def _role_of(page: str) -> Role:
@@ -161,8 +166,8 @@ def title(page: str, about: str) -> None:
     """
     st.title(PAGES[page][0])
     st.caption(about)
-    if not access.may(needed := _role_of(page)):
-        st.info(f"This page is for the role {needed} and up.", icon=":material/lock:")
+    if not may_open(page):
+        st.info(f"This page is for the role {_role_of(page)} and up.", icon=":material/lock:")
         st.stop()
 
 

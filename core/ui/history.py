@@ -9,7 +9,7 @@ import streamlit as st
 from core.actions import find, history, review
 from core.actions.history import Entry
 from core.errors import Problem
-from core.ui import card, desk, frame, look
+from core.ui import allowed, card, desk, frame, look
 from core.ui.desk import Desk
 
 MOST = 100
@@ -35,7 +35,7 @@ def show(project: str, who: str, sample: str, key: str, then: Callable[[str, str
     for entry in found[-MOST:]:
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.markdown(_line(entry), width="stretch")
-            if entry.may_be_undone_by(who):
+            if entry.may_be_undone_by(who) and allowed.may(history.undo):
                 st.button(
                     "Undo", key=f"{key}_undo_{entry.event}", icon=":material/undo:",
                     on_click=undo, args=(entry.event,), type="tertiary",

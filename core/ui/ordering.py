@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import streamlit as st
 
-from core.actions import access, doubts, orders
+from core.actions import doubts, orders
 from core.actions.cards import asked, card_of
 from core.actions.orders import Order
 from core.errors import Missing
-from core.ui import frame, look, progress
+from core.ui import allowed, frame, look, progress
 from core.ui.desk import Desk
 
 JUDGED = ("doubtful", "uncertain")
@@ -77,7 +77,7 @@ def panel(project: str, who: str, order: Order, *, has_suggestions: bool) -> boo
         progress.follow(lambda: _at_work(project), 1.0, lambda: doubts.at_work(project))
         return now.made_at is not None or not is_needed
     with st.container(horizontal=True, vertical_alignment="center"):
-        if access.may("researcher"):
+        if allowed.may(doubts.start):
             title = "Judge the rows" if now.made_at is None else "Judge again"
             with st.popover(title, icon=":material/psychology:"):
                 _start(project)
