@@ -5,7 +5,7 @@ from dataclasses import replace
 import streamlit as st
 
 from core.actions import budget, train
-from core.ui import advice, affordable, costs, frame, money, origin_prices, times
+from core.ui import advice, affordable, allowed, costs, frame, money, origin_prices, times
 
 project = frame.open_page(
     "budget", "Divide money between human labels and LLM data, and see what it buys."
@@ -16,7 +16,8 @@ with frame.problems():
     chosen = replace(money.prices(project.id), origins=origin_prices.ask(project.id))
     times.section(project.id)
     with st.container(horizontal=True, vertical_alignment="center"):
-        uses = st.button("Use these prices for studies", icon=":material/sell:")
+        uses = st.button("Use these prices for studies", icon=":material/sell:",
+                         **allowed.to(budget.set_prices))  # fmt: skip
         st.caption(money.in_use(budget.prices(project.id)))
     if uses:
         budget.set_prices(project.id, chosen)
@@ -56,7 +57,8 @@ with frame.problems():
             st.container(horizontal=True, vertical_alignment="bottom"),
         ):
             name = st.text_input("Name of the plan", max_chars=80, width=320)
-            saves = st.form_submit_button("Save the plan", icon=":material/save:")
+            saves = st.form_submit_button("Save the plan", icon=":material/save:",
+                                          **allowed.to(budget.save_plan))  # fmt: skip
         if saves:
             plan = money.plan_of(total, percent / 100, classes, mixed_in, chosen, found)
             budget.save_plan(project.id, name, plan)

@@ -72,22 +72,27 @@ if found := views.choose("curate", project.id, tuple(sources)):
     st.stop()
 mode = st.segmented_control("Show", MODES, default=ONE, required=True, key="curate_mode",
                             label_visibility="collapsed")  # fmt: skip
-with st.container(horizontal=True, vertical_alignment="bottom"):
-    source = st.selectbox("Source", sources, width=145, key=f"curate_source_{project.id}")
+with st.container(horizontal=True, vertical_alignment="bottom", gap="xsmall"):
+    source = sources[0] if len(sources) == 1 else st.selectbox(
+        "Source", sources, width=145, key=f"curate_source_{project.id}"
+    )  # fmt: skip
     splits = curate.splits(project.id)
     split = splits[0] if len(splits) == 1 else st.selectbox(
         "For", splits, width=200, key=f"curate_split_{project.id}",
         help="Training, or a test set that a model wrote.",
     )  # fmt: skip
     counts = curate.counts(project.id, source, split)
-    label = st.selectbox("Class", list(counts), index=None, width=265, placeholder="any",
+    label = st.selectbox("Class", list(counts), index=None, width=250, placeholder="any",
                          format_func=lambda name: curation.counted(name, counts[name]),
                          key=f"curate_class_{project.id}")  # fmt: skip
     flags = st.selectbox("Flags", list(FLAGS), width=150, key="curate_flags",
                          persist_state="session")  # fmt: skip
+    if mode == ONE:
+        order = ordering.choose("curate", project.id, who)
+        suggests = ordering.suggests("curate", project.id)
     curation.accept_rest(project.id, who, source, label, counts, split)
-curation.totals(counts, label)
-if mode != ONE:
+if mode != ONE:  # there the deck counts, card by card
+    curation.totals(counts, label)
     in_hand.give_back()
 if split != "train" and mode not in (ONE, MANY):
     st.info("A test set is curated one by one or in the grid.", icon=":material/info:")
@@ -106,9 +111,6 @@ elif mode == audit.MODE:
             one_by_one(reviewing.Queue(chosen.wanted), chosen)
 else:
     hides_labels = blind.settings(project.id).hides_labels
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        order = ordering.choose("curate", project.id, who)
-        suggests = ordering.suggests("curate", project.id)
     if hides_labels and label:
         st.caption(blinding.NO_CLASS)
     if ordering.panel(project.id, who, order, has_suggestions=suggests):

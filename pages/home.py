@@ -13,10 +13,9 @@ st.markdown(
     "  \nImport labelled texts, review them, have an LLM write more, curate those, and train on"
     " every mixture: the answer is a plot of accuracy over the share, with honest intervals."
 )
-who = frame.who(required=False)
-if not who:
-    frame.ask_who()
 frame.chosen_project()
+if not frame.who(required=False):
+    frame.ask_who()
 found = home.all_projects()
 projects.jobs_at_work({project.id: project.name for project in found})
 st.subheader("Projects")

@@ -3,7 +3,19 @@
 import streamlit as st
 
 from core.actions import blind, cards, data, queues, review
-from core.ui import blinding, card, desk, frame, in_hand, ordering, reviewing, table, views, ways
+from core.ui import (
+    blinding,
+    card,
+    desk,
+    filters,
+    frame,
+    in_hand,
+    ordering,
+    reviewing,
+    table,
+    views,
+    ways,
+)
 
 ONE, MANY = "One by one", "Table"
 
@@ -35,23 +47,15 @@ def one_by_one(queue: reviewing.Queue) -> None:
 if found := views.choose("review", project.id, ("human",)):
     one_by_one(reviewing.Queue(found))
     st.stop()
-with st.container(horizontal=True, vertical_alignment="bottom"):
-    status = st.selectbox("Status", queues.STATUSES, format_func=str.capitalize, width=150,
-                          key="review_status", persist_state="session",
-                          help="To review: nobody has decided on it. Reviewed: somebody has;"
-                          " one by one shows those on which you have not.")  # fmt: skip
-    label = st.selectbox("Class", data.strata(project.id), index=None, width=170,
-                         placeholder="any", key=f"review_class_{project.id}")  # fmt: skip
-    split = st.selectbox("Split", splits, index=splits.index("train") if "train" in splits else 0,
-                         width=110, key=f"review_split_{project.id}")  # fmt: skip
-    people = review.annotators(project.id)
-    annotator = st.selectbox("Decided by", people, index=None, placeholder="anybody", width=145,
-                             key=f"review_annotator_{project.id}")  # fmt: skip
-    text = st.text_input("Text contains", width=150, key="review_text")
-    mode = st.segmented_control("Show", [ONE, MANY], default=ONE, required=True, key="review_mode")
-    hidden = blind.settings(project.id)
+hidden = blind.settings(project.id)
+with st.container(horizontal=True, vertical_alignment="bottom", gap="xsmall"):
+    mode = st.segmented_control("Show", [ONE, MANY], default=ONE, required=True, key="review_mode",
+                                label_visibility="collapsed", persist_state="session")  # fmt: skip
+    status, label = filters.status_and_class(project.id)
+    split, annotator, text, is_mixed = filters.more(
+        project.id, splits, may_mix=mode == ONE and bool(hidden.share)
+    )
     if mode == ONE:
-        is_mixed = bool(hidden.share) and reviewing.mixes(project.id)
         order = ordering.choose("review", project.id, who, is_fixed=is_mixed)
         suggests = ordering.suggests("review", project.id)
     ways.settings(project.id, labels)

@@ -375,7 +375,7 @@ def test_buttons_have_keys_and_what_labels_mean(tiny):
     assert data["cards"][0]["choices"][0]["help"] == "It is about the sea."
     assert {one["title"]: one["key"] for one in data["commands"]} == {
         "Keep": "Enter", "Leave out": "x", "Skip": "s", "Details": "i", "Undo": "u",
-        "Similar to this": "o",
+        "Similar": "o",
         "Take the suggestion": "p", "A person": ",", "A language model": ".",
     }  # fmt: skip
     cards.set_keys(tiny, {"soil": "g"})

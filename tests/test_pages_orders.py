@@ -100,7 +100,7 @@ def test_a_blind_page_tells_neither_label_nor_source_of_a_card(project, page):
     assert data["cards"]
     for card in data["cards"]:
         assert (card["label"], card["badge"], card["title"], card["told"]) == (None, None, "", "")
-        assert card["about"] == "" and card["verdicts"] == []
+        assert card["about"] == "label and source hidden" and card["verdicts"] == []
         assert [choice["is_current"] for choice in card["choices"]] == [False] * 3
     pick(app.selectbox, "Class").set_value("sea").run()
     assert "class filter does not count" in words(app)

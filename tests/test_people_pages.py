@@ -11,7 +11,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from core.actions import access, people, signing_in
+from core.actions import access, budget, people, signing_in
 from core.actions.access import RANK, ROLES
 from core.actions.session import Session, here
 from core.errors import Denied
@@ -63,6 +63,32 @@ def test_every_page_of_a_role_opens_without_a_refusal_and_the_others_say_for_who
                     str(one.key)]  # fmt: skip
     else:
         assert "may not do this" not in words(at) and "not signed in" not in words(at)
+
+
+@pytest.mark.parametrize(
+    ("role", "pages"), [("viewer", ("home", "find", "budget")), ("annotator", ("review", "curate"))]
+)
+def test_no_button_that_a_role_may_press_is_refused(
+    everyone: str, role: str, pages: tuple[str, ...]
+) -> None:
+    with access.acting(access.owner()):
+        budget.save_plan(everyone, "half", {"total_usd": 10.0, "money_share": 0.5})
+    for page in pages:
+        at = visit(page, role)
+        for mode in ("Map", "Grid", None) if page == "curate" else (None,):
+            if mode:
+                at.get("button_group")[0].set_value(mode).run()
+            for one in [(each.key, each.label) for each in at.button if not each.disabled]:
+                found = [each for each in at.button if (each.key, each.label) == one]
+                if found and one[0] != "sign_out" and "own_password" not in str(one[0]):
+                    found[0].click().run()
+                    assert not at.exception and "may not do this" not in words(at), (page, one)
+
+
+def test_a_button_that_is_not_for_a_role_says_for_whom_it_is(everyone: str) -> None:
+    shut = button(visit("budget", "annotator"), "Use these prices for studies")
+    assert shut.disabled and shut.help == "This is for the role researcher and up."
+    assert not button(visit("budget", "researcher"), "Use these prices for studies").disabled
 
 
 def sign_in(at: AppTest, name: str, password: str) -> AppTest:
@@ -180,8 +206,13 @@ def test_a_press_on_a_page_that_was_open_is_refused_when_the_role_is_gone(everyo
     at = visit("budget", "researcher")
     with access.acting(access.owner()):
         people.set_role("researcher", "viewer")
+    with access.acting(access.owner()):
+        before = budget.prices(everyone)
     click(at, "Use these prices for studies")
-    assert "Your role, viewer, may not do this" in words(at)
+    shut = button(at, "Use these prices for studies")
+    assert shut.disabled and "researcher and up" in shut.help
+    with access.acting(access.owner()):
+        assert budget.prices(everyone) == before
 
 
 def test_an_admin_adds_people_and_changes_them(everyone: str) -> None:

@@ -95,6 +95,6 @@ def _insist(project: str, order: Order) -> None:
             raise Problem("No model has judged the rows yet.", "Have them judged first.")
     elif order.kind == "similar":
         if order.sample is None:
-            raise Problem("Similar to which one?", "Press “Similar to this” on a card.")
+            raise Problem("Similar to which one?", "Press “Similar” on a card.")
         if scores.of_one(database, project, SIMILAR + order.sample) is None:
             similar(project, order.sample)

@@ -75,8 +75,8 @@ def _scale(at: Desk, shown: Shown, card: Card, asked: Asked) -> None:
     now = float(card.sample.label) if card.sample.label else (asked.low + asked.high) / 2
     now = min(max(now, asked.low), asked.high)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.slider("Score between", asked.low, asked.high, now, (asked.high - asked.low) / STEPS,
-                  key=name, format="%.4g")  # fmt: skip
+        st.slider("Or a score in between", asked.low, asked.high, now,
+                  (asked.high - asked.low) / STEPS, key=name, format="%.4g")  # fmt: skip
 
         def save() -> None:
             at.decide(shown, review.answer, str(st.session_state[name]))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from core.actions import access, blind, cards
+from core.actions import blind, cards
 from core.actions.blind import Anchoring, Blind, Telling
-from core.ui import frame, look
+from core.ui import allowed, frame, look
 
 NAMES = {"label": "Label and suggestion", "source": "Source"}
 """What can be hidden -> its name on screen."""
@@ -16,7 +16,7 @@ NO_CLASS = "One by one the class filter does not count: it would tell the labels
 
 def settings(project: str) -> None:
     """Offer on which share of the cards what is hidden."""
-    if cards.asked(project).by != "choices" or not access.may("researcher"):
+    if cards.asked(project).by != "choices" or not allowed.may(blind.change):
         return
     now = blind.settings(project)
     with st.form(f"blind_{project}", border=False):

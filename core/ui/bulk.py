@@ -11,11 +11,13 @@ from core.actions import bulk, curate
 from core.actions.bulk import ACTIONS, Plan
 from core.actions.find import Filter
 from core.records import SOURCE_WORDS
-from core.ui import desk, frame, look
+from core.ui import allowed, desk, frame, look
 
 
 def show(project: str, who: str, wanted: Filter, n: int) -> None:
     """Offer an action on all samples that match, with what it would change."""
+    if not allowed.may(bulk.act):
+        return
     at, name = desk.desk("find", project, who), f"bulk_{project}"
     with st.expander(f"Decide on all {n:,} at once", icon=":material/checklist_rtl:",
                      key=f"{name}_open"):  # fmt: skip

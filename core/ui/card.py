@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from core.actions import cards, curate, review
+from core.actions import access, cards, curate, review
 from core.actions.cards import Asked, Card
 from core.actions.queues import Hand
 from core.records import Label, Verdict
@@ -23,6 +23,8 @@ _STYLE = """
   border: 1px solid color-mix(in srgb, currentColor 25%, transparent); border-radius: .5rem;
   padding: .9rem 1.1rem;
 }
+.st-key-admix-guide :is(h1, h2, h3) { font-size: 1.1rem; padding: .4rem 0 .2rem; }
+.st-key-admix-opened { scroll-margin: 1rem; }
 .st-key-admix-commands { gap: .5rem; }
 .st-key-admix-labels {
   display: grid; grid-template-columns: repeat(auto-fill, minmax(9.2rem, 1fr)); gap: .5rem;
@@ -135,7 +137,8 @@ def definitions(labels: Sequence[Label], guidelines: str) -> None:
             for label in labels if label.definition
         ))  # fmt: skip
         if not guidelines:
-            st.caption("No guidelines yet; write them on Data, under Task.")
+            told = "; write them on Data, under Task." if access.may("researcher") else "."
+            st.caption(f"No guidelines yet{told}")
 
 
 def verdicts(found: Sequence[Verdict], of: str, source: str) -> None:
@@ -175,7 +178,9 @@ def provenance(project: str, sample: str) -> None:
         _origin(about)
         return
     st.write("Imported, without a prompt. Human rows behind it: unknown.")
-    st.json(about.get("origin") or "unknown")
+    origin = about.get("origin")
+    if isinstance(origin, Mapping):
+        st.markdown(_listed(origin))
 
 
 def _origin(about: dict[str, object]) -> None:
@@ -188,7 +193,7 @@ def _origin(about: dict[str, object]) -> None:
         price: look.usd(about["cost_usd"], 4),  # type: ignore[arg-type]
         "Received": f"{about['received_at']} UTC",
     }
-    st.markdown("  \n".join(f"{name}: **{look.plain(str(fact))}**" for name, fact in facts.items()))
+    st.markdown(_listed(facts))
     for name, reply in about["steps"]:  # type: ignore[attr-defined]
         st.caption(f"An earlier step, {name}, as it came")
         st.code(reply, language=None, wrap_lines=True)
@@ -201,6 +206,12 @@ def _origin(about: dict[str, object]) -> None:
     st.caption(f"Human rows behind it: {len(rows)}")  # type: ignore[arg-type]
     for _, human in rows:  # type: ignore[attr-defined]
         look.literal(human, "human", small=True)
+
+
+def _listed(facts: Mapping[str, object]) -> str:
+    return "  \n".join(
+        f"{look.plain(name)}: **{look.plain(str(fact))}**" for name, fact in facts.items()
+    )
 
 
 def _kind(member: object) -> str:

@@ -8,7 +8,7 @@ from core.actions import cards, checking, consistency, generate
 from core.actions.answers import CONSISTENCY
 from core.actions.checking import Chosen
 from core.rescoring import Figure
-from core.ui import asking, forms, frame, look, progress
+from core.ui import allowed, asking, forms, frame, look, progress
 
 STATUSES = {"pending, accepted": None, "pending": "pending", "accepted": "accepted"}
 _SHARE = st.column_config.NumberColumn(format="%.3f")
@@ -130,8 +130,8 @@ def _runner(project: str, check: str, title: str, wanted: Chosen) -> None:
         settings = forms.settings("checks", check, f"check_{project}")
         n = checking.n_chosen(project, wanted)
         if st.button(f"Check {n:,} samples", key=f"check_{check}_run", type="primary",
-                     icon=":material/play_arrow:",
-                     disabled=not n or at_work is not None):  # fmt: skip
+                     icon=":material/play_arrow:", **allowed.to(
+                         checking.launch, disabled=not n or at_work is not None)):  # fmt: skip
             checking.launch(project, checking.Request(check, settings, wanted))
             st.rerun()
 

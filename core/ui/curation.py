@@ -76,7 +76,7 @@ def opened(at: Desk, labels: Sequence[Label], asked: Asked) -> None:
     if what == "origin":
         history.details(at, sample)
         return
-    with frame.problems():
+    with desk.opened_place(), frame.problems():
         one = cards.card_of(at.project, at.who, sample)
         shown = at.show(one)
         if what == "edit":
@@ -137,8 +137,10 @@ def grid(
     split: str = "train",
 ) -> None:  # fmt: skip
     """Show many pseudo-samples as cards to tick, and decide on the ticked ones as one batch."""
-    status = st.segmented_control("Status", ["pending", "accepted", "rejected"], default="pending",
-                                  required=True, key="grid_status")  # fmt: skip
+    above = st.container(horizontal=True, vertical_alignment="bottom")
+    status = above.segmented_control("Status", ["pending", "accepted", "rejected"],
+                                     default="pending", required=True, key="grid_status",
+                                     label_visibility="collapsed")  # fmt: skip
     wanted = curate.wanted(label, flagged, status, source=source, split=split)
     place = st.session_state.setdefault(f"grid_{project}", {})
     if place.get("wanted") != wanted:
@@ -151,7 +153,8 @@ def grid(
         st.info(f"No {status} samples match.", icon=":material/filter_alt:")
         _undo_button(project, who)
         return
-    _page_buttons(project, who, place, cards)
+    with above:
+        _page_buttons(project, who, place, cards)
     with st.form("grid", border=False, enter_to_submit=False):
         with st.container(horizontal=True, vertical_alignment="bottom"):
             accept = st.form_submit_button("Accept ticked", type="primary",
@@ -193,16 +196,15 @@ def _tile(one: Card) -> None:
 
 
 def _page_buttons(project: str, who: str, place: dict[str, list[int]], cards: list[Card]) -> None:
-    with st.container(horizontal=True):
-        st.button("Tick all", icon=":material/select_all:", on_click=_set_ticks, args=(cards, True))
-        st.button("Tick none", on_click=_set_ticks, args=(cards, False))
-        _undo_button(project, who)
-        if len(place["afters"]) > 1:
-            st.button("Previous", icon=":material/chevron_left:", on_click=_turn,
-                      args=(place, place["afters"][:-1]))  # fmt: skip
-        if len(cards) == curate.GRID:
-            st.button("Next", icon=":material/chevron_right:", on_click=_turn,
-                      args=(place, [*place["afters"], cards[-1].sample.seq]))  # fmt: skip
+    st.button("Tick all", icon=":material/select_all:", on_click=_set_ticks, args=(cards, True))
+    st.button("Tick none", on_click=_set_ticks, args=(cards, False))
+    _undo_button(project, who)
+    if len(place["afters"]) > 1:
+        st.button("Previous", icon=":material/chevron_left:", on_click=_turn,
+                  args=(place, place["afters"][:-1]))  # fmt: skip
+    if len(cards) == curate.GRID:
+        st.button("Next", icon=":material/chevron_right:", on_click=_turn,
+                  args=(place, [*place["afters"], cards[-1].sample.seq]))  # fmt: skip
 
 
 def _turn(place: dict[str, list[int]], afters: list[int]) -> None:

@@ -43,18 +43,20 @@ def command(
 
 
 def usual(*others: Command) -> list[Command]:
-    """Return commands with those that every deck has at their end.
+    """Return commands with those that every deck has; what is only looked at comes last.
 
     The browser shows those that a card has a use for: `when` says if that is an `open` or a `blind`
     one.
     """
     keys = cards.COMMAND_KEYS
+    looks = [one for one in others if one["kind"] == "open"]
     return [
-        *others,
+        *(one for one in others if one["kind"] != "open"),
         command("suggestion", "Take the suggestion", keys["suggestion"],
                 help="Decides for the label that is suggested first."),
         command("skip", "Skip", keys["skip"], help="It comes back after the others."),
         command("undo", "Undo", keys["undo"], help="Takes back your last decision; again, more."),
+        *looks,
         command("guess", "A person", keys["human"], "human", row=GUESS),
         command("guess", "A language model", keys["llm"], "llm", row=GUESS),
     ]  # fmt: skip
@@ -63,7 +65,7 @@ def usual(*others: Command) -> list[Command]:
 def similar() -> Command:
     """Return the command that puts cards similar to this one first."""
     return command(
-        "open", "Similar to this", cards.COMMAND_KEYS["similar"], "similar",
+        "open", "Similar", cards.COMMAND_KEYS["similar"], "similar",
         help="Cards with a text close to this one come first then.",
     )  # fmt: skip
 
@@ -102,6 +104,7 @@ def show(
             "cards": [about(card) for card in now.cards],
             "commands": list(commands),
             "outcomes": [_outcome(each) for each in at.outcomes],
+            "opened": " ".join(at.opened).strip(),
             "round": at.round,
             "trouble": f"{at.trouble} {WAITING}" if at.trouble else "",
             "n_left": now.n_left,
@@ -135,7 +138,7 @@ def drawn(
         "badge": None if "source" in hidden else {
             "colour": COLOURS.get(sample.source, "#888888"),
             "words": SOURCE_WORDS.get(sample.source, sample.source)},
-        "about": "" if hidden else facts(card, asked),
+        "about": f"{' and '.join(hidden)} hidden" if hidden else facts(card, asked),
         "parts": _parts(card, asked, has_list=not choices),
         "choices": list(choices),
         "verdicts": [] if hidden else [_verdict(each) for each in card.verdicts],

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from core.actions import cards, presses, review
 from core.actions.cards import Card
@@ -209,6 +210,11 @@ def desk(name: str, project: str, who: str) -> Desk:
         f"desk_{name}_{project}_{who}", Desk(name, project, who)
     )
     return place
+
+
+def opened_place() -> DeltaGenerator:
+    """Return the place for what is opened of a card; the browser brings it into sight."""
+    return st.container(key="admix-opened")
 
 
 def draw(

@@ -7,7 +7,7 @@ import streamlit as st
 from core.actions import vectors
 from core.actions.vectors import State
 from core.errors import Problem
-from core.ui import forms, frame, look, progress
+from core.ui import allowed, forms, frame, look, progress
 
 
 def panel(project: str) -> State:
@@ -21,15 +21,18 @@ def panel(project: str) -> State:
             st.button(
                 f"Compute vectors (about {look.duration(now.seconds)})", key="encode",
                 type="primary", icon=":material/scatter_plot:",
-                on_click=_start, args=(project,),
+                on_click=_start, args=(project,), **allowed.to(vectors.start),
             )  # fmt: skip
         else:
             st.button(
                 "Check again", key="encode", icon=":material/flag:", on_click=_start,
-                args=(project,), help="Runs the checks that need vectors; encodes nothing twice.",
+                args=(project,), **allowed.to(
+                    vectors.start, help="Runs the checks that need vectors; encodes nothing twice."
+                ),
             )  # fmt: skip
-        with st.popover("Settings of the checks", icon=":material/tune:"):
-            _settings(project)
+        if allowed.may(vectors.start):
+            with st.popover("Settings of the checks", icon=":material/tune:"):
+                _settings(project)
         st.caption(_told(now))
     if now.job and now.job.message:
         notice = st.error if now.job.state == "failed" else st.caption

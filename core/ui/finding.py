@@ -250,7 +250,7 @@ def _buttons(project: str, found: Found) -> None:
 
 
 def _onward(project: str, page: str, title: str, view: View) -> None:
-    if st.button(title, icon=frame.PAGES[page][1], key=_key(project, page),
+    if frame.may_open(page) and st.button(title, icon=frame.PAGES[page][1], key=_key(project, page),
                  help="As the deck there."):  # fmt: skip
         kept.hand_over(project, page, view)
         st.switch_page(f"pages/{page}.py")

@@ -131,12 +131,17 @@ def navigation() -> StreamlitPage:
         group: [
             st.Page(f"pages/{name}.py", title=PAGES[name][0], icon=PAGES[name][1],
                     default=name == "home",
-                    visibility="visible" if access.may(_role_of(name)) else "hidden")
+                    visibility="visible" if may_open(name) else "hidden")
             for name in names
         ]
         for group, names in GROUPS.items()
     }  # fmt: skip
     return st.navigation(pages)
+
+
+def may_open(page: str) -> bool:
+    """Say whether there is something to do on a page for who is here."""
+    return access.may(_role_of(page))
 
 
 def _role_of(page: str) -> Role:
@@ -165,8 +170,8 @@ def title(page: str, about: str) -> None:
     st.caption(about)
     if page not in _QUEUES:
         in_hand.give_back()
-    if not access.may(needed := _role_of(page)):
-        st.info(f"This page is for the role {needed} and up.", icon=":material/lock:")
+    if not may_open(page):
+        st.info(f"This page is for the role {_role_of(page)} and up.", icon=":material/lock:")
         st.stop()
 
 
@@ -222,9 +227,17 @@ def who(required: bool = True) -> str:
     if name:
         st.session_state["who"] = name
         st.query_params["who"] = name
-        with st.sidebar:
-            st.caption(f":material/person: {look.plain(name)}")
+        with (
+            st.sidebar,
+            st.popover(look.plain(name), icon=":material/person:", width="stretch"),
+        ):
+            st.button("Somebody else decides", on_click=_forget_who, key="who_else")
     return name
+
+
+def _forget_who() -> None:
+    st.session_state.pop("who", None)
+    st.query_params.pop("who", None)
 
 
 def ask_who() -> None:

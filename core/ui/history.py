@@ -9,7 +9,7 @@ import streamlit as st
 from core.actions import find, history, review
 from core.actions.history import Entry
 from core.errors import Problem
-from core.ui import card, desk, frame, look
+from core.ui import allowed, card, desk, frame, look
 from core.ui.desk import Desk
 
 MOST = 100
@@ -35,7 +35,7 @@ def show(project: str, who: str, sample: str, key: str, then: Callable[[str, str
     for entry in found[-MOST:]:
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.markdown(_line(entry), width="stretch")
-            if entry.may_be_undone_by(who):
+            if entry.may_be_undone_by(who) and allowed.may(history.undo):
                 st.button(
                     "Undo", key=f"{key}_undo_{entry.event}", icon=":material/undo:",
                     on_click=undo, args=(entry.event,), type="tertiary",
@@ -49,13 +49,14 @@ def details(at: Desk, sample: str) -> None:
     def again(said: str, problem: str) -> None:
         at.is_outdated, at.first, at.said, at.problem = True, sample, said, problem
 
-    with frame.problems():
-        show(at.project, at.who, sample, f"{at.name}_history", again)
-        if find.one(at.project, sample).sample.source != "human":
-            st.markdown("**Where it comes from**")
-            card.provenance(at.project, sample)
-    desk.notices(at)
-    st.button("Close", key=f"{at.name}_close_{sample}", on_click=at.open, args=("", ""))
+    with desk.opened_place():
+        with frame.problems():
+            show(at.project, at.who, sample, f"{at.name}_history", again)
+            if find.one(at.project, sample).sample.source != "human":
+                st.markdown("**Where it comes from**")
+                card.provenance(at.project, sample)
+        desk.notices(at)
+        st.button("Close", key=f"{at.name}_close_{sample}", on_click=at.open, args=("", ""))
 
 
 def _line(entry: Entry) -> str:

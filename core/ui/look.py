@@ -17,7 +17,11 @@ SIDEBAR_PIXELS = 245
 
 _STYLE = """
 <style>
-[data-testid="stMainBlockContainer"] { padding-top: 3.2rem; padding-bottom: 4rem; }
+[data-testid="stMainBlockContainer"] {
+  padding: 3.4rem clamp(1rem, 3.2vw, 5rem) 4rem;
+}
+/* A page's title is a sign on the door: what is worked on should not begin half-way down. */
+[data-testid="stMainBlockContainer"] h1 { font-size: 2rem; padding: .4rem 0 .2rem; }
 .admix-text {
   white-space: pre-wrap; overflow-wrap: anywhere; unicode-bidi: plaintext;
   font-size: 1.15rem; line-height: 1.6; padding: 1rem 1.2rem; margin: 0 0 .6rem 0;

@@ -12,7 +12,7 @@ from core.actions.budget import Measured
 from core.budget import ONE, Prices, Purchase
 from core.formats import write_csv
 from core.records import SOURCE_TITLES, SOURCE_WORDS, SOURCES, Source
-from core.ui import bars, canvas, frame, look, pictures
+from core.ui import allowed, bars, canvas, frame, look, pictures
 
 MEASURED, TYPED = "measured", "typed"
 UNITS: Mapping[Source, str] = {
@@ -224,7 +224,8 @@ def saved(project: str) -> None:
         # In a callback, because a widget's value can only be set before the widget is shown.
         st.button("Open the plan", icon=":material/folder_open:", on_click=_take_up,
                   args=(project, by_id[chosen]["plan"]))  # fmt: skip
-        if st.button("Delete the plan", icon=":material/delete:"):
+        if st.button("Delete the plan", icon=":material/delete:",
+                     **allowed.to(budget.delete_plan)):  # fmt: skip
             budget.delete_plan(project, chosen)
             frame.say(f"{by_id[chosen]['name']} is deleted.")
             st.rerun()

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import streamlit as st
 
-from core.actions import access, doubts, orders
+from core.actions import doubts, orders
 from core.actions.cards import asked, card_of
 from core.actions.orders import Order
 from core.errors import Missing
-from core.ui import frame, look, progress
+from core.ui import allowed, frame, look, progress
 from core.ui.desk import Desk
 
 JUDGED = ("doubtful", "uncertain")
@@ -29,14 +29,14 @@ def choose(page: str, project: str, who: str, *, is_fixed: bool = False) -> Orde
     sample = st.session_state.get(place)
     kinds = [kind for kind in orders.TITLES if sample or kind != "similar"]
     if is_fixed:
-        st.selectbox("Order", [orders.TITLES["random"]], width=190, disabled=True,
+        st.selectbox("Order", [orders.TITLES["random"]], width=170, disabled=True,
                      help="Where rows of people and of models are mixed, nothing tells which"
                      " comes next.")  # fmt: skip
         return Order("random", who)
     if st.session_state.get(key) not in (None, *kinds):
         st.session_state[key] = "came"
     told = "\n".join(f"- {orders.TITLES[kind]}: {words}" for kind, words in orders.ABOUT.items())
-    kind = st.selectbox("Order", kinds, format_func=orders.TITLES.__getitem__, width=190, key=key,
+    kind = st.selectbox("Order", kinds, format_func=orders.TITLES.__getitem__, width=170, key=key,
                         persist_state="session", help=told)  # fmt: skip
     return Order(kind, who if kind == "random" else "", sample if kind == "similar" else None)
 
@@ -77,11 +77,11 @@ def panel(project: str, who: str, order: Order, *, has_suggestions: bool) -> boo
         progress.follow(lambda: _at_work(project), 1.0, lambda: doubts.at_work(project))
         return now.made_at is not None or not is_needed
     with st.container(horizontal=True, vertical_alignment="center"):
-        if access.may("researcher"):
+        if allowed.may(doubts.start):
             title = "Judge the rows" if now.made_at is None else "Judge again"
             with st.popover(title, icon=":material/psychology:"):
                 _start(project)
-        st.caption(_told(now), help=None if now.made_at is None else WEAK)
+        st.caption(_told(now), help=None if now.made_at is None else WEAK, width="stretch")
     if now.job and now.job.state == "failed" and now.job.message:
         st.error(look.plain(now.job.message), icon=":material/error:")
     return now.made_at is not None or not is_needed

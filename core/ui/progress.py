@@ -7,8 +7,9 @@ from collections.abc import Callable
 import streamlit as st
 from streamlit.elements.lib.mutable_expander_container import ExpanderContainer
 
+from core.actions import train
 from core.records import Job
-from core.ui import frame, look
+from core.ui import allowed, frame, look
 
 LIVE = ("queued", "running", "pausing")
 RESUMABLE = ("paused", "stopped", "interrupted", "failed")
@@ -71,7 +72,12 @@ def buttons(
     stop: Callable[[], None] | None = None,
     discard: Callable[[], None] | None = None,
 ) -> None:
-    """Show the buttons that a job's state allows; each acts once and runs the page anew."""
+    """Show the buttons that a job's state allows; each acts once and runs the page anew.
+
+    Whoever may begin no job may not steer one.
+    """
+    if not allowed.may(train.stop):
+        return
     choices = []
     if job.state in LIVE and job.state != "pausing" and pause:
         choices.append(("Pause", ":material/pause:", pause))

@@ -44,10 +44,18 @@ def card(seen: Overview) -> None:
                 ("Test rows", seen.n_test), ("Studies", seen.n_studies),
             ):  # fmt: skip
                 st.metric(name, f"{n:,}", width="content")
+        page, words = _next(seen)
         st.page_link(
-            f"pages/{seen.next_page}.py", label=f"Next: {seen.next_step}",
-            icon=":material/arrow_forward:", query_params=frame.address(project.name),
+            f"pages/{page}.py", label=words, icon=":material/arrow_forward:",
+            query_params=frame.address(project.name),
         )  # fmt: skip
+
+
+def _next(seen: Overview) -> tuple[str, str]:
+    """Return the page to go on with, and how its link is called: what one's role can do there."""
+    if access.may("researcher"):
+        return seen.next_page, f"Next: {seen.next_step}"
+    return ("review", "Review") if frame.may_open("review") else ("results", "Results")
 
 
 def jobs_at_work(names: Mapping[str, str]) -> None:

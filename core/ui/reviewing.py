@@ -55,12 +55,12 @@ class Queue:
                             is_mixed=self.is_mixed, as_imported=self.wanted.waits)  # fmt: skip
 
 
-def mixes(project: str) -> bool:
+def mixes(project: str, key: str) -> bool:
     """Offer to mix rows of people with pseudo-samples, where there are some."""
     if not curate.sources(project):
         return False
     return st.toggle(
-        "Mixed with LLM-written rows", key="review_mixed",
+        "Mixed with LLM-written rows", key=key, persist_state="session",
         help="Train rows of people and of language models in one queue, shuffled; the other filters"
         " do not count.",
     )  # fmt: skip

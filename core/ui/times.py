@@ -9,7 +9,7 @@ import streamlit as st
 
 from core.actions import times
 from core.actions.times import By, Time, Times, Work
-from core.ui import desk, look
+from core.ui import allowed, desk, look
 
 TITLES: Mapping[Work, str] = {"label": "A human label", "curate": "A decision on a pseudo-sample"}
 CHOICES: Mapping[By, str] = {
@@ -35,6 +35,7 @@ def section(project: str) -> None:
             "Seconds that the prices count with", list(CHOICES), format_func=CHOICES.__getitem__,
             index=list(CHOICES).index(times.chosen(project)), horizontal=True, key=key,
             on_change=lambda: times.choose(project, st.session_state[key]),
+            **allowed.to(times.choose),
         )  # fmt: skip
         for place, work in zip(st.columns(2, gap="large"), TITLES, strict=True):
             with place:

@@ -9,7 +9,7 @@ import streamlit as st
 from core.actions import views
 from core.actions.find import Filter
 from core.actions.views import View
-from core.ui import frame, look
+from core.ui import allowed, frame, look
 
 UNSAVED = "What Find shows"
 """The name of what was looked for on Find and not saved."""
@@ -62,6 +62,8 @@ def described(view: View) -> str:
 
 def keep(project: str, view: View, saved: Sequence[View]) -> str | None:
     """Offer to save what is looked for, or to delete views; return the name that was saved."""
+    if not allowed.may(views.save):
+        return None
     with st.popover("Save", icon=":material/bookmark_add:"):
         with st.form(f"save_view_{project}", border=False, clear_on_submit=True):
             name = st.text_input("Name of the view", max_chars=views.LONGEST_NAME)

@@ -7,11 +7,13 @@ import streamlit as st
 from core.actions import cards, queues
 from core.actions.queues import MOST_PEOPLE, Overlap
 from core.records import Label
-from core.ui import blinding, frame, look
+from core.ui import allowed, blinding, frame, look
 
 
 def settings(project: str, labels: list[Label]) -> None:
-    """Offer the project's settings behind a button."""
+    """Offer the project's settings behind a button, to who may change them."""
+    if not allowed.may(queues.set_overlap):
+        return
     with st.popover("Settings", icon=":material/tune:"):
         _overlap(project)
         blinding.settings(project)

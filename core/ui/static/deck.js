@@ -5,6 +5,7 @@ const decks = new WeakMap(); // the component's element -> the deck in it
 const IDLE_MS = 30_000; // without a sign of somebody for so long, time no longer counts
 const PATIENCE_MS = 5_000; // after which presses that nobody answered are sent again
 const MOST_HISTORY = 50;
+const CHOSEN = "a, button:not([aria-expanded=true]), [role=combobox], [role=radio], [type=checkbox]";
 
 export default function ({ parentElement, data, setStateValue, setTriggerValue }) {
   const host = parentElement.querySelector(".deck");
@@ -27,6 +28,8 @@ class Deck extends Face {
     };
     listen("keydown", (event) => this.key(event));
     listen("beforeunload", (event) => this.pending.length && event.preventDefault());
+    // What the mouse put the focus on keeps no key of the deck; what Tab brought it to does.
+    listen("pointerdown", () => (this.isByMouse = true));
     for (const sign of ["pointermove", "pointerdown", "keydown", "wheel", "visibilitychange"]) {
       listen(sign, () => this.clock.sign());
     }
@@ -43,6 +46,7 @@ class Deck extends Face {
     for (const press of done) this.hear(press, told.get(press.id));
     this.take(data.cards, done.map((press) => told.get(press.id).shown).findLast(Boolean));
     if (data.round >= this.round) this.isWaiting = false;
+    if (data.opened !== this.opened) this.reveal(data.opened);
     this.paint();
     if (data.trouble) this.sendLater();
     else this.send();
@@ -50,6 +54,8 @@ class Deck extends Face {
 
   begin(name) {
     Object.assign(this, { name, cards: [], past: [], said: "", isWaiting: false });
+    // Whoever chose what is looked through, or came by a link, goes on with keys at once.
+    if (document.activeElement?.matches(CHOSEN)) document.activeElement.blur();
     // A page that was loaded anew goes on with what nobody had answered.
     const kept = JSON.parse(sessionStorage.getItem(`admix ${name}`) ?? "[]");
     this.pending = kept.map((press) => ({ ...press, again: true }));
@@ -141,6 +147,7 @@ class Deck extends Face {
     }
     if (isLast) value = this.reason ?? value;
     if (kind === "reject" && value) this.reason = value;
+    this.tell(`Last: ${this.words(card, kind, value)}`);
     this.cards = this.cards.slice(1);
     this.past = [...this.past, card].slice(-MOST_HISTORY);
     const about = card.seen && { ...card.seen, guess: this.guess };
@@ -152,6 +159,7 @@ class Deck extends Face {
   skip() {
     const [card, ...others] = this.cards;
     this.cards = others;
+    this.tell("Skipped: it comes back after the others");
     this.push({ kind: "skip", sample: card.id });
   }
 
@@ -162,8 +170,28 @@ class Deck extends Face {
     this.push({ kind: "undo", sample: card?.id ?? null });
   }
 
+  // What was opened of a card is closed by the same key, or by Escape.
   open(what) {
-    if (this.cards.length) this.ask("open", { what, sample: this.cards[0].id });
+    if (!this.cards.length) return;
+    const [{ id }] = this.cards;
+    const isOpen = this.opened === `${what} ${id}`;
+    this.ask("open", isOpen ? { what: "", sample: "" } : { what, sample: id });
+  }
+
+  // It stands below the buttons, where it may be out of sight, and comes a moment after it is named.
+  reveal(opened) {
+    this.opened = opened;
+    if (!opened) return;
+    const end = performance.now() + PATIENCE_MS;
+    const look = () => {
+      const place = document.querySelector(".st-key-admix-opened");
+      const isThere = place?.querySelector("button") && !place.querySelector('[data-testid="stSkeleton"]');
+      if (this.opened !== opened || performance.now() > end) return;
+      if (!isThere) return setTimeout(look, 50);
+      place.scrollIntoView({ block: "nearest" });
+      place.querySelector("textarea")?.focus({ preventScroll: true });
+    };
+    look();
   }
 
   push(press) {
@@ -177,14 +205,25 @@ class Deck extends Face {
     if (ctrlKey || metaKey || altKey || isComposing || this.dialog?.open) return;
     const [target] = event.composedPath();
     const typed = "input:not([type=checkbox]), textarea, select, [contenteditable], [role=combobox]";
+    if (key === "Tab") this.isByMouse = false;
     if (target.matches?.(typed)) return;
-    if (target.matches?.("button, a, summary, input") && ["Enter", " "].includes(key)) return;
+    const isUsed = target.matches?.("[aria-expanded=true]") || !this.isByMouse;
+    if (isUsed && target.matches?.("button, a, summary, input") && ["Enter", " "].includes(key)) return;
+    if (key === "Escape" && this.opened) return this.ask("open", { what: "", sample: "" });
     const command = this.commandOf(key) ?? this.commandOf(key.toLowerCase());
-    if (!command) return;
+    if (!command) return this.unknown(key);
     event.preventDefault();
     event.stopImmediatePropagation();
     // A key that is held down is one press.
     if (!repeat) this.do(command, event);
+  }
+
+  unknown(key) {
+    const isHidden = key === "Enter" && this.cards[0]?.seen?.hidden.includes("label");
+    if (isHidden) this.tell("The label of this card is hidden: choose one");
+    else if (key.length === 1 && key !== " ") this.tell(`${key} means nothing here; ? lists the keys`);
+    else return;
+    this.paint();
   }
 
   commandOf(key) {

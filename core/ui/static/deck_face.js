@@ -10,6 +10,10 @@ const made = (name, looks = {}, ...children) => {
   return element;
 };
 
+const LONG = 22; // signs of a label from which it wants more room than a word
+// Names of labels are broken where their writers joined words, and elsewhere only at need.
+const breakable = (title) => title.split(/(?<=[_/.-])/).flatMap((part) => [part, made("wbr")]);
+
 class Face {
   constructor(host) {
     this.host = host;
@@ -31,7 +35,8 @@ class Face {
 
   paint() {
     const [card] = this.cards;
-    const drawn = JSON.stringify([card?.id, card?.revision, card?.seen, card?.suggested]);
+    const isSaving = !card && this.pending.length > 0;
+    const drawn = JSON.stringify([card?.id, card?.revision, card?.seen, card?.suggested, isSaving]);
     if (drawn !== this.drawn) {
       this.drawn = drawn;
       this.clock.begin();
@@ -46,8 +51,9 @@ class Face {
     this.paintFoot(card);
   }
 
-  // The commands that a card has a use for.
+  // The commands that a card has a use for; where there is none, what was done can be taken back.
   commandsOf(card) {
+    if (!card) return this.data.commands.filter(({ kind }) => kind === "undo");
     const isBlind = Boolean(card?.seen?.hidden.includes("label"));
     return this.data.commands.filter(({ kind, when }) => {
       if (kind === "suggestion") return Boolean(card?.suggested?.length);
@@ -99,7 +105,8 @@ class Face {
   paintButtons(card) {
     const choices = card?.choices ?? [];
     const isList = choices.some(({ title, value }) => title !== value);
-    this.choices.className = isList ? "choices list" : "choices";
+    const isLong = choices.some(({ title }) => title.length > LONG);
+    this.choices.className = isList ? "choices list" : isLong ? "choices long" : "choices";
     const hasBox = choices.length > this.data.most_keys;
     this.choices.replaceChildren(...(hasBox ? [this.box(choices)] : choices.map((one) => this.button(one))));
     const rows = Map.groupBy(this.commandsOf(card), ({ row }) => row);
@@ -117,7 +124,7 @@ class Face {
         type: "button", title: help ?? "", ariaKeyShortcuts: key, ariaPressed: isCurrent ? "true" : null,
         className: isMain ? "main" : "", disabled: command.kind === "keep" && card?.label === null,
       },
-      made("span", {}, this.titleOf(command, card)), key && made("kbd", {}, key),
+      made("span", {}, ...breakable(this.titleOf(command, card))), key && made("kbd", {}, key),
     );
     if (command.kind === "guess") button.dataset.guess = command.value;
     button.onclick = (event) => {
@@ -131,6 +138,13 @@ class Face {
   titleOf({ kind, title, is_last: isLast, value }, card) {
     if (kind === "keep" && card?.told) return `${title} ${card.told}`;
     return isLast ? `${title}: ${this.reason ?? value}` : title;
+  }
+
+  // What a press decided, in words.
+  words(card, kind, value) {
+    if (kind === "accept") return "accepted";
+    if (kind === "reject") return value ? `rejected, ${value}` : "left out";
+    return card.choices.find((one) => one.value === value)?.title ?? value;
   }
 
   // With more labels than keys, one is found by typing.
