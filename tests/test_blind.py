@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from core.actions import blind, cards, curate, home, presses, queues, review, suggestions
+from core.actions import blind, cards, curate, home, imports, presses, queues, review, suggestions
 from core.actions.blind import Blind
 from core.actions.cards import Seen
 from core.actions.session import Session, here
@@ -198,8 +198,33 @@ def test_settings_that_mean_nothing_are_refused(project, chosen, why):
 
 def test_labels_that_are_marks_cannot_be_blind(session):
     made = home.create_project("spans", "spans", [("person", "")]).id
-    with pytest.raises(Problem, match="chosen by a button"):
+    with pytest.raises(Problem, match="or lie on a scale"):
         blind.change(made, Blind(0.5))
+
+
+def test_a_scale_of_a_blind_card_tells_no_score_and_another_one_does(session, suggested):
+    made = home.create_project("pairs", "similarity", []).id
+    pairs = "".join(f"a cat number {i},a dog,{1 + i % 3}\n" for i in range(12))
+    table = imports.read_table("pairs.csv", f"a,b,score\n{pairs}".encode())
+    taken = {"text_a": ["a"], "text_b": ["b"], "score": ["score"]}
+    imports.import_rows(made, imports.prepare(made, table, taken, "train", "human"))
+    asked, wanted = cards.asked(made), queues.wanted()
+
+    def scales() -> list[dict[str, Any]]:
+        found = hand(made, wanted=wanted, suggests=True).cards
+        assert len(found) == 12
+        return [deck.drawn(one, asked, has_scale=True) for one in found]
+
+    assert [one["scale"]["value"] for one in scales()[:4]] == [1, 2, 3, 1]
+    assert {(one["scale"]["low"], one["scale"]["high"]) for one in scales()} == {(1, 3)}
+    blind.change(made, Blind(1.0))
+    for one in scales():
+        assert (one["scale"]["value"], one["label"], one["told"]) == (None, None, "")
+        assert one["suggested"] == [] and one["badge"] is None
+    card = hand(made, wanted=wanted).cards[0]
+    assert not pressed(made, card, "label", "2.3").problem
+    assert about(made, card)["hidden"] == ["label", "source"]
+    assert samples.get(here().database, made, card.sample.id).label == "2.3"
 
 
 def test_the_source_is_asked_only_where_both_kinds_are_mixed(project):

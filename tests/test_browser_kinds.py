@@ -110,10 +110,13 @@ def test_scores_are_given_by_a_key_or_on_the_scale_and_marks_are_kept(visit, app
     slider.focus()
     for _ in range(3):
         slider.press("ArrowRight")
-    expect(slider).to_have_value("1.3", timeout=PATIENCE_MS)
-    settled(tab)
-    tab.get_by_role("button", name="Save the score").click()
+    tab.get_by_role("button", name="Save 1.3").click()
     wait_for_left(tab, 10)
+    # Anywhere on the page the arrows move the score, and Enter means it then.
+    tab.keyboard.press("ArrowRight")
+    expect(tab.locator("output")).to_have_text("2.1")
+    tab.keyboard.press("Enter")
+    wait_for_left(tab, 9)
 
     names = visit("names")
     wait_for_left(names, 2)
@@ -140,7 +143,7 @@ def test_scores_are_given_by_a_key_or_on_the_scale_and_marks_are_kept(visit, app
     cooking.get_by_role("button", name="Save the marks").click()
     wait_for_left(cooking, 1)
 
-    assert labels_of(app, "pairs")[:3] == ["5", "1.3", "2"]
+    assert labels_of(app, "pairs")[:3] == ["5", "1.3", "2.1"]
     kept = [json.loads(label or "") for label in labels_of(app, "names")]
     assert [(one["start"], one["end"], one["type"]) for one in kept[0]] == [
         (0, 3, "person"), (8, 10, "person"), (14, 18, "place"),

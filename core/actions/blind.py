@@ -117,7 +117,7 @@ def change(project: str, chosen: Blind) -> None:
     """Set on which share of the cards what is hidden.
 
     Raises:
-        Problem: no share, nothing to hide, or labels that are not chosen by a button.
+        Problem: no share, nothing to hide, or labels that are marks in a text.
     """
     if not 0 <= chosen.share <= 1:
         raise Problem("From 0 to 100% of the cards can be blind.")
@@ -125,10 +125,10 @@ def change(project: str, chosen: Blind) -> None:
         raise Problem("A blind card hides the label, the source, or both.")
     if chosen.asks_source and "source" not in chosen.hides:
         raise Problem("Who sees the source cannot be asked for it.", "Hide the source, too.")
-    if chosen.share and cards.asked(project).by != "choices":
+    if chosen.share and cards.asked(project).by == "marks":
         raise Problem(
-            "Cards can be blind where labels are chosen by a button.",
-            "Marks in a text and places on a scale are corrected from those that stand there.",
+            "Cards can be blind where labels are chosen or lie on a scale.",
+            "Marks in a text are corrected from those that stand there.",
         )
     projects.change_settings(here().database, project, **{SETTINGS: asdict(chosen)})
 
@@ -143,7 +143,7 @@ def veiled(
     Who wrote a text is asked where the cards are of people and of language models.
     """
     now = settings(project)
-    if not (now.share or suggests) or cards.asked(project).by != "choices":
+    if not (now.share or suggests) or cards.asked(project).by == "marks":
         return hand
     rows = [card.sample for card in hand.cards]
     found = suggestions.of_samples(project, rows) if suggests else {}

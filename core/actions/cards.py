@@ -30,6 +30,8 @@ COMMAND_KEYS = {
     "details": "i",
     "suggestion": "p",
     "similar": "o",
+    "lower": "ArrowLeft",
+    "higher": "ArrowRight",
     "human": ",",
     "llm": ".",
 }

@@ -11,11 +11,8 @@ from core.actions import cards, review
 from core.actions.cards import Asked, Card
 from core.records import Label
 from core.text import tokens
-from core.ui import desk, look, marker
+from core.ui import deck, desk, look, marker
 from core.ui.desk import Desk, Shown
-
-STEPS = 50
-"""Steps of a scale."""
 
 
 def show(at: Desk, shown: Shown, card: Card, labels: Sequence[Label], asked: Asked) -> None:
@@ -76,7 +73,7 @@ def _scale(at: Desk, shown: Shown, card: Card, asked: Asked) -> None:
     now = min(max(now, asked.low), asked.high)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.slider("Or a score in between", asked.low, asked.high, now,
-                  (asked.high - asked.low) / STEPS, key=name, format="%.4g")  # fmt: skip
+                  (asked.high - asked.low) / deck.STEPS, key=name, format="%.4g")  # fmt: skip
 
         def save() -> None:
             at.decide(shown, review.answer, str(st.session_state[name]))

@@ -27,6 +27,8 @@ from core.ui.marks import as_html, static
 
 Command = Mapping[str, Any]
 """A button with its key: kind and value of its press, title, key, and the row it stands in."""
+STEPS = 50
+"""Steps of a scale."""
 LONGEST_TOLD = 60
 """Characters of a label up to which a button names it."""
 GUESS = "Who wrote this text? Say so before you decide."
@@ -68,6 +70,17 @@ def similar() -> Command:
         "open", "Similar", cards.COMMAND_KEYS["similar"], "similar",
         help="Cards with a text close to this one come first then.",
     )  # fmt: skip
+
+
+def scoring() -> list[Command]:
+    """Return the commands of a card that has a scale."""
+    keys = cards.COMMAND_KEYS
+    return [
+        command("move", "Lower", keys["lower"], "-1"),
+        command("move", "Higher", keys["higher"], "1"),
+        command("score", "Save", keys["accept"], is_main=True,
+                help="The score on the scale is its label."),
+    ]  # fmt: skip
 
 
 def show(
@@ -119,9 +132,12 @@ def show(
 
 
 def drawn(
-    card: Card, asked: Asked, choices: Sequence[Command] = (), *, has_title: bool = False
-) -> dict[str, Any]:
+    card: Card, asked: Asked, choices: Sequence[Command] = (), *, has_title: bool = False,
+    has_scale: bool = False,
+) -> dict[str, Any]:  # fmt: skip
     """Return a card as the browser draws it; `has_title` names its label above it.
+
+    With `has_scale` any score between two ends can be given, where that is how labels are given.
 
     What is hidden on it is not sent: neither the label nor the source, nor what may tell of them.
     """
@@ -141,6 +157,7 @@ def drawn(
         "about": f"{' and '.join(hidden)} hidden" if hidden else facts(card, asked),
         "parts": _parts(card, asked, has_list=not choices),
         "choices": list(choices),
+        "scale": _scale(card, asked) if has_scale and asked.by == "slider" else None,
         "verdicts": [] if hidden else [_verdict(each) for each in card.verdicts],
         "seen": None if seen is None else {
             "hidden": list(hidden), "suggests": seen.suggests, "asks": seen.asks_source,
@@ -154,6 +171,14 @@ def drawn(
 def _title(card: Card, asked: Asked) -> str:
     is_hidden = card.seen is not None and card.seen.hides_label
     return "" if is_hidden or asked.by == "marks" else card.told or "no label"
+
+
+def _scale(card: Card, asked: Asked) -> dict[str, Any]:
+    label = card.sample.label  # none where it is hidden
+    return {
+        "low": asked.low, "high": asked.high, "step": (asked.high - asked.low) / STEPS,
+        "value": None if label is None else float(label),
+    }  # fmt: skip
 
 
 def labels(card: Card, definitions: Mapping[str, Label], keys: Mapping[str, str]) -> list[Command]:

@@ -16,11 +16,11 @@ from core.errors import Problem
 _KEY = "cards_in_hand"
 
 
-def note(project: str, who: str) -> None:
-    """Remember that cards of a project were taken in hand; those of another one are given back."""
-    if st.session_state.get(_KEY) != (project, who):
+def note(project: str, who: str, queue: str) -> None:
+    """Remember that cards of a queue are taken in hand; those of another one are given back."""
+    if st.session_state.get(_KEY) != (project, who, queue):
         give_back()
-        st.session_state[_KEY] = (project, who)
+        st.session_state[_KEY] = (project, who, queue)
 
 
 def give_back() -> None:
@@ -29,4 +29,4 @@ def give_back() -> None:
     if found:
         # Who may not decide any more, or in a project that is gone, has nothing in hand.
         with suppress(Problem):
-            queues.give_back(*found)
+            queues.give_back(*found[:2])

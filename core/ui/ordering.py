@@ -43,7 +43,7 @@ def choose(page: str, project: str, who: str, *, is_fixed: bool = False) -> Orde
 
 def suggests(page: str, project: str) -> bool:
     """Offer to have labels suggested; where labels are no choices, nothing is."""
-    if asked(project).by != "choices":
+    if asked(project).by == "marks":
         return False
     return st.toggle("Suggestions", key=f"{page}_suggests", persist_state="session",
                      help="On each card the label that a small model or a language model holds for"

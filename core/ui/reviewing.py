@@ -1,7 +1,7 @@
 """How does an annotator go through human samples one by one?
 
-Labels that are chosen come from a deck, which is a key ahead of the server. A scale and marks in a
-text are given on one card at a time.
+Labels that are chosen or lie on a scale are given on a deck, which is a key ahead of the server;
+marks in a text on one card at a time.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Queue:
     def hand(self, at: Desk, n: int = queues.HAND) -> Hand:
         """Return the next cards, with what is hidden and suggested on them."""
         if self.wanted.is_shared:
-            in_hand.note(at.project, at.who)
+            in_hand.note(at.project, at.who, self.name)
         else:
             in_hand.give_back()
         found = queues.hand(at.project, at.who, self.wanted, n, skipped=at.skipped, first=at.first,
@@ -68,12 +68,13 @@ def mixes(project: str, key: str) -> bool:
 
 def show(at: Desk, queue: Queue, labels: Sequence[Label], asked: Asked) -> None:
     """Show the next card and what can be decided on it."""
-    if asked.by != "choices":
+    if asked.by == "marks":
         _by_hand(at, queue, labels, asked)
         return
     keys, known = cards.COMMAND_KEYS, {label.name: label for label in labels}
     chosen = cards.keys(at.project)
     commands = deck.usual(
+        *(deck.scoring() if asked.by == "slider" else []),
         deck.command("keep", "Keep", keys["accept"], is_main=True, when="open", help=RIGHT),
         deck.command("reject", "Leave out", keys["reject"], help=LEAVE_OUT),
         deck.command("open", "Details", keys["details"], DETAILS, when="open", help=DETAILS_HELP),
@@ -81,7 +82,7 @@ def show(at: Desk, queue: Queue, labels: Sequence[Label], asked: Asked) -> None:
     )
     deck.show(
         at, lambda: queue.hand(at), commands,
-        lambda one: deck.drawn(one, asked, deck.labels(one, known, chosen)),
+        lambda one: deck.drawn(one, asked, deck.labels(one, known, chosen), has_scale=True),
         name=queue.name, empty=f"Nothing is left here. {NOTHING_LEFT}",
     )  # fmt: skip
     ordering.opened(at)
@@ -106,10 +107,7 @@ def _by_hand(at: Desk, queue: Queue, labels: Sequence[Label], asked: Asked) -> N
         card.text(one, asked, is_answered=True)
         answering.show(at, shown, one, labels, asked)
     with st.container(key="admix-commands", horizontal=True, gap="small"):
-        if asked.by == "marks":
-            answering.save_marks(at, shown, one)
-        else:
-            card.accept_label(at, shown, one)
+        answering.save_marks(at, shown, one)
         desk.button(at, shown, "reject", "Leave out", cards.COMMAND_KEYS["reject"],
                     review.reject, icon=":material/block:", help=LEAVE_OUT)  # fmt: skip
         desk.skip_and_undo(at, shown)

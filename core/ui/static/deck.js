@@ -126,6 +126,7 @@ class Deck extends Face {
     else if (!this.cards.length) return;
     else if (command.kind === "skip") this.skip();
     else if (command.kind === "guess") this.guess = command.value;
+    else if (command.kind === "move") return this.move(Number(command.value));
     else if (this.mustGuess()) this.tell("Say first who wrote this text.", true);
     else if (!this.decide(command)) return;
     this.keep();
@@ -141,6 +142,7 @@ class Deck extends Face {
   decide({ kind, value, is_last: isLast }) {
     const [card] = this.cards;
     if (kind === "suggestion") [kind, value] = ["label", card.suggested[0].value];
+    if (kind === "score") [kind, value] = ["label", written(this.score)];
     if (kind === "keep") {
       if (card.label === null) return false;
       [kind, value] = ["label", card.label];
@@ -153,6 +155,14 @@ class Deck extends Face {
     const about = card.seen && { ...card.seen, guess: this.guess };
     this.push({ kind, value, sample: card.id, revision: card.revision, seconds: this.clock.seconds(), about });
     return true;
+  }
+
+  move(steps) {
+    const [{ scale }] = this.cards;
+    const place = this.placeOn(scale);
+    // The first press shows where one is.
+    const isNowhere = this.score === undefined && scale.value === null;
+    this.setScore(isNowhere ? place : Math.min(Math.max(place + steps * scale.step, scale.low), scale.high));
   }
 
   // A card that is skipped goes to whoever comes next, until the server deals it here again.
@@ -204,18 +214,19 @@ class Deck extends Face {
     const { key, ctrlKey, metaKey, altKey, repeat, isComposing } = event;
     if (ctrlKey || metaKey || altKey || isComposing || this.dialog?.open) return;
     const [target] = event.composedPath();
-    const typed = "input:not([type=checkbox]), textarea, select, [contenteditable], [role=combobox]";
+    const typed = "input:not([type=checkbox], [type=range]), textarea, select, [contenteditable], [role=combobox]";
     if (key === "Tab") this.isByMouse = false;
     if (target.matches?.(typed)) return;
     const isUsed = target.matches?.("[aria-expanded=true]") || !this.isByMouse;
-    if (isUsed && target.matches?.("button, a, summary, input") && ["Enter", " "].includes(key)) return;
+    if (target.matches?.("[type=range]") && key.startsWith("Arrow")) return;
+    if (isUsed && target.matches?.("button, a, summary, input:not([type=range])") && ["Enter", " "].includes(key)) return;
     if (key === "Escape" && this.opened) return this.ask("open", { what: "", sample: "" });
     const command = this.commandOf(key) ?? this.commandOf(key.toLowerCase());
     if (!command) return this.unknown(key);
     event.preventDefault();
     event.stopImmediatePropagation();
-    // A key that is held down is one press.
-    if (!repeat) this.do(command, event);
+    // A key that is held down is one press, but on a scale.
+    if (!repeat || command.kind === "move") this.do(command, event);
   }
 
   unknown(key) {

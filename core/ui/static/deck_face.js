@@ -10,6 +10,10 @@ const made = (name, looks = {}, ...children) => {
   return element;
 };
 
+// A score as labels write it: four places behind the point at most, and no more than it needs.
+const written = (score) => String(Number(score.toFixed(4)));
+const SIGNS = { ArrowLeft: "←", ArrowRight: "→" };
+const shown = (key) => SIGNS[key] ?? key;
 const LONG = 22; // signs of a label from which it wants more room than a word
 // Names of labels are broken where their writers joined words, and elsewhere only at need.
 const breakable = (title) => title.split(/(?<=[_/.-])/).flatMap((part) => [part, made("wbr")]);
@@ -22,6 +26,7 @@ class Face {
       part("progress"),
       part("card", { role: "region", ariaLabel: "Card", ariaLive: "polite" }),
       part("choices", { role: "group", ariaLabel: "Labels" }),
+      part("scale", { role: "group", ariaLabel: "Score" }),
       part("commands", { role: "group", ariaLabel: "Commands" }),
       part("foot", { role: "status" }),
     );
@@ -40,8 +45,9 @@ class Face {
     if (drawn !== this.drawn) {
       this.drawn = drawn;
       this.clock.begin();
-      this.guess = undefined;
+      this.guess = this.score = undefined;
       this.paintCard(card);
+      this.paintScale(card?.scale);
       this.paintButtons(card);
     }
     for (const button of this.commands.querySelectorAll("[data-guess]")) {
@@ -58,6 +64,8 @@ class Face {
     return this.data.commands.filter(({ kind, when }) => {
       if (kind === "suggestion") return Boolean(card?.suggested?.length);
       if (kind === "guess") return Boolean(card?.seen?.asks);
+      if (kind === "score") return this.score !== undefined;
+      if (kind === "keep" && this.score !== undefined) return false;
       return !when || (when === "blind") === isBlind;
     });
   }
@@ -116,6 +124,34 @@ class Face {
     );
   }
 
+  // Every score between two ends; where none is known or shown it lies nowhere until it is moved.
+  paintScale(scale) {
+    if (!scale) return this.scale.replaceChildren();
+    const { low, high, step } = scale;
+    const slider = made("input", { type: "range", ariaLabel: "Score", min: low, max: high, step, value: this.placeOn(scale) });
+    slider.oninput = () => this.setScore(slider.valueAsNumber);
+    this.scale.replaceChildren(made("span", {}, written(low)), slider, made("span", {}, written(high)), made("output", {}, "–"));
+    this.paintScore(scale);
+  }
+
+  placeOn({ low, high, value }) {
+    return Math.min(Math.max(this.score ?? value ?? (low + high) / 2, low), high);
+  }
+
+  setScore(score) {
+    this.score = score;
+    const [card] = this.cards;
+    this.paintScore(card.scale);
+    this.paintButtons(card);
+  }
+
+  paintScore(scale) {
+    const [slider, place] = [this.scale.querySelector("input"), this.placeOn(scale)];
+    if (slider.valueAsNumber !== place) slider.value = place;
+    const isKnown = this.score !== undefined || scale.value !== null;
+    this.scale.querySelector("output").value = isKnown ? written(place) : "–";
+  }
+
   button(command, card) {
     const { key, help, is_current: isCurrent, is_main: isMain } = command;
     const button = made(
@@ -124,7 +160,7 @@ class Face {
         type: "button", title: help ?? "", ariaKeyShortcuts: key, ariaPressed: isCurrent ? "true" : null,
         className: isMain ? "main" : "", disabled: command.kind === "keep" && card?.label === null,
       },
-      made("span", {}, ...breakable(this.titleOf(command, card))), key && made("kbd", {}, key),
+      made("span", {}, ...breakable(this.titleOf(command, card))), key && made("kbd", {}, shown(key)),
     );
     if (command.kind === "guess") button.dataset.guess = command.value;
     button.onclick = (event) => {
@@ -137,6 +173,7 @@ class Face {
 
   titleOf({ kind, title, is_last: isLast, value }, card) {
     if (kind === "keep" && card?.told) return `${title} ${card.told}`;
+    if (kind === "score") return `${title} ${written(this.score)}`;
     return isLast ? `${title}: ${this.reason ?? value}` : title;
   }
 
@@ -179,7 +216,7 @@ class Face {
   showKeys() {
     const [card] = this.cards;
     const all = [...(card?.choices ?? []), ...this.commandsOf(card)].filter(({ key }) => key);
-    const rows = all.map((one) => made("tr", {}, made("td", {}, made("kbd", {}, one.key)), made("td", {}, this.titleOf(one, card)), made("td", {}, one.help ?? "")));
+    const rows = all.map((one) => made("tr", {}, made("td", {}, made("kbd", {}, shown(one.key))), made("td", {}, this.titleOf(one, card)), made("td", {}, one.help ?? "")));
     const close = made("button", { type: "button", onclick: () => this.dialog.close() }, "Close");
     this.dialog.replaceChildren(made("h3", {}, "Keys"), made("table", {}, made("tbody", {}, ...rows)), close);
     this.dialog.showModal();
