@@ -14,7 +14,8 @@ const made = (name, looks = {}, ...children) => {
 const written = (score) => String(Number(score.toFixed(4)));
 const SIGNS = { ArrowLeft: "←", ArrowRight: "→" };
 const shown = (key) => SIGNS[key] ?? key;
-const LONG = 22; // signs of a label from which it wants more room than a word
+// Signs of a label up to which it wants less room than a word, and from which it wants more.
+const [SHORT, LONG] = [4, 22];
 // Names of labels are broken where their writers joined words, and elsewhere only at need.
 const breakable = (title) => title.split(/(?<=[_/.-])/).flatMap((part) => [part, made("wbr")]);
 
@@ -114,7 +115,8 @@ class Face {
     const choices = card?.choices ?? [];
     const isList = choices.some(({ title, value }) => title !== value);
     const isLong = choices.some(({ title }) => title.length > LONG);
-    this.choices.className = isList ? "choices list" : isLong ? "choices long" : "choices";
+    const isShort = choices.every(({ title }) => title.length <= SHORT);
+    this.choices.className = isList ? "choices list" : isLong ? "choices long" : isShort ? "choices short" : "choices";
     const hasBox = choices.length > this.data.most_keys;
     this.choices.replaceChildren(...(hasBox ? [this.box(choices)] : choices.map((one) => this.button(one))));
     const rows = Map.groupBy(this.commandsOf(card), ({ row }) => row);
@@ -150,6 +152,7 @@ class Face {
     if (slider.valueAsNumber !== place) slider.value = place;
     const isKnown = this.score !== undefined || scale.value !== null;
     this.scale.querySelector("output").value = isKnown ? written(place) : "–";
+    this.scale.className = isKnown ? "scale" : "scale nowhere";
   }
 
   button(command, card) {
