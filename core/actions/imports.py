@@ -244,6 +244,8 @@ def prepare(
     stopping += more
     rows, warnings, leaked = sift(project, good, told)
     warnings += places.against(rows.numbers)
+    if attached.unsure:
+        warnings.append(RowFault(attach.NAMELESS, attached.unsure, fatal=False))
     if not rows and not stopping and not attached.n_rows:
         stopping.append(RowFault("no rows" if not leaked else "every row is in a test split"))
     if may_add:
