@@ -371,6 +371,17 @@ def test_what_changed_since_a_file_was_looked_at_is_looked_at_again(session: Ses
         imports.import_rows(project, second)
 
 
+def test_decisions_on_texts_that_waited_bring_the_labels_of_a_new_task(session: Session) -> None:
+    project = home.create_project("new", "classify").id
+    table = read_table("t.csv", b"text\nwhat a day\noh no\n")
+    imports.import_rows(
+        project, imports.prepare(project, table, {"text": ["text"]}, "train", "human")
+    )
+    done = come_in(project, "f.json", as_json(LABEL_STUDIO[:2]))
+    assert (done.n_rows, done.n_attached, sorted(done.labels)) == (0, 2, ["glad", "sad"])
+    assert [row["label"] for row in exports.export_rows(project)] == ["glad", "sad"]
+
+
 def test_deleted_samples_come_in_anew(session: Session) -> None:
     project = made()
     come_in(project, "f.json", as_json(LABEL_STUDIO))
