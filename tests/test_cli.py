@@ -155,7 +155,7 @@ BAD = {
     "import p good.csv --split dev --source human": "'dev' is not a split",
     "import p good.csv --split test --source synthetic": "takes human-labelled rows only",
     "import p good.csv --split train --source robot": "invalid choice: 'robot'",
-    "import p good.csv --split train": "required: --source",
+    "import p good.csv --split train": "does not say where its rows come from",
     "import p good.csv --split train --source human --text nope": "no column 'nope'. It has: text",
     "import p good.csv --split train --source human --label ''": "no column ''",
     "import p odd.csv --split train --source human": "Which column is the text? odd.csv has: a, b",
