@@ -160,7 +160,7 @@ BAD = {
     "import p good.csv --split train --source human --label ''": "no column ''",
     "import p odd.csv --split train --source human": "Which column is the text? odd.csv has: a, b",
     "import p good.csv --split train --source human --verbose": "unrecognized arguments: --verbose",
-    "import p good.csv --spl train --source human": "required: --split",
+    "import p good.csv --spl train --source human": "unrecognized arguments: --spl",
     "generate q --provider recorded": "no project called 'q'",
     "generate p --provider nobody": "invalid choice: 'nobody'",
     "generate p": "required: --provider",
