@@ -70,6 +70,7 @@ WORDS_AND_ROWS = {
     "bias_rows": "score_rows benchmark_rows solver_rows average_title", "bias_steps": "missing",
     "needs": "hint", "notes": "notes remark_on left_out behind_unknown removed_in_words",
     "origins": "of generator said", "people": "log_rows may_in_words is_on",
+    "placing": "no_source",
     "plateau_plans": "even_sizes", "plateau_words": "headline rows_of points",
     "pooling": "pool_row report_of", "presses": "read", "queues": "wanted", "reach": "in_words",
     "report": "no_figures", "results": "figure pointer task_in publication_of",

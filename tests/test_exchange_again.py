@@ -371,6 +371,17 @@ def test_what_changed_since_a_file_was_looked_at_is_looked_at_again(session: Ses
         imports.import_rows(project, second)
 
 
+def test_decisions_on_texts_that_waited_bring_the_labels_of_a_new_task(session: Session) -> None:
+    project = home.create_project("new", "classify").id
+    table = read_table("t.csv", b"text\nwhat a day\noh no\n")
+    imports.import_rows(
+        project, imports.prepare(project, table, {"text": ["text"]}, "train", "human")
+    )
+    done = come_in(project, "f.json", as_json(LABEL_STUDIO[:2]))
+    assert (done.n_rows, done.n_attached, sorted(done.labels)) == (0, 2, ["glad", "sad"])
+    assert [row["label"] for row in exports.export_rows(project)] == ["glad", "sad"]
+
+
 def test_deleted_samples_come_in_anew(session: Session) -> None:
     project = made()
     come_in(project, "f.json", as_json(LABEL_STUDIO))
@@ -404,3 +415,48 @@ def test_the_command_line_takes_the_files_word(
     out = capsys.readouterr().out
     assert "4 rows are samples already; 6 decisions on them had been made before" in out
     assert "decisions: 1 of 1 annotators" in out
+
+
+@pytest.mark.parametrize("form", ["json_min", "csv"])
+def test_rows_that_lost_who_made_what_we_exported_double_no_vote(whole: str, form: str) -> None:
+    """Label Studio's JSON_MIN and CSV hold no `meta`, and one person for all that was imported."""
+    rows = [
+        {**one["data"], "id": one["id"], "label": annotation["result"][0]["value"]["choices"][0],
+         "annotator": "lead@x.org", "annotation_id": annotation["id"], "lead_time": 2.0,
+         "created_at": "", "updated_at": ""}
+        for one in through_label_studio(exchange.tool_zip(whole, "label-studio"))
+        for annotation in one["annotations"] if annotation["result"]
+    ]  # fmt: skip
+    rows.append({**rows[0], "annotator": "eve@x.org", "annotation_id": 1})
+
+    def written() -> bytes:
+        return as_json(rows) if form == "json_min" else write_csv(list(rows[0]), rows).encode()
+
+    name, before = f"f.{form.removesuffix('_min')}", said(whole)
+    prepared = look(whole, name, written())
+    assert any("does not say whose" in one.what for one in prepared.warnings)
+    assert (len(prepared.rows), prepared.n_decisions, prepared.attached.n_known) == (0, 1, 14)
+    imports.import_rows(whole, prepared)
+    now, text = said(whole), rows[0]["text"]
+    assert now.pop(text) == [
+        *before.pop(text),
+        ("eve@x.org (Label Studio)", "label", rows[0]["label"]),
+    ]
+    assert now == before
+    assert not look(whole, name, written()).is_news
+
+
+def test_argilla_loses_who_left_a_sample_out_and_we_do_not(whole: str) -> None:
+    """Its library reads a response from disk without its status, a server without who gave it."""
+    content = files_in(exchange.tool_zip(whole, "argilla"))["records.json"]
+    read_from_disk, of_a_server = json.loads(content), json.loads(content)
+    for record in read_from_disk:
+        for response in record["responses"].get("label", ()):
+            del response["status"]
+    for record in of_a_server:
+        for response in record["responses"].get("label", ()):
+            response["user_id"] = "6f0e9a52-0000-4d0b-9d0e-0a1d3c5e7f90"
+        record["responses"] = {k: some[:1] for k, some in record["responses"].items()}
+    for records in (read_from_disk, of_a_server):
+        prepared = look(whole, "f.json", as_json(records))
+        assert not prepared.is_news and prepared.attached.n_rows == 18

@@ -18,6 +18,10 @@ from core.errors import RowFault
 from core.formats import Table
 from core.store import decisions, samples
 
+NAMELESS = (
+    "the file does not say whose the decisions are that were exported from here; those that say the"
+    " same are taken for them (Label Studio's JSON would say it)"
+)
 OTHER_TEXT = "its text here is another than in the file"
 
 
@@ -25,12 +29,14 @@ OTHER_TEXT = "its text here is another than in the file"
 class Attached:
     """Rows that are samples already, by number, with the decisions on them that are new.
 
-    `n_known` counts the decisions that are not.
+    `n_known` counts the decisions that are not. Of some in `unsure` rows it is not known whose they
+    are: they were taken for those that were exported from here.
     """
 
     samples: Mapping[int, str] = field(default_factory=dict)
     fresh: Mapping[int, Sequence[Said]] = field(default_factory=dict)
     n_known: int = 0
+    unsure: tuple[int, ...] = ()
 
     @property
     def n_rows(self) -> int:
@@ -70,8 +76,9 @@ def find(
         if same:  # of samples that share a text each row is another, as far as there are some
             there[row.number] = same[min(taken[key], len(same) - 1)]
             taken[key] += 1
-    fresh, n_known = _fresh(project, there, exported, said)
-    return Attached(there, fresh, n_known), [RowFault(OTHER_TEXT, tuple(others))] if others else []
+    return _attached(project, there, exported, said), [
+        RowFault(OTHER_TEXT, tuple(others))
+    ] if others else []
 
 
 def _samples(project: str) -> tuple[dict[str, int], dict[tuple[str, str, int], list[str]]]:
@@ -84,23 +91,33 @@ def _samples(project: str) -> tuple[dict[str, int], dict[tuple[str, str, int], l
     return by_id, by_text
 
 
-def _fresh(
+def _attached(
     project: str, there: Mapping[int, str], exported: set[int], said: Opinions
-) -> tuple[dict[int, list[Said]], int]:
-    """Return the decisions that nobody has made yet on the samples of rows, and how many had been.
+) -> Attached:
+    """Return rows on their samples with the decisions that nobody has made there yet.
 
-    On a sample that Admix exported, one may be of somebody here under their own name.
+    On a sample that Admix exported, one may be of somebody here under their own name, or under none
+    that is known: it is taken for that of somebody who said the same here, if the row lacks them.
     """
     known = decisions.ever_said(here().database, project, sorted(set(there.values())))
     fresh: dict[int, list[Said]] = {}
+    unsure: dict[int, None] = {}
     n_known = 0
     for number, sample in there.items():
         made = known.setdefault(sample, set())
-        for one in said.by_row.get(number, ()):
-            names = {one.given.annotator} | ({one.given.here} if number in exported else set())
+        answers = said.by_row.get(number, ())
+        is_ours = number in exported
+        named = {one.given.annotator for one in answers} | {one.given.here for one in answers}
+        lacking = Counter(label for who, label in made if who not in named)
+        for one in answers:
+            names = {one.given.annotator, *([one.given.here] if is_ours else [])}
             if any((name, one.label) in made for name in names):
                 n_known += 1
-                continue
-            made.add((one.given.annotator, one.label))
-            fresh.setdefault(number, []).append(one)
-    return fresh, n_known
+            elif is_ours and one.given.is_nameless and lacking[one.label]:
+                lacking[one.label] -= 1
+                unsure[number] = None
+                n_known += 1
+            else:
+                made.add((one.given.annotator, one.label))
+                fresh.setdefault(number, []).append(one)
+    return Attached(there, fresh, n_known, tuple(unsure))

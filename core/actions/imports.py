@@ -15,8 +15,8 @@ from core.actions.access import needs
 from core.actions.attach import NOTHING, Attached
 from core.actions.columns import Columns
 from core.actions.opinions import Opinions
+from core.actions.placing import check_place, class_warnings, no_source, taken_in
 from core.actions.rows import (
-    N_NAMED,
     STEP,
     Found,
     OnDemand,
@@ -32,15 +32,11 @@ from core.actions.stated import AS_SPLIT, Places, Stated
 from core.checks.base import Item, judges, kept
 from core.errors import BadFile, Problem, RowFault
 from core.formats import Table, dataset
-from core.records import SOURCE_WORDS, SOURCES, NewSample, Source, Verdict, is_benchmark
+from core.records import SOURCES, NewSample, Source, Verdict
 from core.registry import canonical
 from core.store import decisions, projects, samples, verdicts
 from core.store.db import now
-from core.store.samples import Filter
 from core.tasks.base import InputField, Task
-
-MANY_LABELS = 50
-"""Labels from which a column where most rows have their own is doubted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,9 +214,9 @@ def prepare(
     """
     split = None if split is None else check_split(split)
     if split is not None and source is not None:
-        _check_place(project, split, source, is_sealed=table.annotated is None)
+        check_place(project, split, source, is_sealed=table.annotated is None)
     elif source is not None and source not in SOURCES:
-        raise _no_source(source)
+        raise no_source(source)
     task = task_of(project)
     columns.checked(task, table.name, table.columns, taken)
     places = Places(table, stated.read(table, taken), split, source)
@@ -231,24 +227,27 @@ def prepare(
     good, said, more = opinions.read(task, table, taken, good)
     stopping += more
     looked_at, attached, seen = good, NOTHING, _newest(project)
-    if may_add and not any(places.of(number)[0] == "train" for number in good.numbers):
+    if may_add and good and not any(places.of(n)[0] == "train" for n in good.numbers):
         raise Problem("The task has no labels yet.", "Import its train file first, or name them.")
     if said:
         attached, more = attach.find(project, table, good, said)
         stopping += more
         gone = {n for fault in more for n in fault.rows} | set(attached.samples)
         good = good.only([i for i, n in enumerate(good.numbers) if n not in gone])
-    good, more = _taken_in(project, good)
+    good, more = taken_in(project, good)
     stopping += more
     good, more = only_labelled(good)
     stopping += more
     rows, warnings, leaked = sift(project, good, told)
     warnings += places.against(rows.numbers)
+    if attached.unsure:
+        warnings.append(RowFault(attach.NAMELESS, attached.unsure, fatal=False))
     if not rows and not stopping and not attached.n_rows:
         stopping.append(RowFault("no rows" if not leaked else "every row is in a test split"))
     if may_add:
         found = [label for label in rows.labels if label is not None]
-        found += [one.label for one in said.of(looked_at.numbers) if one.label] if said else []
+        decided = said.of([*rows.numbers, *attached.samples]) if said else []
+        found += [one.label for one in decided if one.label]
         task = in_order(task, table, taken, rows) or task.with_labels_of(found, rows.inputs)
     counts = Counter(task.stratum(label) for label in rows.labels if label is not None)
     placed = Counter(map(places.of, rows.numbers))
@@ -257,7 +256,7 @@ def prepare(
         if label is not None:
             by_split[places.of(number)[0]][task.stratum(label)] += 1
     for where, found_there in by_split.items():
-        warnings += _class_warnings(project, task, found_there, where, by_split)
+        warnings += class_warnings(project, task, found_there, where, by_split)
     warnings += [RowFault(note, fatal=False) for note in table.notes]
     is_skipping = skip_bad_rows and (bool(rows) or attached.n_fresh > 0)
     left_out = sorted({n for fault in stopping for n in fault.rows} | set(leaked))
@@ -411,74 +410,10 @@ def judge(existing: Sequence[Item], candidates: Sequence[Item]) -> list[Verdict]
     return kept(judges(existing), candidates)
 
 
-def _taken_in(project: str, rows: Found) -> tuple[Found, list[RowFault]]:
-    """Keep rows out that their split does not take, which the file says of them.
-
-    Raises:
-        Problem: the split and source were chosen for all.
-    """
-    refused: dict[tuple[str, Source], Problem | None] = {}
-    good: list[int] = []
-    faults: dict[str, list[int]] = {}
-    for place, number in enumerate(rows.numbers):
-        where = rows.places.of(number)
-        if where not in refused:
-            refused[where] = _refusal(project, *where)
-        if (problem := refused[where]) is None:
-            good.append(place)
-        elif rows.places.is_chosen:
-            raise problem
-        else:
-            faults.setdefault(problem.message.rstrip("."), []).append(number)
-    return rows.only(good), [RowFault(what, tuple(numbers)) for what, numbers in faults.items()]
-
-
-def _refusal(project: str, split: str, source: Source) -> Problem | None:
-    try:
-        _check_place(project, split, source)
-    except Problem as problem:
-        return problem
-    return None
-
-
-def _no_source(source: str) -> Problem:
-    return Problem(f"{source!r} is not a source.", f"Use {', '.join(SOURCES)}.")
-
-
-def _check_place(project: str, split: str, source: str, is_sealed: bool = True) -> None:
-    """Refuse rows that a split does not take; the test split takes none once it is there.
-
-    Unless `is_sealed`, rows may be of the test split that is there.
-    """
-    if source not in SOURCES:
-        raise _no_source(source)
-    if is_benchmark(split):
-        if source != "synthetic":
-            raise Problem(
-                f"{split} takes what a language model wrote, not {SOURCE_WORDS[source]} rows.",
-                "Import these as ood:NAME, or say --source synthetic if a model wrote them.",
-            )
-        return
-    if split != "train" and source != "human":
-        raise Problem(
-            f"{split} takes human-labelled rows only, not {source} ones.",
-            "Import these into train, where they are curated.",
-        )
-    if (
-        is_sealed
-        and split == "test"
-        and samples.count(here().database, project, Filter(split="test"))
-    ):
-        raise Problem(
-            "There is a test split already, and it is sealed: no row joins or leaves it.",
-            "Import these rows as another test set (ood:NAME), or start a new project.",
-        )
-
-
 def _check_unchanged(project: str, prepared: Prepared) -> None:
     """Look again, inside the transaction, at what may have changed since a file was looked at."""
     for split, source in prepared.places:
-        _check_place(project, split, source)
+        check_place(project, split, source)
     task = task_of(project)
     used = {label for label in prepared.labels if label is not None}
     used |= prepared.opinions.labels if prepared.opinions else set()
@@ -492,39 +427,6 @@ def _check_unchanged(project: str, prepared: Prepared) -> None:
             raise Problem(
                 "Samples or decisions have come since this file was looked at.", "Look at it again."
             )
-
-
-def _class_warnings(
-    project: str, task: Task, counts: Mapping[str, int], split: str,
-    in_file: Mapping[str, Mapping[str, int]],
-) -> list[RowFault]:  # fmt: skip
-    """Return what is unusual about the classes of a split; `in_file` has those of every split."""
-    if not counts or not task.has_classes:
-        return []
-    made = []
-    there = samples.counts(here().database, project)
-    present = {row["stratum"] for row in there if row["split"] == split and row["stratum"]}
-    if len(present | set(counts)) == 1:
-        made.append(RowFault(f"only one class, {next(iter(counts))!r}", fatal=False))
-    if len(counts) > MANY_LABELS and 2 * len(counts) > sum(counts.values()):
-        made.append(RowFault(f"{len(counts):,} classes: is this the label column?", fatal=False))
-    for name, other in (("train", "test"), ("test", "train")):
-        if split != name:
-            continue
-        others = {row["stratum"] for row in there if row["split"] == other and row["stratum"]}
-        others |= set(in_file.get(other, ()))
-        absent = [c for c in task.label_names if not counts.get(c) and c not in present]
-        if absent:
-            made.append(RowFault(f"no rows of {_listed(absent)} in {name}", fatal=False))
-        unseen = sorted(c for c in counts if others and c not in others)
-        if unseen:
-            made.append(RowFault(f"{_listed(unseen)} not in {other}", fatal=False))
-    return made
-
-
-def _listed(labels: Sequence[str]) -> str:
-    more = f" and {len(labels) - N_NAMED:,} more" if len(labels) > N_NAMED else ""
-    return ", ".join(map(repr, labels[:N_NAMED])) + more
 
 
 def _new_sample(

@@ -20,7 +20,8 @@ class Given:
 
     An answer is written as files write a label. `faults` say by question what is wrong with one.
     `about` has what the file says of how it came about, such as when. `here` is who had decided so
-    where Admix exported it, as they are called there; empty where the tool's annotators did.
+    where Admix exported it, as they are called there; empty where the tool's annotators did. One
+    that `is_nameless` may be either, because the file has lost whose the exported ones are.
     """
 
     annotator: str
@@ -30,6 +31,7 @@ class Given:
     seconds: float | None = None
     about: Mapping[str, Any] = field(default_factory=dict)
     here: str = ""
+    is_nameless: bool = False
 
 
 @dataclass(frozen=True, slots=True)

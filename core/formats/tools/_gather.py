@@ -216,6 +216,7 @@ def _one(
         seconds=answer.seconds,
         about=answer.about,
         here=answer.here,
+        is_nameless=answer.is_nameless,
     )
 
 

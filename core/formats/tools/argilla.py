@@ -46,23 +46,26 @@ class Argilla(Tool):
         statuses: dict[str, str] = {}
         n_skipped = 0
         responses = parsed(cells.get("responses"), "responses")
+        left_out = writing.read_people(meta.get(writing.LEFT_OUT))
         for question, user, status, value in _responses(responses):
             if status == "draft":
                 n_skipped += 1
                 continue
             values = by_user.setdefault(user, {})
-            statuses[user] = status
+            # Its library drops the status of a record that it read from disk.
+            statuses[user] = status or ("discarded" if user in left_out else "submitted")
             if value is not None and (read := _value(value, fields, passed)) is not None:
                 values[question] = read
+        # A server that knows none of our ids makes the responses those of whoever imports them.
+        is_nameless = bool(people and by_user) and not people.keys() & by_user.keys()
         answers = [
             Answer(people.get(user, user), values, is_reject=statuses[user] == "discarded",
-                   about={"user": user}, here=people.get(user, ""))
+                   about={"user": user}, here=people.get(user, ""), is_nameless=is_nameless)
             for user, values in by_user.items()
         ]  # fmt: skip
-        left_out = writing.read_people(meta.get(writing.LEFT_OUT))
         answers += [
             Answer(name, is_reject=True, about={"user": user}, here=name)
-            for user, name in left_out.items() if user not in by_user
+            for user, name in left_out.items() if user not in by_user and not is_nameless
         ]  # fmt: skip
         asked, label = meta.get(writing.QUESTION), meta.get(writing.LABEL)
         is_own = isinstance(asked, str) and isinstance(label, str)
@@ -100,7 +103,7 @@ def _responses(found: Any) -> Iterator[tuple[str, str, str, Any]]:
                 yield (
                     str(question),
                     _user(one),
-                    str(one.get("status") or "submitted"),
+                    str(one.get("status") or ""),
                     one.get("value"),
                 )
         return
@@ -108,7 +111,7 @@ def _responses(found: Any) -> Iterator[tuple[str, str, str, Any]]:
         values = one.get("values") or {}
         if not isinstance(values, dict):
             raise Unreadable("responses without values")
-        status = str(one.get("status") or "submitted")
+        status = str(one.get("status") or "")
         if not values:
             yield "", _user(one), status, None
         for question, value in values.items():

@@ -48,7 +48,8 @@ class Value:
 class Answer:
     """One annotator's work on an item: a value per question, or that it is to be left out.
 
-    `here` is who had decided so where Admix exported it, if nobody changed it since.
+    `here` is who had decided so where Admix exported it, if nobody changed it since. One that
+    `is_nameless` may be such a one, but the file has lost whose.
     """
 
     annotator: str
@@ -57,6 +58,7 @@ class Answer:
     seconds: float | None = None
     about: Mapping[str, Any] = field(default_factory=dict)
     here: str = ""
+    is_nameless: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,7 +68,9 @@ class LabelStudioRows(Tool):
         task = cells.get("id")
         return Item(
             fields=fields,
-            answers=(Answer(person(cells.get("annotator")), values, seconds=took, about=about),),
+            # What we had exported stands under the name of whoever imported it there.
+            answers=(Answer(person(cells.get("annotator")), values, seconds=took, about=about,
+                            is_nameless=bool(cells.get("admix_id"))),),
             key=f"{task}\n{_text(fields)}" if task else None,
             about={
                 **({"task": task[:60]} if task else {}),
