@@ -73,7 +73,7 @@ def work(project: str, person: Person, until: float, seed: int, pause: float, mo
     """Decide until a moment, or so many times, as one person with one browser does."""
     rng = np.random.default_rng(seed)
     if person.has_account:
-        _local.token = signing_in.sign_in(person.name, _password(person.name))
+        _local.token = _sign_in(person)
     while time.monotonic() < until and len(person.waits) < most:
         started, was_gone = time.perf_counter(), person.is_gone.is_set()
         try:
@@ -103,6 +103,16 @@ def work(project: str, person: Person, until: float, seed: int, pause: float, mo
                     person.undone.append(card.sample.id)
                     person.kept.pop()
             time.sleep(pause * float(rng.uniform(0.5, 2.0)))
+
+
+def _sign_in(person: Person) -> str:
+    """Sign in, again and again where one is asked to wait."""
+    while True:
+        try:
+            return signing_in.sign_in(person.name, _password(person.name))
+        except Denied:
+            person.refused["asked to wait at sign-in"] += 1
+            time.sleep(1)
 
 
 def _as_another(project: str, person: Person, press: Press) -> None:

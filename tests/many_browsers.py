@@ -88,7 +88,7 @@ def read_events(folder: Path, name: str) -> list[Event]:
 def faults(
     events: Sequence[Event], keys: Mapping[str, Sequence[tuple[str, str]]], labels: Sequence[str]
 ) -> list[str]:
-    """Say where what was kept is not what was pressed, and which cards two people had."""
+    """Say where what was kept is not what was pressed, and which cards two people decided."""
     found = []
     for who, pressed in keys.items():
         kept = [(e["kind"], e["sample"], e["label"]) for e in events if e["annotator"] == who]
@@ -102,10 +102,13 @@ def faults(
                 f"{who}: {len(wanted)} wanted, {len(kept)} kept; from number {first} on"
                 f" {wanted[first : first + 3]} wanted and {kept[first : first + 3]} kept"
             )
-    who_had: dict[str, set[str]] = {}
+    standing: dict[str, set[str]] = {}
     for event in events:
-        who_had.setdefault(event["sample"], set()).add(event["annotator"])
-    found += [f"{sample} was {who}'s" for sample, who in who_had.items() if len(who) > 1]
+        # A card that was taken back, and left then, is for others.
+        who_said = standing.setdefault(event["sample"], set())
+        (who_said.discard if event["kind"] == "undo" else who_said.add)(event["annotator"])
+        if len(who_said) > 1:
+            found.append(f"{event['sample']} was decided by {' and '.join(sorted(who_said))}")
     found += [f"nobody called {who}" for who in {e["annotator"] for e in events} - set(keys)]
     label_of = {event["seq"]: event for event in events if event["kind"] == "label"}
     found += [

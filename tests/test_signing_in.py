@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -165,6 +166,19 @@ def test_tries_at_once_are_all_counted_before_any_is_looked_at() -> None:
     patience = Patience(Clock())
     begun = sum(wrong(patience, "ann") for _ in range(10))
     assert begun == FREE_TRIES  # none of them has been found right or wrong yet
+
+
+def test_a_wait_is_as_long_as_told_whatever_becomes_of_the_wall_clock(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    patience = Patience()
+    for _ in range(FREE_TRIES):
+        patience.begin("ann")
+    real = time.time()
+    monkeypatch.setattr(time, "time", lambda: real - 3600)
+    with pytest.raises(Denied) as caught:
+        patience.begin("ann")
+    assert caught.value.hint == "Try again in 1 seconds."
 
 
 # Sessions by password

@@ -32,9 +32,9 @@ class _Tries:
 
 @dataclass
 class Patience:
-    """Wrong tries so far, by name and in all; `clock` gives seconds."""
+    """Wrong tries so far, by name and in all; `clock` gives seconds, and never goes back."""
 
-    clock: Callable[[], float] = time.time
+    clock: Callable[[], float] = time.monotonic
     _by_name: dict[str, _Tries] = field(default_factory=dict)
     _level: float = 0.0
     _last: float = -math.inf

@@ -86,7 +86,6 @@ class Desk:
         self.is_answering, self.trouble = True, ""
         known = {outcome.id for outcome in self.outcomes}
         new = [press for press in pressed if press.id not in known]
-        skips = [press for press in new if press.kind == "skip"]
         others = [press for press in new if press.kind != "skip"]
         try:
             found = presses.take(self.project, self.who, others)
@@ -95,17 +94,18 @@ class Desk:
         except NotKept as fault:
             self.trouble = str(fault)
             return
-        for press in skips:
-            self._put_behind(press.sample or "")
-        for press, outcome in zip(others, found, strict=True):
-            if outcome.problem or press.kind == "undo":
+        came = {outcome.id: outcome for outcome in found}
+        for press in new:
+            outcome = came.setdefault(press.id, Outcome(press.id))
+            if press.kind == "skip":
+                self._put_behind(press.sample or "")
+            if outcome.problem or press.kind in ("undo", "skip"):
                 self.is_outdated = True
                 self.first = outcome.shown or self.first
             elif press.sample:
                 self._leave(press.sample)
                 self._drop(press.sample)
-        self.is_outdated |= bool(skips)
-        self.outcomes.extend([*found, *(Outcome(press.id) for press in skips)])
+        self.outcomes.extend(came.values())
 
     def hand(self, draw: Callable[[], Hand]) -> Hand:
         """Return the next cards: those held before, as long as keys alone took some of them.
