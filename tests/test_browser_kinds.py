@@ -106,8 +106,9 @@ def test_scores_are_given_by_a_key_or_on_the_scale_and_marks_are_kept(visit, app
     wait_for_left(tab, 12)
     tab.keyboard.press("5")
     wait_for_left(tab, 11)
+    tab.keyboard.press("e")
     slider = tab.get_by_role("slider")
-    slider.focus()
+    expect(slider).to_be_focused(timeout=PATIENCE_MS)
     for _ in range(3):
         slider.press("ArrowRight")
     expect(slider).to_have_value("1.3", timeout=PATIENCE_MS)

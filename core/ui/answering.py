@@ -25,7 +25,7 @@ def show(at: Desk, shown: Shown, card: Card, labels: Sequence[Label], asked: Ask
         return
     label_choice(at, shown, card, labels)
     if asked.by == "slider":
-        _scale(at, shown, card, asked)
+        scale(at, shown, card, asked)
 
 
 def marked(card: Card, asked: Asked) -> None:
@@ -69,13 +69,13 @@ def _pressed(keys: object) -> dict[str, str]:
     return {name: key for name, key in keys.items() if key}
 
 
-def _scale(at: Desk, shown: Shown, card: Card, asked: Asked) -> None:
+def scale(at: Desk, shown: Shown, card: Card, asked: Asked) -> None:
     """Offer every score between the anchors."""
     name = at.key("scale")
     now = float(card.sample.label) if card.sample.label else (asked.low + asked.high) / 2
     now = min(max(now, asked.low), asked.high)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.slider("Or a score in between", asked.low, asked.high, now,
+        st.slider("A score in between", asked.low, asked.high, now,
                   (asked.high - asked.low) / STEPS, key=name, format="%.4g")  # fmt: skip
 
         def save() -> None:

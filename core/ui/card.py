@@ -7,15 +7,12 @@ from collections.abc import Mapping, Sequence
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from core.actions import access, cards, curate, review
+from core.actions import access, curate
 from core.actions.cards import Asked, Card
 from core.actions.queues import Hand
 from core.records import Label, Verdict
-from core.ui import answering, deck, desk, look
-from core.ui.desk import Desk, Shown
+from core.ui import answering, deck, look
 
-LONGEST_TOLD = 60
-"""Characters of a label up to which a button names it."""
 _STYLE = """
 <style>
 .st-key-admix-card .admix-text { min-height: 8.5rem; }
@@ -103,16 +100,6 @@ def _parts(card: Card, has_list: bool, is_even: bool) -> None:
         with places[1]:
             st.caption(field.title)
             look.literal(value, card.sample.source, small=not is_even)
-
-
-def accept_label(at: Desk, shown: Shown | None, card: Card | None) -> None:
-    """Draw the button that says the label a card has is right."""
-    label = card.sample.label if card else None
-    told = card.told if card and card.told else ""
-    name = f"Keep {look.plain(told)}" if 0 < len(told) <= LONGEST_TOLD else "Keep the label"
-    desk.button(at, shown if label else None, "accept", name, cards.COMMAND_KEYS["accept"],
-                review.label, label, type="primary", icon=":material/check:",
-                help="The label shown is right.")  # fmt: skip
 
 
 def nothing_left(queue: Hand, what_to_do: str) -> None:

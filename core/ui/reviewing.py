@@ -1,7 +1,7 @@
 """How does an annotator go through human samples one by one?
 
-Labels that are chosen come from a deck, which is a key ahead of the server. A scale and marks in a
-text are given on one card at a time.
+Labels that are chosen, and the points of a scale, come from a deck, which is a key ahead of the
+server. Marks in a text are given on one card at a time.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from core.ui.desk import Desk, Shown
 NOTHING_LEFT = "Choose another status or class, or look at the table."
 RIGHT = "The label shown is right."
 LEAVE_OUT = "This text will be in no training set."
-DETAILS = "details"
+DETAILS, BETWEEN = "details", "between"
 DETAILS_HELP = "What happened to it: where it comes from, and every decision."
 
 
@@ -64,7 +64,7 @@ def mixes(project: str, key: str) -> bool:
 
 def show(at: Desk, queue: Queue, labels: Sequence[Label], asked: Asked) -> None:
     """Show the next card and what can be decided on it."""
-    if asked.by != "choices":
+    if asked.by == "marks":
         _by_hand(at, queue, labels, asked)
         return
     keys, known = cards.COMMAND_KEYS, {label.name: label for label in labels}
@@ -72,6 +72,7 @@ def show(at: Desk, queue: Queue, labels: Sequence[Label], asked: Asked) -> None:
     commands = deck.usual(
         deck.command("keep", "Keep", keys["accept"], is_main=True, when="open", help=RIGHT),
         deck.command("reject", "Leave out", keys["reject"], help=LEAVE_OUT),
+        *([_between(keys["edit"])] if asked.by == "slider" else []),
         deck.command("open", "Details", keys["details"], DETAILS, when="open", help=DETAILS_HELP),
         *([] if queue.is_mixed else [deck.similar()]),
     )
@@ -82,13 +83,17 @@ def show(at: Desk, queue: Queue, labels: Sequence[Label], asked: Asked) -> None:
     )  # fmt: skip
     ordering.opened(at)
     what, sample = at.opened
-    is_open = (
-        any(one.sample.id == sample and not one.is_blind for one in at.held.cards)
-        if at.held
-        else False
-    )
-    if what == DETAILS and is_open:
+    held = {one.sample.id: one for one in at.held.cards if not one.is_blind} if at.held else {}
+    if what == DETAILS and sample in held:
         history.details(at, sample)
+    elif what == BETWEEN and sample in held:
+        with desk.opened_place():
+            answering.scale(at, at.show(held[sample]), held[sample], asked)
+            desk.notices(at)
+
+
+def _between(key: str) -> deck.Command:
+    return deck.command("open", "A score in between", key, BETWEEN, help="On the whole scale.")
 
 
 def _by_hand(at: Desk, queue: Queue, labels: Sequence[Label], asked: Asked) -> None:
@@ -102,10 +107,7 @@ def _by_hand(at: Desk, queue: Queue, labels: Sequence[Label], asked: Asked) -> N
         card.text(one, asked, is_answered=True)
         answering.show(at, shown, one, labels, asked)
     with st.container(key="admix-commands", horizontal=True, gap="small"):
-        if asked.by == "marks":
-            answering.save_marks(at, shown, one)
-        else:
-            card.accept_label(at, shown, one)
+        answering.save_marks(at, shown, one)
         desk.button(at, shown, "reject", "Leave out", cards.COMMAND_KEYS["reject"],
                     review.reject, icon=":material/block:", help=LEAVE_OUT)  # fmt: skip
         desk.skip_and_undo(at, shown)
