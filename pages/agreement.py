@@ -50,4 +50,8 @@ with frame.problems():
     elif mode == GOLD:
         gold.show(project.id, who, [one.name for one in labels] if asked.by == "choices" else [])
 if mode == DISPUTES:
-    adjudicating.show(project.id, who, asked, split)
+    left, right = card.halves()
+    with right:
+        card.definitions(labels, project.guidelines)
+    with left:
+        adjudicating.show(project.id, who, asked, split)

@@ -42,8 +42,9 @@ with frame.problems():
     missing = money.missing(chosen, percent, mixed_in)
     if missing:
         st.info(f"{missing} Type one above to go on.", icon=":material/sell:")
-        st.page_link("pages/generate.py", label="Generate samples to measure a price",
-                     icon=":material/auto_awesome:")  # fmt: skip
+        if frame.may_open("generate"):
+            st.page_link("pages/generate.py", label="Generate samples to measure a price",
+                         icon=":material/auto_awesome:")  # fmt: skip
     elif not budget.human_mix(project.id):
         st.info("The task has no labels yet.", icon=":material/info:")
         st.page_link(

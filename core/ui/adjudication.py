@@ -28,7 +28,7 @@ def show(project: str, who: str, asked: Asked, split: str | None) -> None:
             desk.notices(at)
             return
         shown = at.show(found.dispute.card)
-        st.markdown(f"**{found.n_left:,} left**, those first on which people differ most evenly")
+        st.markdown(f"**{found.n_left:,} left**, the most evenly split first")
         # How often and by whom it was decided would name somebody.
         unnamed = replace(found.dispute.card.sample, n_decisions=0, imported_label=None)
         card.text(replace(found.dispute.card, sample=unnamed), asked)
@@ -64,7 +64,8 @@ def _choices(at: Desk, shown: Shown, dispute: Dispute) -> None:
     votes = Counter(opinion.label for opinion in dispute.opinions)
     with st.container(key="admix-labels", horizontal=True, gap="small"):
         for number, (label, words) in enumerate(dispute.choices.items()):
-            said = f" · {votes[label]}" if votes[label] else ""
+            n = votes[label]
+            said = f" ({n} {'vote' if n == 1 else 'votes'})" if n else ""
             desk.button(
                 at, shown, f"rule{number}", f"{look.plain(words[:80])}{said}", keys[label],
                 adjudication.adjudicate, label, width="stretch", wrap=True,

@@ -196,11 +196,11 @@ def _limits(figure: Figure, form: str = ".2f") -> str:
     if figure.value is None:
         return "none"
     between = f" ({_between(figure, form)})" if figure.low is not None else ""
-    return f"{figure.value:{form}}{between}"
+    return f"{figure.value:z{form}}{between}"
 
 
 def _between(figure: Figure, form: str = ".2f") -> str:
-    return f"{figure.low:{form}} to {figure.high:{form}}"
+    return f"{figure.low:z{form}} to {figure.high:z{form}}"  # z: no "-0.00"
 
 
 def _square(

@@ -85,5 +85,5 @@ def _row(one: Telling) -> dict[str, object]:
         "Right": f"{one.share:.0%}",
         "95% limits": f"{one.low:.0%} to {one.high:.0%}",
         "Base rate": f"{one.base:.0%}",
-        "": one.verdict,
+        "Can they tell?": one.verdict,
     }

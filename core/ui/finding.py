@@ -205,7 +205,7 @@ def _table(project: str, found: Found) -> str | None:
                 "source": SOURCE_WORDS.get(row.source, row.source),
                 "split": row.split,
                 "status": row.status,
-                "decided by": row.annotator,
+                "last by": row.annotator,
                 "decisions": row.n_decisions,
                 "flagged by": ", ".join(row.flags),
             }

@@ -96,12 +96,12 @@ def _table(
     st.data_editor(
         frame_, key=key, hide_index=True, height=420, disabled=["Text", "Current"], placeholder="",
         column_config={
-            "Text": st.column_config.TextColumn(width="large"),
+            "Text": st.column_config.TextColumn(width="medium"),
             KNOWN: st.column_config.SelectboxColumn(options=list(labels), required=False),
         },
     )  # fmt: skip
     edits: Mapping[int, Mapping[str, Any]] = st.session_state[key].get("edited_rows", {})
-    words = f"Keep ({len(edits)})" if edits else "Keep"
+    words = f"Save the known labels ({len(edits)})" if edits else "Save the known labels"
     if frame.settled_button(words, f"{key}_keep", type="primary", disabled=not edits):
         with frame.problems():
             given = {rows[int(i)].id: edit.get(KNOWN) for i, edit in edits.items()}

@@ -35,6 +35,10 @@ _STYLE = """
 [data-testid="stButtonGroup"] button[data-selected="true"] * {
   color: color-mix(in srgb, currentColor 75%, CanvasText);
 }
+/* White on the accent of the dark theme, and keys on any accent, are too faint likewise. */
+button[kind^="primary"]:not(:disabled) { background-color: light-dark(#474A8A, #5F64BE); }
+button[kind^="primary"]:not(:disabled):hover { background-color: light-dark(#3B3E75, #545AB0); }
+button[kind^="primary"] kbd { color: inherit; opacity: 1; }
 .admix-source {
   display: inline-block; font-size: .8rem; padding: .05rem .5rem; border-radius: 1rem;
   border: 1px solid var(--admix-source); margin-inline-end: .4rem;

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import streamlit as st
 
-from core.actions import access, passwords, people
+from core.actions import access, home, passwords, people
 from core.actions.access import ROLES
 from core.formats import write_csv
 from core.records import SignIn
+from core.store.audit_log import Entry
 from core.ui import download, frame
 
 COLUMNS = {
@@ -45,7 +46,11 @@ def switch() -> None:
         ":material/lock_open: **Accounts are off**: whoever sits at this machine may do everything,"
         " under the name they give. Add an admin, then turn accounts on."
     )
-    if st.button("Turn accounts on", type="primary", icon=":material/lock:"):
+    has_admin = any(row["role"] == "admin" and row["is active"] for row in people.table())
+    if st.button("Turn accounts on", type="primary", icon=":material/lock:",
+                 disabled=not has_admin,
+                 help=None if has_admin else "Add an admin below first, who can sign in.",
+                 ):  # fmt: skip
         people.turn_on()
         st.rerun()
 
@@ -123,7 +128,8 @@ def log() -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         actor = st.selectbox("Who", actors, index=None, placeholder=ANY[0], width=260)
         act = st.selectbox("What", acts, index=None, placeholder=ANY[1], width=260)
-        found = people.log_rows(people.log(actor, act))
+        entries = people.log(actor, act)
+        found = people.log_rows(entries)
         if found:
             download.button(
                 "Log (CSV)", lambda: write_csv(list(found[0]), found), "audit-log.csv", "text/csv",
@@ -132,5 +138,15 @@ def log() -> None:
     if not found:
         st.caption("Nothing is written down yet.")
         return
-    st.dataframe(found, hide_index=True)
+    names = {project.id: project.name for project in home.all_projects()}
+    told = [
+        {**row, "project": names.get(row["project"], row["project"]), "about": _in_words(each)}
+        for row, each in zip(found, entries, strict=True)
+    ]
+    st.dataframe(told, hide_index=True)
     st.caption(f"The newest {len(found):,}. Entries are only ever added.")
+
+
+def _in_words(entry: Entry) -> str:
+    """Return what an entry is about for people to read; the file has all of it."""
+    return ", ".join(f"{key} {value}" for key, value in entry.about.items() if value is not None)

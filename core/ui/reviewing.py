@@ -87,12 +87,8 @@ def show(at: Desk, queue: Queue, labels: Sequence[Label], asked: Asked) -> None:
     )  # fmt: skip
     ordering.opened(at)
     what, sample = at.opened
-    is_open = (
-        any(one.sample.id == sample and not one.is_blind for one in at.held.cards)
-        if at.held
-        else False
-    )
-    if what == DETAILS and is_open:
+    held = {one.sample.id: one for one in at.held.cards if not one.is_blind} if at.held else {}
+    if what == DETAILS and sample in held:
         history.details(at, sample)
 
 

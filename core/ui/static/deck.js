@@ -199,7 +199,7 @@ class Deck extends Face {
       if (this.opened !== opened || performance.now() > end) return;
       if (!isThere) return setTimeout(look, 50);
       place.scrollIntoView({ block: "nearest" });
-      place.querySelector("textarea")?.focus({ preventScroll: true });
+      place.querySelector("textarea, [role=slider], [type=range]")?.focus({ preventScroll: true });
     };
     look();
   }
