@@ -148,8 +148,8 @@ async ([code, ids]) => {
   window.sent = [];
   const undo = { kind: "undo", key: "u", title: "Undo", value: "", row: "" };
   const skip = { kind: "skip", key: "s", title: "Skip", value: "", row: "" };
-  const usual = { name: "a", commands: [undo, skip], outcomes: [], round: 0, n_left: 9, n_total: 9,
-    n_skipped: 0, most_keys: 20, empty: "", trouble: "" };
+  const usual = { name: "a", owner: "me", commands: [undo, skip], outcomes: [], round: 0,
+    n_left: 9, n_total: 9, n_skipped: 0, most_keys: 20, empty: "", trouble: "" };
   const choices = [{ kind: "label", value: "x", key: "1", title: "x" }];
   const card = (id) => ({ id, revision: 0, label: null, told: "", title: "", about: "",
     verdicts: [], parts: [{ text: id }], choices });
@@ -207,6 +207,18 @@ def test_a_card_that_is_taken_back_is_shown_once_although_the_server_sends_it_to
     alone.keyboard.press("1")
     assert alone.locator(".deck").get_attribute("data-card") == "C"
     assert [press["sample"] for press in sent(alone)] == ["B", "B"]
+
+
+def test_keys_that_nobody_answered_outlive_another_filter_and_no_other_person(alone: Page):
+    alone.keyboard.press("1")
+    assert told(alone, "DEF", name="another filter") == "D"
+    assert [press["sample"] for press in sent(alone)] == ["A"]
+    assert alone.locator(".deck").get_attribute("data-pending") == "1"
+    assert told(alone, "DEF", owner="somebody else", name="theirs") == "D"
+    assert alone.locator(".deck").get_attribute("data-pending") == "0"
+    # They wait for whoever pressed them.
+    told(alone, "BCD", name="back again")
+    assert [press["sample"] for press in sent(alone)] == ["A"]
 
 
 def test_a_skipped_card_is_shown_again_only_once_the_server_deals_it_again(alone: Page):

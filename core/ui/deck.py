@@ -90,16 +90,17 @@ def show(
     """Show the cards of a person's place, and decide what its keys say.
 
     `about` makes of a card what the browser draws; `name` tells apart what is looked through, so
-    that another filter begins anew.
+    that another filter begins anew. Keys count that were pressed before it, whatever is shown now.
     """
     key = f"deck_{at.name}_{at.project}"
     # What is looked through may tell what a card hides.
     digest = hashlib.sha256(name.encode("utf-8", "replace")).hexdigest()[:16]
-    whole = f"{at.name} {at.project} {at.who} {digest}"
+    owner = f"{at.name} {at.project} {at.who}"
+    whole = f"{owner} {digest}"
 
     def pressed() -> None:
         found = st.session_state[key].get("presses") or {}
-        if found.get("name") == whole:
+        if found.get("owner") == owner:
             at.take([presses.read(each) for each in found["presses"][:MOST]])
             at.round = int(found.get("round", 0))
 
@@ -114,6 +115,7 @@ def show(
         key=key,
         data={
             "name": whole,
+            "owner": owner,
             "cards": [about(card) for card in now.cards],
             "commands": list(commands),
             "outcomes": [_outcome(each) for each in at.outcomes],

@@ -17,7 +17,7 @@ def status_and_class(project: str) -> tuple[str, str | None]:
                           key="review_status", persist_state="session",
                           help="To review: nobody has decided on it. Reviewed: somebody has;"
                           " one by one shows those on which you have not.")  # fmt: skip
-    label = _box("Class", data.strata(project), f"review_class_{project}", width=160,
+    label = _box("Class", data.strata(project), f"review_class_{project}", width=140,
                  index=None, placeholder="any")  # fmt: skip
     return status, label
 

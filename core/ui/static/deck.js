@@ -38,7 +38,7 @@ class Deck extends Face {
   // Streamlit calls this whenever the server has something new.
   again(data, send, ask) {
     Object.assign(this, { data, sendPresses: send, ask });
-    if (data.name !== this.name) this.begin(data.name);
+    if (data.name !== this.name) this.begin(data);
     const told = new Map(data.outcomes.map((outcome) => [outcome.id, outcome]));
     const done = this.pending.filter((press) => told.has(press.id));
     this.pending = this.pending.filter((press) => !told.has(press.id));
@@ -52,17 +52,20 @@ class Deck extends Face {
     else this.send();
   }
 
-  begin(name) {
-    Object.assign(this, { name, cards: [], past: [], said: "", isWaiting: false });
+  begin({ name, owner }) {
+    const isSame = owner === this.owner;
+    Object.assign(this, { name, owner, cards: [], past: [], said: "", isWaiting: false });
     // Whoever chose what is looked through, or came by a link, goes on with keys at once.
     if (document.activeElement?.matches(CHOSEN)) document.activeElement.blur();
+    // What was pressed before another filter came goes on its way.
+    if (isSame) return;
     // A page that was loaded anew goes on with what nobody had answered.
-    const kept = JSON.parse(sessionStorage.getItem(`admix ${name}`) ?? "[]");
+    const kept = JSON.parse(sessionStorage.getItem(`admix ${owner}`) ?? "[]");
     this.pending = kept.map((press) => ({ ...press, again: true }));
   }
 
   keep() {
-    const place = `admix ${this.name}`;
+    const place = `admix ${this.owner}`;
     if (this.pending.length) sessionStorage.setItem(place, JSON.stringify(this.pending));
     else sessionStorage.removeItem(place);
   }
@@ -105,7 +108,7 @@ class Deck extends Face {
     if (this.isWaiting || !(isTrial || (this.pending.length && !this.data.trouble))) return;
     this.isWaiting = true;
     const round = (this.round += 1);
-    this.sendPresses("presses", { name: this.name, round, presses: this.pending });
+    this.sendPresses("presses", { owner: this.owner, round, presses: this.pending });
     // What is sent twice says so: the first time may have been heard.
     this.pending = this.pending.map((press) => ({ ...press, again: true }));
     setTimeout(() => {
@@ -216,7 +219,9 @@ class Deck extends Face {
     const [target] = event.composedPath();
     const typed = "input:not([type=checkbox], [type=range]), textarea, select, [contenteditable], [role=combobox]";
     if (key === "Tab") this.isByMouse = false;
-    if (target.matches?.(typed)) return;
+    // A box that the mouse has shut again keeps the focus, and no key.
+    const isShut = this.isByMouse && target.matches?.("[role=combobox][aria-expanded=false]");
+    if (target.matches?.(typed) && !isShut) return;
     const isUsed = target.matches?.("[aria-expanded=true]") || !this.isByMouse;
     if (target.matches?.("[type=range]") && key.startsWith("Arrow")) return;
     if (isUsed && target.matches?.("button, a, summary, input:not([type=range])") && ["Enter", " "].includes(key)) return;
