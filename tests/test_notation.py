@@ -425,7 +425,12 @@ def test_accepted_samples_go_out_with_what_they_are(marked: str, tmp_path: Path)
     content = (tmp_path / "all.conll").read_text(encoding="utf-8")
     assert "# split = train\n# source = human\n" in content and "Eve" not in content
     assert filled(conll(content)) == [
-        {"text": "Ann met Bo", "spans": '[{"end":3,"start":0,"type":"person"}]'}
+        {
+            "text": "Ann met Bo",
+            "spans": '[{"end":3,"start":0,"type":"person"}]',
+            "split": "train",
+            "source": "human",
+        }
     ]
     assert exports.export_file(marked, tmp_path / "all.brat.zip") == 1
     (row,) = read_table("all.brat.zip", (tmp_path / "all.brat.zip").read_bytes()).rows
