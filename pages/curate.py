@@ -54,7 +54,7 @@ def one_by_one(queue: reviewing.Queue, audited: audits.Audit | None = None) -> N
     left, right = card.halves()
     with left, frame.problems():
         deck.show(
-            at, hand, curation.commands(asked, is_ordered=not audited),
+            at, hand, asked, curation.commands(asked, is_ordered=not audited),
             lambda one: curation.drawn(one, labels, asked, keys),
             name=audited.id if audited else queue.name,
             empty="Nothing is left here. Choose another class, or accepted or rejected in the"

@@ -196,10 +196,34 @@ def test_settings_that_mean_nothing_are_refused(project, chosen, why):
         blind.change(project, chosen)
 
 
-def test_labels_that_are_marks_cannot_be_blind(session):
-    made = home.create_project("spans", "spans", [("person", "")]).id
-    with pytest.raises(Problem, match="or lie on a scale"):
-        blind.change(made, Blind(0.5))
+def test_a_text_to_be_marked_tells_no_mark_where_its_card_is_blind(session):
+    made = home.create_project("spans", "spans", [("person", ""), ("place", "")]).id
+    row = {"text": "New Orleans", "spans": [{"start": 4, "end": 11, "type": "place"}]}
+    table = imports.read_table("rows.jsonl", json.dumps(row).encode())
+    taken = imports.columns_for(made, table)
+    imports.import_rows(made, imports.prepare(made, table, taken, "train", "human"))
+    asked = cards.asked(made)
+
+    def drawn() -> dict[str, Any]:
+        (card,) = hand(made, wanted=queues.wanted()).cards
+        return deck.drawn(card, asked, has_marker=True)
+
+    assert [one["type"] for one in drawn()["marking"]["spans"]] == ["place"]
+    blind.change(made, Blind(1.0))
+    seen = drawn()
+    assert seen["marking"]["spans"] == [] and seen["label"] is None and seen["badge"] is None
+    # Where a mark began or ended tells of it: only words are cut.
+    assert seen["marking"]["texts"] == ["New", " ", "Orleans"]
+    (card,) = hand(made, wanted=queues.wanted()).cards
+    outside = pressed(made, card, "label", '[{"start":0,"end":99,"type":"place"}]')
+    assert "not within a text of 11 characters" in outside.problem
+    marks = '[{"type": "place", "start": 0, "end": 11}]'
+    assert not pressed(made, card, "label", marks).problem
+    kept = samples.get(here().database, made, card.sample.id).label
+    assert kept == '[{"end":11,"start":0,"type":"place"}]'
+    # The same press again, as the browser wrote it, is no other decision.
+    assert not pressed(made, card, "label", marks).is_dropped
+    assert about(made, card)["hidden"] == ["label", "source"]
 
 
 def test_a_scale_of_a_blind_card_tells_no_score_and_another_one_does(session, suggested):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -28,6 +29,11 @@ ROWS = {
                                                  {"start": 14, "end": 18, "type": "place"}]},
         {"text": "Nobody came", "spans": []},
     ]),
+    "towns": ("spans", [
+        {"text": f"Ann went to Riga by train {n}", "spans": [
+            {"start": 12, "end": 16, "type": "place"},
+            *([{"start": 17, "end": 19, "type": "person"}] if n == 9 else [])]} for n in range(10)
+    ]),
     "cooking": ("frames", [
         {"text": "Then chop the onion with a knife", "context": "And then?",
          "frames": [{"start": 5, "end": 9, "type": "CUT", "arguments": [
@@ -39,9 +45,9 @@ ROWS = {
 }  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    folder = tmp_path_factory.mktemp("kinds") / "home"
+@pytest.fixture
+def app(tmp_path: Path) -> Iterator[Server]:
+    folder = tmp_path / "home"
     actions.start(folder, "a test")
     for name, (kind, rows) in ROWS.items():
         project = home.create_project(name, kind).id
@@ -154,3 +160,43 @@ def test_scores_are_given_by_a_key_or_on_the_scale_and_marks_are_kept(visit, app
         (10, 19, "object"), (27, 32, "tool"),
     ]  # fmt: skip
     until(lambda: app.process.poll() is not None, "the server to end")
+
+
+def marked(tab: Page, words: str) -> None:
+    """Wait until the text shows exactly these marks, each with its type's first letter."""
+    chips = tab.locator(".marker .text .chip")
+    expect(chips).to_have_count(len(words.split()))
+    found = tab.locator(".marker .text > span:has(.chip)").all_inner_texts()
+    assert [each.replace("\n", "") for each in found] == words.split()
+
+
+def test_marks_are_given_a_key_ahead_and_outlive_an_undo_and_a_reload(visit, app: Server):
+    tab = visit("towns")
+    wait_for_left(tab, 10)
+    # Without the mouse, and without a pause: the text takes the keys that nothing else has.
+    for _ in range(5):
+        for key in ("ArrowRight", "1", "Enter"):
+            tab.keyboard.press(key)
+    wait_for_left(tab, 5)
+    tab.keyboard.press("ArrowRight")
+    tab.keyboard.press("1")
+    marked(tab, "Annperson Rigaplace")
+    tab.keyboard.press("s")
+    marked(tab, "Rigaplace")
+    tab.reload()
+    wait_for_left(tab, 5)
+    # What was begun before the page was loaded anew is there again.
+    marked(tab, "Annperson Rigaplace")
+    tab.keyboard.press("Enter")
+    wait_for_left(tab, 4)
+    tab.keyboard.press("u")
+    wait_for_left(tab, 5)
+    marked(tab, "Annperson Rigaplace")
+    tab.keyboard.press("Control+z")
+    tab.keyboard.press("?")
+    expect(tab.get_by_role("dialog")).to_contain_text("The type of the selected words.")
+    kept = [json.loads(label or "") for label in labels_of(app, "towns")]
+    assert [[one["type"] for one in marks] for marks in kept] == [
+        *[["person", "place"]] * 5, *[["place"]] * 4, ["place", "person"],
+    ]  # fmt: skip
+    assert all((one[0]["start"], one[0]["end"]) == (0, 3) for one in kept[:5])

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from core.actions import cards, suggestions
+from core.actions import suggestions
 from core.actions.access import needs
 from core.actions.cards import Card, Seen
 from core.actions.queues import Hand
@@ -117,7 +117,7 @@ def change(project: str, chosen: Blind) -> None:
     """Set on which share of the cards what is hidden.
 
     Raises:
-        Problem: no share, nothing to hide, or labels that are marks in a text.
+        Problem: no share, or nothing to hide.
     """
     if not 0 <= chosen.share <= 1:
         raise Problem("From 0 to 100% of the cards can be blind.")
@@ -125,11 +125,6 @@ def change(project: str, chosen: Blind) -> None:
         raise Problem("A blind card hides the label, the source, or both.")
     if chosen.asks_source and "source" not in chosen.hides:
         raise Problem("Who sees the source cannot be asked for it.", "Hide the source, too.")
-    if chosen.share and cards.asked(project).by == "marks":
-        raise Problem(
-            "Cards can be blind where labels are chosen or lie on a scale.",
-            "Marks in a text are corrected from those that stand there.",
-        )
     projects.change_settings(here().database, project, **{SETTINGS: asdict(chosen)})
 
 
@@ -143,7 +138,7 @@ def veiled(
     Who wrote a text is asked where the cards are of people and of language models.
     """
     now = settings(project)
-    if not (now.share or suggests) or cards.asked(project).by == "marks":
+    if not (now.share or suggests):
         return hand
     rows = [card.sample for card in hand.cards]
     found = suggestions.of_samples(project, rows) if suggests else {}

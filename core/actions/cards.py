@@ -115,11 +115,12 @@ def asked(project: str) -> Asked:
         return Asked("choices")
     roles = [role.name for role in task.roles] if isinstance(task, HasRoles) else []
     # Types and roles are pressed on one keyboard.
-    keys = keys_of([f"type {name}" for name in names] + [f"role {name}" for name in roles])
+    both = [f"type {name}" for name in names] + [f"role {name}" for name in roles]
+    known = keys_of(both, keys(project))
     return Asked(
         "marks",
-        types={name: keys[f"type {name}"] for name in names},
-        roles={name: keys[f"role {name}"] for name in roles},
+        types={name: known[f"type {name}"] for name in names},
+        roles={name: known[f"role {name}"] for name in roles},
     )
 
 
@@ -169,7 +170,7 @@ def keys_of(
 
 @needs("viewer")
 def keys(project: str) -> dict[str, str]:
-    """Return the keys that were chosen for labels of a project."""
+    """Return the keys that were chosen for labels of a project, or for `type X` and `role Y`."""
     return dict(project_of(project).settings.get("keys") or {})
 
 

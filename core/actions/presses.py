@@ -21,6 +21,8 @@ from core.tasks.base import Task
 
 LONGEST_SECONDS = 600.0
 """A card counts for at most this long, whatever a browser says."""
+LONGEST_VALUE = 500_000
+"""Characters of what a press says; marks in a long text are many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,7 @@ def read(found: Any) -> Press:
             kind=str(found["kind"]),
             sample=None if found.get("sample") is None else str(found["sample"])[:64],
             revision=int(found.get("revision") or 0),
-            value=str(found.get("value") or "")[:1000],
+            value=str(found.get("value") or "")[:LONGEST_VALUE],
             seconds=None if seconds is None else min(max(float(seconds), 0.0), LONGEST_SECONDS),
             about=blind.read(found.get("about")),
             is_again=found.get("again") is True,
@@ -121,11 +123,14 @@ def _decided(project: str, annotator: str, pressed: Sequence[Press]) -> list[Out
     noted = blind.noted(project, found_rows, {one.sample or "": one.about for one in pressed})
     asked: dict[str, Decision] = {}
     faults: dict[str, Problem] = {}
+    meant: dict[str, Press] = {}
     for press in pressed:
         try:
             if press.sample not in rows:
                 raise Missing("That sample is not there any more.")
-            made = KINDS[press.kind](task, rows[press.sample], annotator, press)
+            row = rows[press.sample]
+            meant[press.id] = _as_kept(task, row, press)
+            made = KINDS[press.kind](task, row, annotator, meant[press.id])
             about = {**noted.get(press.sample, {}), "press": press.id}
             asked[press.id] = replace(made, about=about)
         except Problem as problem:
@@ -133,7 +138,10 @@ def _decided(project: str, annotator: str, pressed: Sequence[Press]) -> list[Out
     again = {press.id for press in pressed if press.is_again}
     found = decisions.decide_each(database, project, list(asked.values()), again)
     faults |= {id_: one for id_, one in zip(asked, found, strict=True) if isinstance(one, Problem)}
-    return [_outcome(project, annotator, press, faults.get(press.id)) for press in pressed]
+    return [
+        _outcome(project, annotator, meant.get(press.id, press), faults.get(press.id))
+        for press in pressed
+    ]
 
 
 def _outcome(project: str, annotator: str, press: Press, fault: Problem | None) -> Outcome:
@@ -142,6 +150,17 @@ def _outcome(project: str, annotator: str, press: Press, fault: Problem | None) 
     if isinstance(fault, Stale | Missing):
         return Outcome(press.id, problem=fault.message, is_dropped=True)
     return Outcome(press.id, problem=f"{fault.message} {fault.hint}".strip())
+
+
+def _as_kept(task: Task, sample: Sample, press: Press) -> Press:
+    """Return a press whose label, where it is marks in a text, is written as labels are kept.
+
+    Raises:
+        Unreadable: the marks do not fit the text.
+    """
+    if press.kind != "label" or task.asks_by != "marks":
+        return press
+    return replace(press, value=task.read_label(press.value, sample.inputs))
 
 
 def _label(task: Task, sample: Sample, annotator: str, press: Press) -> Decision:

@@ -9,7 +9,6 @@ from streamlit.delta_generator import DeltaGenerator
 
 from core.actions import access, curate
 from core.actions.cards import Asked, Card
-from core.actions.queues import Hand
 from core.records import Label, Verdict
 from core.ui import answering, deck, look
 
@@ -100,14 +99,6 @@ def _parts(card: Card, has_list: bool, is_even: bool) -> None:
         with places[1]:
             st.caption(field.title)
             look.literal(value, card.sample.source, small=not is_even)
-
-
-def nothing_left(queue: Hand, what_to_do: str) -> None:
-    """Say that there is no card, and what to do."""
-    if queue.n_total:
-        st.success(f"You have decided on all of these. {what_to_do}", icon=":material/task_alt:")
-    else:
-        st.info(f"Nothing matches these filters. {what_to_do}", icon=":material/filter_alt:")
 
 
 def definitions(labels: Sequence[Label], guidelines: str) -> None:

@@ -37,7 +37,7 @@ def drawn(
     is_hidden = card.seen is not None and card.seen.hides_label
     known = {label.name: label for label in labels}
     choices = deck.labels(card, known, keys) if is_hidden else ()
-    return deck.drawn(card, asked, choices, has_title=True)
+    return deck.drawn(card, asked, choices, has_title=True, has_marker=is_hidden)
 
 
 def commands(asked: Asked, *, is_ordered: bool = False) -> list[deck.Command]:
@@ -47,6 +47,7 @@ def commands(asked: Asked, *, is_ordered: bool = False) -> list[deck.Command]:
     # On a blind card the digits are labels, and whose label is hidden cannot be called wrong.
     return deck.usual(
         deck.command("accept", "Accept", keys["accept"], is_main=True, when="open"),
+        *([deck.marking()] if asked.by == "marks" else []),
         deck.command("reject", "Reject", keys["reject"], REASONS[0], is_last=True, when="open",
                      help="For the reason given last; another one is a key away."),
         deck.command("reject", "Reject", keys["reject"], REASONS[-1], when="blind"),

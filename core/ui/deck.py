@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import cache
+from itertools import accumulate
 from typing import Any
 
 import streamlit as st
@@ -21,6 +22,8 @@ from core.actions.cards import Asked, Card
 from core.actions.queues import Hand
 from core.errors import Problem
 from core.records import SOURCE_WORDS, Label
+from core.text import tokens
+from core.ui import marker
 from core.ui.colours import COLOURS
 from core.ui.desk import Desk
 from core.ui.marks import as_html, static
@@ -34,6 +37,8 @@ LONGEST_TOLD = 60
 GUESS = "Who wrote this text? Say so before you decide."
 MOST = 200
 """Presses that are read at once."""
+FEWEST, MOST_SIGNS = 2, 40_000
+"""Cards that the browser has at least, and signs of their texts beyond which it has no more."""
 WAITING = "Keep this page open: your keys wait here, and are sent again by themselves."
 
 
@@ -83,9 +88,17 @@ def scoring() -> list[Command]:
     ]  # fmt: skip
 
 
+def marking() -> Command:
+    """Return the command of a card whose text is marked."""
+    return command(
+        "marks", "Save the marks", cards.COMMAND_KEYS["accept"], is_main=True,
+        help="The marks are right as they are now; none says that there is nothing to mark.",
+    )  # fmt: skip
+
+
 def show(
-    at: Desk, hand: Callable[[], Hand], commands: Sequence[Command], about: Callable[[Card], Any],
-    *, name: str, empty: str,
+    at: Desk, hand: Callable[[], Hand], asked: Asked, commands: Sequence[Command],
+    about: Callable[[Card], Any], *, name: str, empty: str,
 ) -> None:  # fmt: skip
     """Show the cards of a person's place, and decide what its keys say.
 
@@ -116,7 +129,9 @@ def show(
         data={
             "name": whole,
             "owner": owner,
-            "cards": [about(card) for card in now.cards],
+            "cards": [about(card) for card in _sent(now.cards)],
+            "types": marker.looks(list(asked.types), asked.types),
+            "roles": marker.looks(list(asked.roles), asked.roles),
             "commands": list(commands),
             "outcomes": [_outcome(each) for each in at.outcomes],
             "opened": " ".join(at.opened).strip(),
@@ -133,13 +148,21 @@ def show(
     )
 
 
+def _sent(held: Sequence[Card]) -> Sequence[Card]:
+    """Return the first cards, few where texts are long: at every key they are sent anew."""
+    ends = accumulate(len(card.sample.text) for card in held)
+    return [card for n, (card, end) in enumerate(zip(held, ends, strict=True))
+            if n < FEWEST or end <= MOST_SIGNS]  # fmt: skip
+
+
 def drawn(
     card: Card, asked: Asked, choices: Sequence[Command] = (), *, has_title: bool = False,
-    has_scale: bool = False,
+    has_scale: bool = False, has_marker: bool = False,
 ) -> dict[str, Any]:  # fmt: skip
     """Return a card as the browser draws it; `has_title` names its label above it.
 
-    With `has_scale` any score between two ends can be given, where that is how labels are given.
+    Where that is how labels are given, any score between two ends can be given with `has_scale`,
+    and the text can be marked with `has_marker`.
 
     What is hidden on it is not sent: neither the label nor the source, nor what may tell of them.
     """
@@ -147,6 +170,7 @@ def drawn(
     hidden = seen.hidden if seen else ()
     if seen and seen.hides_label:
         card = replace(card, told=None, sample=replace(sample, label=None, stratum=None))
+    can_mark = has_marker and asked.by == "marks"
     return {
         "id": sample.id,
         "revision": card.revision,
@@ -157,9 +181,10 @@ def drawn(
             "colour": COLOURS.get(sample.source, "#888888"),
             "words": SOURCE_WORDS.get(sample.source, sample.source)},
         "about": f"{' and '.join(hidden)} hidden" if hidden else facts(card, asked),
-        "parts": _parts(card, asked, has_list=not choices),
-        "choices": list(choices),
+        "parts": _parts(card, asked, has_list=not choices, is_marked=can_mark),
+        "choices": [] if asked.by == "marks" else list(choices),
         "scale": _scale(card, asked) if has_scale and asked.by == "slider" else None,
+        "marking": _marking(card, asked) if can_mark else None,
         "verdicts": [] if hidden else [_verdict(each) for each in card.verdicts],
         "seen": None if seen is None else {
             "hidden": list(hidden), "suggests": seen.suggests, "asks": seen.asks_source,
@@ -180,6 +205,14 @@ def _scale(card: Card, asked: Asked) -> dict[str, Any]:
     return {
         "low": asked.low, "high": asked.high, "step": (asked.high - asked.low) / STEPS,
         "value": None if label is None else float(label),
+    }  # fmt: skip
+
+
+def _marking(card: Card, asked: Asked) -> dict[str, Any]:
+    text, spans = card.sample.text, cards.spans_of(card)
+    return {
+        **marker.in_pieces(text, tokens(text), spans, is_frames=bool(asked.roles)),
+        "context": str(card.sample.inputs.get("context", "")),
     }  # fmt: skip
 
 
@@ -209,7 +242,11 @@ def facts(card: Card, asked: Asked) -> str:
     return " · ".join(told)
 
 
-def _parts(card: Card, asked: Asked, has_list: bool) -> list[dict[str, Any]]:
+def _parts(
+    card: Card, asked: Asked, *, has_list: bool, is_marked: bool
+) -> list[dict[str, Any]]:  # fmt: skip
+    if is_marked:  # drawn with its context where it is marked
+        return []
     main, *others = card.parts
     if asked.by == "marks":
         marks = as_html(card.sample.text, cards.spans_of(card), list(asked.types),
@@ -257,9 +294,10 @@ def _safely(pressed: Callable[[], None]) -> Callable[[], None]:
 @cache
 def _component() -> ComponentRenderer:
     """Register the component, once per process."""
+    css, js = marker.files()
     return st.components.v2.component(
         "admix_deck",
         html='<div class="deck"></div>',
-        css=static("marks.css") + static("deck.css"),
-        js=static("deck_face.js") + static("deck.js"),
+        css=static("deck.css") + css,
+        js=js + static("deck_face.js") + static("deck.js"),
     )

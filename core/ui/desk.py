@@ -245,16 +245,6 @@ def skip_and_undo(at: Desk, shown: Shown | None) -> None:
               args=(at.n_undone,), help="Takes back your last decision; again, more.")  # fmt: skip
 
 
-def progress(queue: Hand) -> None:
-    """Show how many cards are left."""
-    done = queue.n_total - queue.n_left
-    skipped = f" · {queue.n_skipped:,} skipped" if queue.n_skipped else ""
-    st.progress(
-        done / queue.n_total if queue.n_total else 0.0,
-        text=f"**{queue.n_left:,} left** of {queue.n_total:,}{skipped}",
-    )
-
-
 def notices(at: Desk) -> None:
     """Show what the last key did, and how many came too early."""
     if at.problem:

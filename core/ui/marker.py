@@ -19,7 +19,7 @@ from core.errors import Problem
 from core.ui.colours import COLOURS
 from core.ui.marks import Span, as_html, look_of, pieces, shown, static
 
-__all__ = ["Span", "as_html", "mark", "shown"]
+__all__ = ["Span", "as_html", "files", "in_pieces", "looks", "mark", "shown"]
 
 
 def mark(  # noqa: PLR0913  what a card holds, each by its name
@@ -48,22 +48,16 @@ def mark(  # noqa: PLR0913  what a card holds, each by its name
     """
     role_keys = role_keys or {}
     _refuse_twice([*keys.values(), *role_keys.values()])
-    cut = pieces(text, words, spans)
     about = {
         "key": key,
-        "texts": [text[start:end] for start, end, _ in cut],
-        "starts": [start for start, _, _ in cut],
-        "ends": [end for _, end, _ in cut],
-        "wordOf": [word for _, _, word in cut],
-        "words": [list(word) for word in words],
-        "spans": _plain(spans, bool(roles)),
-        "types": [look_of(types, name, keys) for name in types],
-        "roles": [look_of(roles, name, role_keys) for name in roles],
+        **in_pieces(text, words, spans, is_frames=bool(roles)),
+        "types": looks(types, keys),
+        "roles": looks(roles, role_keys),
         "context": context,
     }
     card = hashlib.sha256(json.dumps(about).encode()).hexdigest()
     kept = st.session_state.get(key) or {}
-    edges = {start for start, _, _ in cut}, {end for _, end, _ in cut}
+    edges = set(about["starts"]), set(about["ends"])
     found = _component()(
         key=key,
         data={
@@ -80,6 +74,33 @@ def mark(  # noqa: PLR0913  what a card holds, each by its name
     return _read(found.get("value"), card, edges, bool(roles))
 
 
+def in_pieces(
+    text: str, words: Sequence[tuple[int, int]], spans: Sequence[Span], *, is_frames: bool
+) -> dict[str, Any]:
+    """Return a text as the browser marks it: its pieces with their places, words, and marks."""
+    cut = pieces(text, words, spans)
+    return {
+        "texts": [text[start:end] for start, end, _ in cut],
+        "starts": [start for start, _, _ in cut],
+        "ends": [end for _, end, _ in cut],
+        "wordOf": [word for _, _, word in cut],
+        "words": [list(word) for word in words],
+        "spans": _plain(spans, is_frames),
+    }
+
+
+def looks(names: Sequence[str], keys: Mapping[str, str | None]) -> list[dict[str, str]]:
+    """Return types or roles as the browser draws them, each with its key or none."""
+    pressed = {name: key for name, key in keys.items() if key}
+    return [look_of(names, name, pressed) for name in names]
+
+
+def files() -> tuple[str, str]:
+    """Return the style and the script with which a text is marked."""
+    return (static("marks.css") + static("marker.css"),
+            static("marker_drawing.js") + static("marker.js"))  # fmt: skip
+
+
 def latest(key: str) -> list[Span] | None:
     """Return the marks as the browser last sent them, for a callback that runs before `mark`.
 
@@ -92,11 +113,12 @@ def latest(key: str) -> list[Span] | None:
 @cache
 def _component() -> ComponentRenderer:
     """Register the component, once per process."""
+    css, js = files()
     return st.components.v2.component(
         "admix_marker",
         html='<div class="marker"></div>',
-        css=static("marks.css") + static("marker.css"),
-        js=static("marker_drawing.js") + static("marker.js"),
+        css=css,
+        js=js + static("marker_alone.js"),
     )
 
 

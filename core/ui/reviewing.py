@@ -1,8 +1,4 @@
-"""How does an annotator go through human samples one by one?
-
-Labels that are chosen or lie on a scale are given on a deck, which is a key ahead of the server;
-marks in a text on one card at a time.
-"""
+"""How does an annotator go through human samples one by one?"""
 
 from __future__ import annotations
 
@@ -11,15 +7,15 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from core.actions import blind, cards, curate, queues, review
+from core.actions import blind, cards, curate, queues
 from core.actions.cards import Asked
 from core.actions.orders import CAME, Order
 from core.actions.queues import Hand
 from core.records import Label
-from core.ui import answering, card, deck, desk, history, in_hand, ordering
-from core.ui.desk import Desk, Shown
+from core.ui import deck, history, in_hand, ordering
+from core.ui.desk import Desk
 
-NOTHING_LEFT = "Choose another status or class, or look at the table."
+NOTHING_LEFT = "Nothing is left here. Choose another status or class, or look at the table."
 RIGHT = "The label shown is right."
 LEAVE_OUT = "This text will be in no training set."
 DETAILS = "details"
@@ -68,52 +64,24 @@ def mixes(project: str, key: str) -> bool:
 
 def show(at: Desk, queue: Queue, labels: Sequence[Label], asked: Asked) -> None:
     """Show the next card and what can be decided on it."""
-    if asked.by == "marks":
-        _by_hand(at, queue, labels, asked)
-        return
     keys, known = cards.COMMAND_KEYS, {label.name: label for label in labels}
     chosen = cards.keys(at.project)
     commands = deck.usual(
         *(deck.scoring() if asked.by == "slider" else []),
+        *([deck.marking()] if asked.by == "marks" else []),
         deck.command("keep", "Keep", keys["accept"], is_main=True, when="open", help=RIGHT),
         deck.command("reject", "Leave out", keys["reject"], help=LEAVE_OUT),
         deck.command("open", "Details", keys["details"], DETAILS, when="open", help=DETAILS_HELP),
         *([] if queue.is_mixed else [deck.similar()]),
     )
     deck.show(
-        at, lambda: queue.hand(at), commands,
-        lambda one: deck.drawn(one, asked, deck.labels(one, known, chosen), has_scale=True),
-        name=queue.name, empty=f"Nothing is left here. {NOTHING_LEFT}",
+        at, lambda: queue.hand(at), asked, commands,
+        lambda one: deck.drawn(one, asked, deck.labels(one, known, chosen), has_scale=True,
+                               has_marker=True),
+        name=queue.name, empty=NOTHING_LEFT,
     )  # fmt: skip
     ordering.opened(at)
     what, sample = at.opened
     held = {one.sample.id: one for one in at.held.cards if not one.is_blind} if at.held else {}
     if what == DETAILS and sample in held:
         history.details(at, sample)
-
-
-def _by_hand(at: Desk, queue: Queue, labels: Sequence[Label], asked: Asked) -> None:
-    hand = at.hand(lambda: queue.hand(at, 1))
-    desk.progress(hand)
-    one = hand.card
-    shown = at.show(one) if one else None
-    if one is None or shown is None:
-        card.nothing_left(hand, NOTHING_LEFT)
-    else:
-        card.text(one, asked, is_answered=True)
-        answering.show(at, shown, one, labels, asked)
-    with st.container(key="admix-commands", horizontal=True, gap="small"):
-        answering.save_marks(at, shown, one)
-        desk.button(at, shown, "reject", "Leave out", cards.COMMAND_KEYS["reject"],
-                    review.reject, icon=":material/block:", help=LEAVE_OUT)  # fmt: skip
-        desk.skip_and_undo(at, shown)
-        desk.draw(at, shown, "details", "Details", cards.COMMAND_KEYS["details"], _open,
-                  icon=":material/info:", help=DETAILS_HELP)  # fmt: skip
-    if one and shown and at.opened == (DETAILS, shown.sample) and not one.is_blind:
-        history.details(at, shown.sample)
-    else:
-        desk.notices(at)
-
-
-def _open(at: Desk, shown: Shown) -> None:
-    at.open(DETAILS, shown.sample)

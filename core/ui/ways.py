@@ -17,8 +17,17 @@ def settings(project: str, labels: list[Label]) -> None:
     with st.popover("Settings", icon=":material/tune:"):
         _overlap(project)
         blinding.settings(project)
-        if cards.asked(project).by == "choices" and len(labels) <= cards.MOST_KEYS:
-            _keys(project, [label.name for label in labels])
+        names = _pressed(project, labels)
+        if names and len(names) <= cards.MOST_KEYS:
+            _keys(project, names)
+
+
+def _pressed(project: str, labels: list[Label]) -> list[str]:
+    """Return what has a key that can be chosen: labels, or types and roles of marks."""
+    asked = cards.asked(project)
+    if asked.by != "marks":
+        return [label.name for label in labels] if asked.by == "choices" else []
+    return [f"type {name}" for name in asked.types] + [f"role {name}" for name in asked.roles]
 
 
 def _overlap(project: str) -> None:

@@ -5,6 +5,8 @@ const decks = new WeakMap(); // the component's element -> the deck in it
 const IDLE_MS = 30_000; // without a sign of somebody for so long, time no longer counts
 const PATIENCE_MS = 5_000; // after which presses that nobody answered are sent again
 const MOST_HISTORY = 50;
+const MOST_DRAFTS = 20; // cards whose marks are kept before they are saved
+const OF_PAGE = ["Tab", " ", "ArrowUp", "ArrowDown", "Home", "End", "Enter"]; // unless the text has the focus
 const CHOSEN = "a, button:not([aria-expanded=true]), [role=combobox], [role=radio], [type=checkbox]";
 
 export default function ({ parentElement, data, setStateValue, setTriggerValue }) {
@@ -13,6 +15,7 @@ export default function ({ parentElement, data, setStateValue, setTriggerValue }
   decks.get(host).again(data, setStateValue, setTriggerValue);
 }
 
+const stored = (place, some) => (some.length ? sessionStorage.setItem(place, JSON.stringify(some)) : sessionStorage.removeItem(place));
 const decides = (press) => !["skip", "undo"].includes(press.kind);
 const newId = () => globalThis.crypto?.randomUUID?.() ?? `${Date.now()}-${Math.random()}`;
 
@@ -22,6 +25,7 @@ class Deck extends Face {
     Object.assign(this, { name: null, cards: [], past: [], pending: [], round: 0, isWaiting: false });
     this.clock = new Clock();
     this.pressedAt = new Map();
+    this.drafts = new Map(); // id of a card -> the marks that nobody has saved yet
     const listen = (type, does) => {
       const heard = (event) => (host.isConnected ? does(event) : removeEventListener(type, heard, true));
       addEventListener(type, heard, true);
@@ -62,12 +66,25 @@ class Deck extends Face {
     // A page that was loaded anew goes on with what nobody had answered.
     const kept = JSON.parse(sessionStorage.getItem(`admix ${owner}`) ?? "[]");
     this.pending = kept.map((press) => ({ ...press, again: true }));
+    this.drafts = new Map(JSON.parse(sessionStorage.getItem(`admix drafts ${owner}`) ?? "[]"));
   }
 
   keep() {
-    const place = `admix ${this.owner}`;
-    if (this.pending.length) sessionStorage.setItem(place, JSON.stringify(this.pending));
-    else sessionStorage.removeItem(place);
+    stored(`admix ${this.owner}`, this.pending);
+  }
+
+  // Marks that were begun outlive a skip, an undo and a page that is loaded anew.
+  draft({ id, label }, marks) {
+    this.drafts.delete(id);
+    if (marks) this.drafts.set(id, { from: label, marks });
+    this.drafts = new Map([...this.drafts].slice(-MOST_DRAFTS));
+    stored(`admix drafts ${this.owner}`, [...this.drafts]);
+  }
+
+  // Those of a card whose label became another one meanwhile are of no use.
+  draftOf({ id, label }) {
+    const found = this.drafts.get(id);
+    return found?.from === label ? found.marks : undefined;
   }
 
   hear(press, { problem, said, is_dropped: isDropped }) {
@@ -146,6 +163,8 @@ class Deck extends Face {
     const [card] = this.cards;
     if (kind === "suggestion") [kind, value] = ["label", card.suggested[0].value];
     if (kind === "score") [kind, value] = ["label", written(this.score)];
+    const marks = kind === "marks" ? this.marking.marks : undefined;
+    if (marks) [kind, value] = ["label", JSON.stringify(marks)];
     if (kind === "keep") {
       if (card.label === null) return false;
       [kind, value] = ["label", card.label];
@@ -154,7 +173,8 @@ class Deck extends Face {
     if (kind === "reject" && value) this.reason = value;
     this.tell(`Last: ${this.words(card, kind, value)}`);
     this.cards = this.cards.slice(1);
-    this.past = [...this.past, card].slice(-MOST_HISTORY);
+    this.past = [...this.past, { ...card, marks }].slice(-MOST_HISTORY);
+    if (card.marking) this.draft(card);
     const about = card.seen && { ...card.seen, guess: this.guess };
     this.push({ kind, value, sample: card.id, revision: card.revision, seconds: this.clock.seconds(), about });
     return true;
@@ -180,6 +200,7 @@ class Deck extends Face {
     const card = this.past.at(-1);
     this.past = this.past.slice(0, -1);
     if (card) this.cards = [card, ...this.cards.filter(({ id }) => id !== card.id)];
+    if (card?.marks) this.draft(card, card.marks);
     this.push({ kind: "undo", sample: card?.id ?? null });
   }
 
@@ -222,6 +243,7 @@ class Deck extends Face {
     // A box that the mouse has shut again keeps the focus, and no key.
     const isShut = this.isByMouse && target.matches?.("[role=combobox][aria-expanded=false]");
     if (target.matches?.(typed) && !isShut) return;
+    if (this.marking && this.toText(event, target)) return;
     const isUsed = target.matches?.("[aria-expanded=true]") || !this.isByMouse;
     if (target.matches?.("[type=range]") && key.startsWith("Arrow")) return;
     if (isUsed && target.matches?.("button, a, summary, input:not([type=range])") && ["Enter", " "].includes(key)) return;
@@ -232,6 +254,17 @@ class Deck extends Face {
     event.stopImmediatePropagation();
     // A key that is held down is one press, but on a scale.
     if (!repeat || command.kind === "move") this.do(command, event);
+  }
+
+  // A key of a type means the same wherever it is pressed, and others go to the text that is marked
+  // where nothing else has the focus.
+  toText(event, target) {
+    const isIn = this.marking.host.contains(target);
+    const isFree = target === document.body && !OF_PAGE.includes(event.key);
+    if (!isIn && !isFree && !this.marking.named(event.key, event.shiftKey)) return false;
+    const isTaken = this.marking.key(event, isIn ? target : this.marking.text);
+    if (isTaken && !isIn) this.marking.text.focus({ preventScroll: true });
+    return isTaken;
   }
 
   unknown(key) {

@@ -1,4 +1,5 @@
-// Draws a deck: how many are left, the card, its buttons with their keys, and what was said.
+// Draws a deck: how many are left, the card, its buttons with their keys, and what was said. A text
+// that is marked is drawn by marker.js, which precedes this in one module.
 
 const made = (name, looks = {}, ...children) => {
   const element = document.createElement(name);
@@ -14,8 +15,18 @@ const made = (name, looks = {}, ...children) => {
 const written = (score) => String(Number(score.toFixed(4)));
 const SIGNS = { ArrowLeft: "←", ArrowRight: "→" };
 const shown = (key) => SIGNS[key] ?? key;
+// What other keys do in a text that is marked.
+const KEYS_OF_TEXT = [
+  ["← →", "Go to a word", "With Shift more words are selected."],
+  ["Tab", "Go to the next mark", "With Shift to the one before."],
+  ["Space", "Pick the mark here", ""],
+  ["Delete", "Remove the mark", ""],
+  ["Ctrl Z", "Undo a mark", "Ctrl Y does it again."],
+  ["Esc", "Clear the selection", ""],
+].map(([key, title, help]) => ({ key, title, help }));
 // Signs of a label up to which it wants less room than a word, and from which it wants more.
 const [SHORT, LONG] = [4, 22];
+const counted = (n, what) => `${n} ${what}${n === 1 ? "" : "s"}`;
 // Names of labels are broken where their writers joined words, and elsewhere only at need.
 const breakable = (title) => title.split(/(?<=[_/.-])/).flatMap((part) => [part, made("wbr")]);
 
@@ -26,6 +37,7 @@ class Face {
     host.replaceChildren(
       part("progress"),
       part("card", { role: "region", ariaLabel: "Card", ariaLive: "polite" }),
+      part("marked", { className: "marker" }),
       part("choices", { role: "group", ariaLabel: "Labels" }),
       part("scale", { role: "group", ariaLabel: "Score" }),
       part("commands", { role: "group", ariaLabel: "Commands" }),
@@ -48,6 +60,7 @@ class Face {
       this.clock.begin();
       this.guess = this.score = undefined;
       this.paintCard(card);
+      this.paintMarking(card);
       this.paintScale(card?.scale);
       this.paintButtons(card);
     }
@@ -66,7 +79,8 @@ class Face {
       if (kind === "suggestion") return Boolean(card?.suggested?.length);
       if (kind === "guess") return Boolean(card?.seen?.asks);
       if (kind === "score") return this.score !== undefined;
-      if (kind === "keep" && this.score !== undefined) return false;
+      if (kind === "marks") return Boolean(card?.marking);
+      if (kind === "keep" && (this.score !== undefined || card?.marking)) return false;
       return !when || (when === "blind") === isBlind;
     });
   }
@@ -95,6 +109,18 @@ class Face {
       ...(card.suggested ?? []).map(({ words }) => made("p", { className: "suggested" }, words)),
       ...card.verdicts.map(this.verdict),
     );
+  }
+
+  // The text of a card that is marked; whoever had the keys in the text before has them here.
+  paintMarking(card) {
+    const hadFocus = this.marking?.hasFocus;
+    this.marking = null;
+    if (!card?.marking) return this.marked.replaceChildren();
+    const { types, roles } = this.data;
+    const current = this.draftOf(card);
+    const data = { ...card.marking, types, roles, current, source: card.badge?.colour ?? "#888" };
+    this.marking = new Marking(this.marked, data, (_, { marks }) => this.draft(card, marks));
+    if (hadFocus) this.marking.text.focus({ preventScroll: true });
   }
 
   part({ title, text, html, is_small: isSmall }, { badge }) {
@@ -184,6 +210,7 @@ class Face {
   words(card, kind, value) {
     if (kind === "accept") return "accepted";
     if (kind === "reject") return value ? `rejected, ${value}` : "left out";
+    if (card.marking) return counted(JSON.parse(value).length, "mark");
     return card.choices.find((one) => one.value === value)?.title ?? value;
   }
 
@@ -216,9 +243,16 @@ class Face {
     this.host.dataset.card = card?.id ?? "";
   }
 
+  keysOfMarks() {
+    if (!this.marking) return [];
+    const { types, roles } = this.data;
+    const means = (what) => ({ name, key }) => ({ key, title: name, help: `${what} of the selected words.` });
+    return [...types.map(means("The type")), ...roles.map(means("The role")), ...KEYS_OF_TEXT];
+  }
+
   showKeys() {
     const [card] = this.cards;
-    const all = [...(card?.choices ?? []), ...this.commandsOf(card)].filter(({ key }) => key);
+    const all = [...this.keysOfMarks(), ...(card?.choices ?? []), ...this.commandsOf(card)].filter(({ key }) => key);
     const rows = all.map((one) => made("tr", {}, made("td", {}, made("kbd", {}, shown(one.key))), made("td", {}, this.titleOf(one, card)), made("td", {}, one.help ?? "")));
     const close = made("button", { type: "button", onclick: () => this.dialog.close() }, "Close");
     this.dialog.replaceChildren(made("h3", {}, "Keys"), made("table", {}, made("tbody", {}, ...rows)), close);

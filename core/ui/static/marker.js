@@ -1,22 +1,13 @@
 
 // Marks typed spans, or frames, in the text that core/ui/marker.py cut into pieces. What is sent back
 // after each change is the whole list of marks, with offsets that came in: none is computed here.
-
-const cards = new WeakMap(); // the component's element -> the card in it
-
-export default function ({ parentElement, data, setStateValue }) {
-  const host = parentElement.querySelector(".marker");
-  const card = cards.get(host);
-  // Streamlit calls this whenever anything about the component changed. The same card goes on.
-  if (card?.data.card === data.card) card.again(data, setStateValue);
-  else cards.set(host, new Card(host, data, setStateValue));
-}
+// It stands alone on a page (marker_alone.js) or in the card of a deck (deck_face.js).
 
 const overlaps = (a, b) => a.start < b.end && b.start < a.end;
 const equals = (a, b) => a.start === b.start && a.end === b.end;
 const inOrder = (a, b) => a.start - b.start || a.end - b.end;
 
-class Card extends Drawing {
+class Marking extends Drawing {
   // ---- what is selected
 
   get selection() {
@@ -165,14 +156,15 @@ class Card extends Drawing {
 
   // ---- the keyboard
 
-  key(event) {
-    const isTaken = !event.isComposing && this.act(event);
+  // A deck hears the keys of the whole page, and says which part of the text is meant.
+  key(event, target = event.target) {
+    const isTaken = !event.isComposing && this.act(event, target);
     if (isTaken && isTaken !== "natively") event.preventDefault();
     // Only what was taken here is kept from the page's own shortcuts.
     if (isTaken) event.stopPropagation();
   }
 
-  act({ key, ctrlKey, metaKey, altKey, shiftKey, target }) {
+  act({ key, ctrlKey, metaKey, altKey, shiftKey }, target) {
     if (altKey || this.data.disabled) return false;
     if (ctrlKey || metaKey) {
       const letter = key.toLowerCase();
@@ -180,13 +172,18 @@ class Card extends Drawing {
       else if (letter === "y") this.redo();
       return letter === "z" || letter === "y";
     }
-    const named = this.keys.get(key) ?? (shiftKey ? null : this.keys.get(key.toLowerCase()));
+    const named = this.named(key, shiftKey);
     if (named) this.name(...named);
     else if (key === "Delete" || key === "Backspace") this.remove();
     else if (key === "Escape" && (this.anchor !== null || this.item)) this.clear();
     else if (target.matches("button")) return this.actOnButton(key, target);
     else return target === this.text && this.actOnText(key, shiftKey);
     return true;
+  }
+
+  // The type or role that a key stands for.
+  named(key, shiftKey) {
+    return this.keys.get(key) ?? (shiftKey ? null : this.keys.get(key.toLowerCase()));
   }
 
   actOnButton(key, button) {
