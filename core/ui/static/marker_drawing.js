@@ -76,9 +76,9 @@ class Drawing {
     const bars = [this.bar("type", data.types, "Types"), this.bar("role", data.roles, "Roles")];
     const button = (name, act) => make("button", { type: "button", onclick: () => act() }, name);
     this.edits = {
-      remove: button("Remove", () => this.remove()),
-      undo: button("Undo", () => this.undo()),
-      redo: button("Redo", () => this.redo()),
+      remove: button("Remove mark", () => this.remove()),
+      undo: button("Undo mark", () => this.undo()),
+      redo: button("Redo mark", () => this.redo()),
     };
     const root = make("div", { role: "group", "aria-label": "Marks in a text",
       onkeydown: (event) => this.key(event), onfocusin: () => (lastFocused = this.text),
