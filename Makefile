@@ -12,12 +12,13 @@ PIP := $(PY) -m pip --disable-pip-version-check install
 UV  := uv==0.13.8
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench ray clean runtime with-ray dev venv install-runtime install-ray \
+.PHONY: help run test slow check bench ray clean runtime with-ray dev venv install-runtime install-ray \
   install-dev
 
 help:
 	@echo 'make run      start Admix with a demo project, at http://127.0.0.1:$(PORT)'
 	@echo 'make test     run the tests, in a browser too'
+	@echo 'make slow     run the tests that take longest, which make test leaves out'
 	@echo 'make check    look at style, types and layers; changes nothing'
 	@echo 'make bench    run every benchmark'
 	@echo 'make ray      run a Ray cluster of two nodes on this machine, to try one; Ctrl-C stops it'
@@ -36,16 +37,26 @@ run: runtime
 	@$(PY) -m core --home "$(HOME_DIR)" demo
 	@$(PY) -m streamlit run app.py --server.port $(PORT) $(ARGS)
 
-# Three at a time, since some wait, then those that drive a browser, two files at a time: they share
-# its server. pytest
-# gives 5 where ARGS leaves a half without tests.
+# Three files at a time, since some tests wait and those of a file share what they set up; then those
+# that drive a browser, two files at a time.
+test: HALVES = '-m "not browser and not slow" -n 3' '-m "browser and not slow" -n 2'
 test: dev
-	@ADMIX_CHROMIUM=$$($(PY) tests/chromium.py) && export ADMIX_CHROMIUM || exit 1; \
-	status=0; \
-	for half in '-m "not browser" -n 3' '-m browser -n 2 --dist loadfile'; do \
-	  eval "$(PY) -m pytest $$half $(ARGS)"; code=$$?; \
-	  [ $$code = 0 ] || [ $$code = 5 ] || status=$$code; \
-	done; exit $$status
+	$(RUN_HALVES)
+
+# What takes longest: clusters that lose nodes, trees of prompts that are killed, many rows, a crowd.
+slow: HALVES = '-m slow -n 2'
+slow: dev
+	$(RUN_HALVES)
+
+# pytest gives 5 where ARGS leaves a half without tests.
+define RUN_HALVES
+@ADMIX_CHROMIUM=$$($(PY) tests/chromium.py) && export ADMIX_CHROMIUM || exit 1; \
+status=0; \
+for half in $(HALVES); do \
+  eval "$(PY) -m pytest --dist loadfile $$half $(ARGS)"; code=$$?; \
+  [ $$code = 0 ] || [ $$code = 5 ] || status=$$code; \
+done; exit $$status
+endef
 
 check: dev
 	$(PY) -m ruff check .

@@ -161,6 +161,7 @@ def test_a_trial_that_fails_stops_no_round_and_is_tried_again(
     assert {row["status"] for row in tables.table(project, study)} == {"done"}
 
 
+@pytest.mark.slow
 def test_a_killed_study_comes_to_the_choice_of_one_that_was_not(project: str) -> None:
     asked = train.StudyRequest("ratio_sweep", ADAPTIVE, "tfidf", name="killed")
     study, job = train.launch(project, asked)

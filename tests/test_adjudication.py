@@ -79,7 +79,7 @@ STEP = st.tuples(
 
 @given(st.lists(STEP, max_size=14))
 @settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 def test_the_state_equals_one_rebuilt_with_adjudication_and_weights(database: Database, steps):
     with database.write() as cursor:

@@ -131,14 +131,17 @@ def test_a_suggestion_is_shown_with_its_score_and_source(project, suggested):
     assert deck.drawn(hand(project).cards[0], cards.asked(project))["suggested"] == []
 
 
-def pressed(project: str, card: cards.Card, kind: str, value: str = "", who: str = "Ana", **about):
+def press(card: cards.Card, kind: str, value: str = "", **about: Any) -> presses.Press:
     seen = card.seen
     saw = {"hidden": list(seen.hidden), "suggests": seen.suggests, **about} if seen else None
-    press = presses.read(
+    return presses.read(
         {"id": f"{card.sample.id}{kind}", "kind": kind, "sample": card.sample.id,
          "revision": card.revision, "value": value, "about": saw}
     )  # fmt: skip
-    (found,) = presses.take(project, who, [press])
+
+
+def pressed(project: str, card: cards.Card, kind: str, value: str = "", who: str = "Ana", **about):
+    (found,) = presses.take(project, who, [press(card, kind, value, **about)])
     return found
 
 
@@ -267,10 +270,12 @@ def test_people_who_take_over_what_they_see_are_found(session):
     generator = random.Random(7)
     dealt = queues.hand(made, "Ana", queues.wanted(), 390)
     all_cards = blind.veiled(made, "Ana", dealt, suggests=False).cards
+    said = []
     for card in all_cards:
         label = card.sample.label or ""
         same = generator.random() < (0.6 if card.seen.hides_label else 0.9)
-        pressed(made, card, "label", label if same else next(n for n in WORDS if n != label))
+        said.append(press(card, "label", label if same else next(n for n in WORDS if n != label)))
+    assert not any(each.problem for each in presses.take(made, "Ana", said))
     found, other = blind.anchoring(made)
     assert found.n_shown + found.n_hidden == 390
     assert found.is_enough and found.low < 0.3 < found.high and found.low > 0.1

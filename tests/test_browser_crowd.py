@@ -54,6 +54,7 @@ def leave(tabs: dict[str, Page]) -> None:
         tab.context.close()
 
 
+@pytest.mark.slow
 def test_five_browsers_at_speed_lose_double_and_mix_up_nothing(
     folder: Path, browser: Browser
 ) -> None:

@@ -53,7 +53,7 @@ KINDS: dict[str, tuple[str, list[str]]] = {
 }
 # A smaller example takes as long to make as a first one, which is too long to look for one.
 OUT_AND_IN = settings(
-    max_examples=8,
+    max_examples=4,
     deadline=None,
     phases=(Phase.explicit, Phase.reuse, Phase.generate),
     suppress_health_check=[HealthCheck.function_scoped_fixture],

@@ -560,7 +560,7 @@ def test_a_damaged_file_is_a_table_or_a_bad_file_within_a_second(ending: str) ->
     n_read = 0
     read_table("f.xlsx", VALID[".xlsx"])  # so that no import is timed
     # A Parquet file is read by a process of its own, which takes half a second to start.
-    n, seconds = (16, 5) if ending == ".parquet" else (300, 1)
+    n, seconds = (8, 5) if ending == ".parquet" else (300, 1)
     for _ in range(n):
         if ending in VALID:
             name, data = f"f{ending}", mutated(VALID[ending], generator)

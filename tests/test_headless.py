@@ -102,6 +102,7 @@ class Beside:
         self.process.wait()
 
 
+@pytest.mark.slow
 def test_a_study_outlives_the_app_it_was_sent_to_and_is_given_to_the_next(
     project: str, session: Session, tmp_path: Path
 ) -> None:

@@ -49,12 +49,11 @@ def test_people_share_the_cards_out(project):
 def test_all_cards_are_decided_once_by_people_in_turn(project):
     done: Counter[str] = Counter()
     people = ["Ana", "Ben", "Cleo"]
-    for turn in range(10 * N):
+    for turn in range(2 * N):
         who = people[turn % 3]
-        found = ids(project, who, 3)
-        if found:
-            review.label(project, who, found[0], 0, "b")
-            done[found[0]] += 1
+        for card in ids(project, who, 3)[:2]:
+            review.label(project, who, card, 0, "b")
+            done[card] += 1
     assert len(done) == N
     assert set(done.values()) == {1}
 

@@ -131,7 +131,7 @@ STEP = st.tuples(
 
 @given(st.lists(STEP, max_size=12))
 @settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 def test_the_state_always_equals_one_rebuilt_from_events(
     database: Database, steps: list[tuple[str, int, str, str]]

@@ -222,7 +222,7 @@ def undisturbed(
 def test_neither_executor_nor_number_of_workers_changes_anything(
     project: str, undisturbed: list[tuple[object, ...]]
 ) -> None:
-    study, job = train.launch(project, SWEEP, n_workers=3)
+    study, job = train.launch(project, SWEEP, n_workers=2)
     assert ended(job) == "done"
     assert scores(project, study) == undisturbed
 
