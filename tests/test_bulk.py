@@ -62,9 +62,9 @@ def test_an_action_does_what_its_preview_says_and_one_undo_takes_it_back(
     assert {after[id_][1] for id_ in changed} == {status}
     if action == "label":
         assert {after[id_][0] for id_ in changed} == {"sky"}
+        was = "accepted, as it came" if source == "human" else "pending"
         assert plan.changes == {
-            (f"{name}, {'accepted' if source == 'human' else 'pending'}", "sky, accepted"): 5
-            for name in ("sea", "sky", "soil")
+            (f"{name}, {was}", "sky, accepted"): 5 for name in ("sea", "sky", "soil")
         }
     assert review.undo(project, "Ana").n_samples == N
     assert state(project) == before

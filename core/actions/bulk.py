@@ -160,11 +160,8 @@ _WHY: Mapping[str, Callable[[Task, Outline, str | None], str | None]] = {
 
 def _change(task: Task, row: Outline, action: str, label: str | None) -> tuple[str, str]:
     """Return in words what a sample is, and what it becomes."""
-    if action == "label":
-        return (
-            f"{row.stratum or 'no label'}, {row.status}",
-            f"{task.stratum(label or '')}, accepted",
-        )
     was = row.status if row.n_decisions or row.status == "pending" else f"{row.status}, as it came"
+    if action == "label":
+        return f"{row.stratum or 'no label'}, {was}", f"{task.stratum(label or '')}, accepted"
     becomes = {"accept": "accepted", "reopen": "as it came"}
     return was, becomes.get(action, "rejected")
