@@ -77,7 +77,8 @@ with frame.problems():
             )  # fmt: skip
         if launches and not train.at_work(project.id):
             named = replace(asked, name=name)
-            made, _ = train.launch(project.id, named, int(workers), cluster, device)
+            with st.spinner("Freezing the pool, then starting"):
+                made, _ = train.launch(project.id, named, int(workers), cluster, device)
             st.session_state["followed"] = made
             st.rerun()
 

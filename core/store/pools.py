@@ -22,6 +22,7 @@ from core.store.db import Cursor, Database, dicts, new_id, now
 ERASED = "[erased]"
 """What stands where words were that somebody had erased."""
 
+_as_json = json.JSONEncoder(ensure_ascii=False).encode  # made once: a pool has many rows
 _HASH = re.compile(r"[0-9a-f]{24}")
 
 
@@ -96,7 +97,7 @@ def _columns_of(rows: Sequence[PoolRow]) -> dict[str, list[Any]]:
     columns: dict[str, list[Any]] = {
         "id": [row.id for row in rows],
         "version": [row.version for row in rows],
-        "inputs": [json.dumps(dict(row.inputs), ensure_ascii=False) for row in rows],
+        "inputs": [_as_json(dict(row.inputs)) for row in rows],
         "text": [row.text for row in rows],
         "label": [row.label for row in rows],
         "source": [row.source for row in rows],
