@@ -153,13 +153,16 @@ def crowd(
 ) -> list[Person]:  # fmt: skip
     """Let people decide at once for some seconds, each so many times at most.
 
-    `in_the_middle` is called after half of that.
+    `in_the_middle` is called after half of that; with accounts the first, whom it is about, goes
+    on for longer.
     """
     crowd = [Person(f"person {i:02}", accounts) for i in range(n_people)]
     until = time.monotonic() + seconds
     with ThreadPoolExecutor(n_people) as pool:
         ends = [
-            pool.submit(work, project, person, until, i, pause, most)
+            pool.submit(
+                work, project, person, until, i, pause, most if i or not accounts else 10 * most
+            )
             for i, person in enumerate(crowd)
         ]
         while time.monotonic() < until - seconds / 2 and not all(end.done() for end in ends):

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Locator, Page, sync_playwright
 from playwright.sync_api import Error as PlaywrightError
 
@@ -117,6 +118,20 @@ def click_in(page: Page, grid: Locator, x: float, y: float) -> bool:
         return False
     page.mouse.click(box["x"] + x, box["y"] + y)
     return True
+
+
+NAVIGATION = {"list", "listitem"}
+"""Rules that Streamlit's own navigation breaks."""
+
+
+def faults(page: Page) -> set[tuple[str, str]]:
+    """Return what axe finds, with where, that Streamlit's navigation does not bring."""
+    rules = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+    found = Axe().run(page, options={"runOnly": rules}).response["violations"]
+    return {
+        (each["id"], node["html"][:200])
+        for each in found if each["id"] not in NAVIGATION for node in each["nodes"]
+    }  # fmt: skip
 
 
 def settled(page: Page) -> None:

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, expect
 
 from core import actions
@@ -20,7 +19,16 @@ from core.store import samples
 from core.store.samples import Filter
 from core.ui import frame
 from tests.conftest import bring
-from tests.serving import WATCH_KEYS, Server, chromium_browser, click_in, serve, settled, until
+from tests.serving import (
+    WATCH_KEYS,
+    Server,
+    chromium_browser,
+    click_in,
+    faults,
+    serve,
+    settled,
+    until,
+)
 
 pytestmark = pytest.mark.browser
 
@@ -261,17 +269,6 @@ def test_what_is_opened_of_a_card_comes_into_sight_and_escape_closes_it(app, bro
     until(lambda: opened.bounding_box()["y"] < 560, "the details to be in sight")
     tab.keyboard.press("Escape")
     opened.wait_for(state="detached")
-
-
-NAVIGATION = {"list", "listitem"}
-"""Rules that Streamlit's own navigation breaks."""
-
-
-def faults(tab) -> set[tuple[str, str]]:
-    """Return what axe finds that Streamlit's navigation does not bring."""
-    rules = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
-    found = Axe().run(tab, options={"runOnly": rules}).response["violations"]
-    return {(each["id"], each["help"]) for each in found if each["id"] not in NAVIGATION}
 
 
 @pytest.mark.parametrize("page", ["review", "curate"])

@@ -15,7 +15,7 @@ from core.actions import home, imports
 from core.formats import write_jsonl
 from core.store import samples
 from core.store.samples import Filter
-from tests.serving import Server, chromium_browser, serve, settled, until
+from tests.serving import Server, chromium_browser, faults, serve, settled, until
 
 pytestmark = pytest.mark.browser
 
@@ -142,6 +142,10 @@ def test_scores_are_given_by_a_key_or_on_the_scale_and_marks_are_kept(visit, app
 
     cooking = visit("cooking")
     wait_for_left(cooking, 2)
+    for scheme in ("dark", "light"):
+        cooking.emulate_media(color_scheme=scheme)
+        settled(cooking)
+        assert faults(cooking) == set(), scheme
     word(cooking, "chop").click()
     word(cooking, "knife").click()
     cooking.keyboard.press("4")

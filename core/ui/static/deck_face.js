@@ -118,7 +118,7 @@ class Face {
     if (!card?.marking) return this.marked.replaceChildren();
     const { types, roles } = this.data;
     const current = this.draftOf(card);
-    const data = { ...card.marking, types, roles, current, source: card.badge?.colour ?? "#888" };
+    const data = { ...card.marking, types, roles, current, disabled: false, source: card.badge?.colour ?? "#888" };
     this.marking = new Marking(this.marked, data, (_, { marks }) => this.draft(card, marks));
     if (hadFocus) this.marking.text.focus({ preventScroll: true });
   }
