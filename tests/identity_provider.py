@@ -32,7 +32,7 @@ FORGERIES = (
 Query = dict[str, str]
 
 
-class Wrong(Exception):
+class WrongRequestError(Exception):
     """A request that a provider refuses."""
 
 
@@ -159,7 +159,7 @@ def serving() -> Iterator[IdentityProvider]:
 
 def _expect(holds: bool, what: str) -> None:
     if not holds:
-        raise Wrong(what)
+        raise WrongRequestError(what)
 
 
 def _base64(raw: bytes) -> str:
@@ -184,7 +184,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self._send(302, None, query["post_logout_redirect_uri"])
             else:
                 self._send(404, {})
-        except Wrong as wrong:
+        except WrongRequestError as wrong:
             self.server.refused.append(str(wrong))
             self._send(400, {"error": "invalid_request", "error_description": str(wrong)})
 
@@ -193,7 +193,7 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             authorization = self.headers.get("Authorization", "")
             self._send(200, self.server.token(authorization, dict(parse_qsl(body))))
-        except Wrong as wrong:
+        except WrongRequestError as wrong:
             self.server.refused.append(str(wrong))
             self._send(400, {"error": "invalid_grant", "error_description": str(wrong)})
 
