@@ -55,8 +55,13 @@ class Server:
 
 
 @contextmanager
-def serve(home: Path, script: str = "app.py", port: int = 0) -> Iterator[Server]:
-    """Run the app, or another page, over a home folder until the context is left."""
+def serve(
+    home: Path, script: str = "app.py", port: int = 0, secrets: Path | None = None
+) -> Iterator[Server]:
+    """Run the app, or another page, over a home folder until the context is left.
+
+    Its `secrets` are in a secrets.toml of the test's own, where there is one.
+    """
     if not port:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
@@ -64,7 +69,7 @@ def serve(home: Path, script: str = "app.py", port: int = 0) -> Iterator[Server]
     with (home.parent / "server.log").open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "streamlit", "run", script, "--server.headless=true",
-             f"--server.port={port}"],
+             f"--server.port={port}", *([f"--secrets.files={secrets}"] if secrets else [])],
             cwd=ROOT, env={**os.environ, "ADMIX_HOME": str(home)},
             stdout=log, stderr=subprocess.STDOUT,
         )  # fmt: skip

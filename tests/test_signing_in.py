@@ -346,12 +346,33 @@ def test_a_sign_in_that_was_signed_out_of_begins_no_session(provided: None, cloc
         signing_in.sign_in_with(said)
 
 
+def test_leaving_one_tab_leaves_all_that_the_same_sign_in_let_in(
+    provided: None, clock: Clock
+) -> None:
+    said, later = claims(clock), claims(clock, iat=clock.now + 1)
+    one, two, other = map(signing_in.sign_in_with, (said, said, later))
+    signing_in.sign_out(one)
+    assert signing_in.actor_of(two) is None and signing_in.actor_of(other)
+
+
+def test_who_is_refused_is_told_why(provided: None, clock: Clock) -> None:
+    ahead = clock.now + signing_in.LEAD_SECONDS + 1
+    for more, why in [
+        ({"sub": "8", "email": "eve@lab.example"}, "no account for 'eve@lab.example'"),
+        ({"email_verified": False}, "does not say that it has verified 'ann@lab.example'.* '7'"),
+        ({"email": None}, "no account for '7'"),
+        ({"iat": ahead}, "clock is ahead"),
+    ]:
+        with pytest.raises(Denied, match=why):
+            signing_in.sign_in_with(claims(clock, **more))
+
+
 def test_a_disabled_account_of_a_provider_is_refused(provided: None, clock: Clock) -> None:
     token = signing_in.sign_in_with(claims(clock))
     with acting("admin"):
         people.set_active("ann@lab.example", False)
     assert signing_in.actor_of(token) is None
-    with pytest.raises(Denied):
+    with pytest.raises(Denied, match=r"'ann@lab\.example' may sign in no longer"):
         signing_in.sign_in_with(claims(clock))
 
 

@@ -80,21 +80,22 @@ def sign_in_with(claims: Mapping[str, Any]) -> str:
         Denied: there is no such account, or the sign-in is too old and must be made anew.
     """
     issuer, subject = str(claims.get("iss", "")), str(claims.get("sub", ""))
-    email = str(claims.get("email", "")) if claims.get("email_verified") is True else ""
+    said = str(claims.get("email") or "")
+    email = said if claims.get("email_verified") is True else ""
     issued_at = claims.get("iat")
     if not issuer or not subject or not isinstance(issued_at, int | float):
         raise Denied("The identity provider does not say who you are, or since when.")
     identity = (f"{issuer} {subject}", float(issued_at))
     now = _clock()
-    is_new = issued_at - LEAD_SECONDS <= now
-    if identity in _over or not is_new or now - _used.get(identity, issued_at) > _idle_seconds():
+    if issued_at - LEAD_SECONDS > now:
+        raise Denied("The identity provider's clock is ahead of the one here.", "Set one of them.")
+    if identity in _over or now - _used.get(identity, issued_at) > _idle_seconds():
         raise Denied("Your session has ended.", "Sign in again.")
     _patience.begin(identity[0])
     found = _by_subject(identity[0], {email, subject} - {""})
     if found is None or not found.is_active:
         access.log(found.name if found else identity[0], "oidc", "sign-in refused")
-        who = email or subject
-        raise Denied(f"There is no account for {who!r} here.", "An admin can add one on People.")
+        raise _no_account(found, subject, said, email)
     _patience.right(identity[0])
     if found.subject is None:
         accounts.change(here().database, found.name, subject=identity[0])
@@ -136,12 +137,18 @@ def check_password(found: Account, password: str) -> None:
 
 
 def sign_out(token: str | None) -> None:
-    """End a session; the sign-in at a provider that it began with begins none any more."""
+    """End a session, and with it every other that began with the same sign-in at a provider.
+
+    That sign-in begins none any more.
+    """
     with _lock:
         session = _sessions.pop(token or "", None)
         if session and session.identity:
             _used.pop(session.identity, None)
             _over.add(session.identity)
+            # One sign-in there lets every tab in, so leaving one leaves them all.
+            for other in [t for t, each in _sessions.items() if each.identity == session.identity]:
+                del _sessions[other]
     if session:
         found = access.account(session.name)
         access.log(session.name, found.how if found else "", "sign-out")
@@ -167,6 +174,19 @@ def _begin(found: Account, identity: tuple[str, float] | None) -> str:
         if identity:
             _used[identity] = now
     return token
+
+
+def _no_account(found: Account | None, subject: str, said: str, email: str) -> Denied:
+    """Return why nobody is let in whom a provider knows; `email` is what it has verified."""
+    if found is not None:
+        return Denied(f"{found.name!r} may sign in no longer.", "An admin can allow it on People.")
+    if said and not email:
+        return Denied(
+            f"The identity provider does not say that it has verified {said!r}.",
+            f"Have it verified there; or an admin can add {subject!r}, your id there, on People.",
+        )
+    who = email or subject
+    return Denied(f"There is no account for {who!r} here.", "An admin can add one on People.")
 
 
 def _stamp(found: Account) -> tuple[Any, ...]:
