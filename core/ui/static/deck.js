@@ -270,6 +270,7 @@ class Deck extends Face {
   unknown(key) {
     const isHidden = key === "Enter" && this.cards[0]?.seen?.hidden.includes("label");
     if (isHidden) this.tell("The label of this card is hidden: choose one");
+    else if (key.length === 1 && key !== " " && !this.cards.length) this.tell("No card is here yet: this key was not taken");
     else if (key.length === 1 && key !== " ") this.tell(`${key} means nothing here; ? lists the keys`);
     else return;
     this.paint();
