@@ -64,6 +64,9 @@ def news(project: str, who: str) -> None:
     found = {each.number: each for each in guidelines.versions(project)}
     before, after = found[state[key]], found[now]
     told = guidelines.difference(before, after)
+    if state.get(f"{key}_told") != now:  # on a narrow screen they stand below the card
+        state[f"{key}_told"] = now
+        st.toast("The guidelines changed: read what is new.", icon=":material/campaign:")
     with st.container(border=True):
         st.markdown(
             f":material/campaign: **New guidelines** since {after.created_at:%d %b, %H:%M} UTC"

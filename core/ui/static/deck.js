@@ -242,7 +242,8 @@ class Deck extends Face {
     if (key === "Tab") this.isByMouse = false;
     // A box that the mouse has shut again keeps the focus, and no key.
     const isShut = this.isByMouse && target.matches?.("[role=combobox][aria-expanded=false]");
-    if (target.matches?.(typed) && !isShut) return;
+    const isInOpened = key === "Escape" && target.matches?.("textarea") && target.closest(".st-key-admix-opened");
+    if (target.matches?.(typed) && !isShut && !isInOpened) return;
     if (this.marking && this.toText(event, target)) return;
     const isUsed = target.matches?.("[aria-expanded=true]") || !this.isByMouse;
     if (target.matches?.("[type=range]") && key.startsWith("Arrow")) return;
