@@ -17,7 +17,8 @@ card.style()
 who = frame.who()
 labels = data.labels(project.id)
 if not labels or not agreement.splits(project.id, "labels"):
-    st.info("This project has no labels or no human texts yet.", icon=":material/info:")
+    missing = "no human texts" if labels else "no labels"
+    st.info(f"This project has {missing} yet.", icon=":material/info:")
     st.page_link("pages/data.py", label="Name labels and import a file on Data",
                  icon=":material/database:")  # fmt: skip
     st.stop()

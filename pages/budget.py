@@ -25,7 +25,7 @@ with frame.problems():
         st.rerun()
 
     st.subheader("Allocation")
-    asked = st.container(horizontal=True, vertical_alignment="bottom", gap="large")
+    asked = st.container(horizontal=True, vertical_alignment="bottom")
     total = asked.number_input(
         "Budget (USD)", 0.0, value=100.0, step=10.0, key="total_usd", width=180
     )

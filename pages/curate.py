@@ -13,6 +13,7 @@ from core.ui import (
     deck,
     desk,
     frame,
+    guidelines,
     in_hand,
     ordering,
     places,
@@ -62,7 +63,8 @@ def one_by_one(queue: reviewing.Queue, audited: audits.Audit | None = None) -> N
         )  # fmt: skip
         curation.opened(at, labels, asked)
     with right:
-        card.definitions(labels, project.guidelines)
+        guidelines.news(project.id, who)
+        card.definitions(data.labels(project.id), data.guidelines(project.id))
 
 
 labels, asked = data.labels(project.id), cards.asked(project.id)
@@ -85,8 +87,9 @@ with st.container(horizontal=True, vertical_alignment="bottom", gap="xsmall"):
     label = st.selectbox("Class", list(counts), index=None, width=250, placeholder="any",
                          format_func=lambda name: curation.counted(name, counts[name]),
                          key=f"curate_class_{project.id}")  # fmt: skip
-    flags = st.selectbox("Flags", list(FLAGS), width=150, key="curate_flags",
-                         persist_state="session")  # fmt: skip
+    if mode in (ONE, MANY, audit.MODE):
+        flags = st.selectbox("Flags", list(FLAGS), width=150, key="curate_flags",
+                             persist_state="session")  # fmt: skip
     if mode == ONE:
         order = ordering.choose("curate", project.id, who)
         suggests = ordering.suggests("curate", project.id)

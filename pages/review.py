@@ -9,6 +9,7 @@ from core.ui import (
     desk,
     filters,
     frame,
+    guidelines,
     in_hand,
     ordering,
     reviewing,
@@ -39,7 +40,8 @@ def one_by_one(queue: reviewing.Queue) -> None:
     at = desk.desk("review", project.id, who)
     left, right = card.halves()
     with right:
-        card.definitions(labels, project.guidelines)
+        guidelines.news(project.id, who)
+        card.definitions(data.labels(project.id), data.guidelines(project.id))
     with left, frame.problems():
         reviewing.show(at, queue, labels, asked)
 

@@ -316,6 +316,10 @@ def test_curate_with_keys(app, browser):
     tab.keyboard.press("e")
     box = tab.get_by_role("textbox", name=re.compile("^Text$"))
     expect(box).to_be_focused(timeout=PATIENCE_MS)  # one types on at once
+    box.press("Escape")
+    box.wait_for(state="detached")
+    tab.keyboard.press("e")
+    expect(box).to_be_focused(timeout=PATIENCE_MS)
     box.fill("a better text about something else")
     before = shown(tab)
     box.press("Control+Enter")

@@ -185,8 +185,13 @@ def test_marks_are_given_a_key_ahead_and_outlive_an_undo_and_a_reload(visit, app
     tab.keyboard.press("ArrowRight")
     tab.keyboard.press("1")
     marked(tab, "Annperson Rigaplace")
+    # A key of the text is nothing else besides, and the text keeps the keys from then on.
+    expect(tab.locator(".deck > .foot .said")).to_have_text("Last: 2 marks")
+    expect(tab.get_by_role("application")).to_be_focused()
     tab.keyboard.press("s")
     marked(tab, "Rigaplace")
+    # A skip that nobody had answered would be sent again, and the card come last.
+    expect(tab.locator(".deck > .foot .state")).to_have_text("All saved", timeout=PATIENCE_MS)
     tab.reload()
     wait_for_left(tab, 5)
     # What was begun before the page was loaded anew is there again.

@@ -80,7 +80,7 @@ def test_blind_cards_ask_who_wrote_them_and_keep_the_guess(app, browser):  # noq
     with serve(app.server.home, port=port) as server:
         again = Keys(server, "keys")
         tab = visit(browser, again, "review", "Ana")
-        tab.get_by_text("More filters").click()
+        tab.get_by_text("More", exact=True).click()
         tab.get_by_text("Mixed with LLM-written rows").first.click()
         tab.get_by_text("Who wrote this text?").wait_for()
         settled(tab)

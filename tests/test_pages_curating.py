@@ -533,3 +533,25 @@ def test_a_multiple_choice_file_is_mapped_imported_and_reviewed(tiny):
     quiz = home.find_project("quiz").id
     first = review.table(quiz, queues.wanted("all"))[0]
     assert (first.label, first.inputs["options"]) == ("B", ["a bank", "a mall"])
+
+
+def test_cards_that_others_have_in_hand_are_told_of(tiny):
+    visit("review", "Ana")
+    app = visit("review", "Ben")
+    assert decks.texts(app) == []
+    assert "15 cards are in other people's hands" in decks.held(app)["empty"]
+
+
+def test_whoever_is_at_work_is_told_of_new_guidelines_until_they_have_read_them(tiny):
+    app = visit("review")
+    decks.press(app, "label", "sea")
+    assert "New guidelines" not in words(app)
+    data.set_task(tiny, [(name, "") for name in WORDS], "Ask *when* it is.", written_by="Lead")
+    decks.press(app, "label", "sea")
+    assert "Ask *when* it is." in words(app)
+    assert "version 2; you worked under version 1" in words(app)
+    assert "+Ask *when* it is." in app.code[0].value
+    # Who comes new to it has nothing to catch up on.
+    assert "New guidelines" not in words(visit("review", "Ben"))
+    click(app, "I have read them")
+    assert "New guidelines" not in words(app)

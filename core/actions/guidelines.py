@@ -16,6 +16,18 @@ def versions(project: str) -> list[Version]:
     return guidelines.versions(here().database, project)
 
 
+@needs("viewer")
+def newest(project: str) -> int:
+    """Return the number of the version that holds now, 0 where there is none."""
+    return guidelines.newest(here().database, project)
+
+
+@needs("viewer")
+def worked_under(project: str, annotator: str) -> int | None:
+    """Return the version under which somebody last decided, None where that was under none."""
+    return guidelines.worked_under(here().database, project, annotator)
+
+
 def difference(before: Version, after: Version) -> str:
     """Return how one version differs from another, in the unified form of `diff`; "" if not at all.
 

@@ -43,6 +43,8 @@ class Hand:
     n_left: int
     n_total: int
     n_skipped: int = 0
+    n_with_others: int = 0
+    """Cards in other people's hands, where none is left beside them."""
 
     @property
     def card(self) -> Card | None:
@@ -105,6 +107,7 @@ def hand(
     n_total = samples.count(database, project, whole)
     first_of_all = _first(project, wanted, first)
     rows: list[Sample] = []
+    others: Mapping[str, int] = {}
     for _ in range(ATTEMPTS):
         others = leases.held_by_others(database, project, annotator) if wanted.is_shared else {}
         found = _in_order(project, mine, order, n, first_of_all, skipped, others)
@@ -120,7 +123,8 @@ def hand(
     if wanted.waits:
         rows = [_as_imported(row) for row in _with_gold(project, annotator, rows, mine, n, skipped)]
     cards = shown_to(project, annotator, rows)
-    return Hand(tuple(cards), n_left, n_total, min(len(skipped), n_left))
+    n_with_others = 0 if rows else min(len(others), n_left)
+    return Hand(tuple(cards), n_left, n_total, min(len(skipped), n_left), n_with_others)
 
 
 def _with_gold(

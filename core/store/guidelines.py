@@ -47,6 +47,24 @@ def number_in(cursor: Cursor, project: str) -> int | None:
     return number
 
 
+def newest(database: Database, project: str) -> int:
+    """Return the number of the version that holds now, 0 where there is none."""
+    with database.read() as cursor:
+        return number_in(cursor, project) or 0
+
+
+def worked_under(database: Database, project: str, annotator: str) -> int | None:
+    """Return the version under which somebody last decided, None where that was under none."""
+    with database.read() as cursor:
+        cursor.execute(
+            "SELECT arg_max(TRY_CAST(about ->> 'guidelines' AS INTEGER), seq) FROM event"
+            " WHERE project = ? AND annotator = ? AND about ->> 'imported' IS NULL",
+            [project, annotator],
+        )
+        ((number,),) = cursor.fetchall()
+    return number
+
+
 def versions(database: Database, project: str) -> list[Version]:
     """Return every version, the newest first."""
     with database.read() as cursor:

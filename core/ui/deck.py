@@ -141,10 +141,18 @@ def show(
             "n_total": now.n_total,
             "n_skipped": now.n_skipped,
             "most_keys": cards.MOST_KEYS,
-            "empty": empty,
+            "empty": _with_others(now.n_with_others) if now.n_with_others else empty,
         },
         on_presses_change=_safely(pressed),
         on_open_change=opened,
+    )
+
+
+def _with_others(n: int) -> str:
+    some = "One card is" if n == 1 else f"{n:,} cards are"
+    return (
+        f"Nothing is free just now: {some} in other people's hands. What they leave comes here;"
+        " look again in some minutes."
     )
 
 

@@ -33,7 +33,7 @@ def more(project: str, splits: Sequence[str], *, may_mix: bool) -> tuple[Any, An
     n_used = sum(bool(state.get(key)) for name, key in keys.items() if name != "split") + (
         state.get(keys["split"], usual) != usual
     )
-    title = f"More filters ({n_used})" if n_used else "More filters"
+    title = f"More ({n_used})" if n_used else "More"
     with st.popover(title, icon=":material/filter_alt:", key=f"review_more_{project}"):
         split = _box("Split", splits, keys["split"], index=splits.index(usual))
         annotator = _box("Decided by", review.annotators(project), keys["annotator"], index=None,

@@ -1,10 +1,13 @@
-"""Which versions of the guidelines were there, and how do two of them differ?"""
+"""Which versions of the guidelines were there, how do two differ, and who has not read the last?"""
 
 from __future__ import annotations
 
 import streamlit as st
 
 from core.actions import guidelines
+
+LINES = 8
+"""Lines of a difference beyond which it scrolls in its place."""
 
 
 def show(project: str) -> None:
@@ -45,3 +48,31 @@ def show(project: str) -> None:
             st.code(told, language="diff", wrap_lines=True)
         else:
             st.caption("These two do not differ.")
+
+
+def news(project: str, who: str) -> None:
+    """Tell somebody that the guidelines changed since they last decided, until they have read them.
+
+    They are looked for at every card: whoever is at work would go by the old ones for hours.
+    """
+    now, key = guidelines.newest(project), f"guidelines_read_{project}_{who}"
+    state = st.session_state
+    if key not in state:
+        state[key] = guidelines.worked_under(project, who) or now
+    if state[key] >= now:
+        return
+    found = {each.number: each for each in guidelines.versions(project)}
+    before, after = found[state[key]], found[now]
+    told = guidelines.difference(before, after)
+    if state.get(f"{key}_told") != now:  # on a narrow screen they stand below the card
+        state[f"{key}_told"] = now
+        st.toast("The guidelines changed: read what is new.", icon=":material/campaign:")
+    with st.container(border=True):
+        st.markdown(
+            f":material/campaign: **New guidelines** since {after.created_at:%d %b, %H:%M} UTC"
+            f" (version {now}; you worked under version {before.number}):"
+        )
+        st.code(told, language="diff", wrap_lines=True,
+                height=220 if told.count("\n") > LINES else "content")  # fmt: skip
+        st.button("I have read them", icon=":material/done:", key=f"{key}_button",
+                  on_click=lambda: state.update({key: now}))  # fmt: skip

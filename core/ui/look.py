@@ -31,7 +31,8 @@ _STYLE = """
 }
 .admix-text.small { font-size: .95rem; line-height: 1.45; padding: .5rem .8rem; }
 /* Streamlit's greys and its chosen tab are too faint to read for many (WCAG 2.2 AA, 1.4.3). */
-[data-testid="stCaptionContainer"] * { color: color-mix(in srgb, currentColor 70%, CanvasText); }
+[data-testid="stCaptionContainer"] { opacity: .72; }
+[data-testid="stCaptionContainer"] * { color: inherit; }
 [data-testid="stButtonGroup"] button[data-selected="true"] * {
   color: color-mix(in srgb, currentColor 75%, CanvasText);
 }
@@ -39,6 +40,11 @@ _STYLE = """
 button[kind^="primary"]:not(:disabled) { background-color: light-dark(#474A8A, #5F64BE); }
 button[kind^="primary"]:not(:disabled):hover { background-color: light-dark(#3B3E75, #545AB0); }
 button[kind^="primary"] kbd { color: inherit; opacity: 1; }
+/* Prices stand side by side where there is room for what they say, and below one another else. */
+.st-key-admix-prices {
+  display: grid; grid-template-columns: repeat(auto-fit, minmax(14rem, 1fr)); gap: 1rem 2rem;
+}
+.st-key-admix-prices > div { width: 100%; }
 .admix-source {
   display: inline-block; font-size: .8rem; padding: .05rem .5rem; border-radius: 1rem;
   border: 1px solid var(--admix-source); margin-inline-end: .4rem;

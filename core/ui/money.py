@@ -27,13 +27,13 @@ WHICH = {"all": "A median", "class": "A mean of the classes' medians"}
 def prices(project: str) -> Prices:
     """Ask for the prices, each from what was measured or typed, and say what it rests on."""
     seen, kept = budget.measured(project), budget.prices(project)
-    left, middle, right = st.columns(3, gap="large")
-    with left:
-        human = _human(project, seen, kept)
-    with middle:
-        synthetic = _synthetic(project, seen, kept)
-    with right:
-        llm_labelled = _llm_labelled(project, kept)
+    with st.container(key="admix-prices"):
+        with st.container():
+            human = _human(project, seen, kept)
+        with st.container():
+            synthetic = _synthetic(project, seen, kept)
+        with st.container():
+            llm_labelled = _llm_labelled(project, kept)
     return Prices(human, synthetic, llm_labelled)
 
 

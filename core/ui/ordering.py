@@ -36,7 +36,7 @@ def choose(page: str, project: str, who: str, *, is_fixed: bool = False) -> Orde
     if st.session_state.get(key) not in (None, *kinds):
         st.session_state[key] = "came"
     told = "\n".join(f"- {orders.TITLES[kind]}: {words}" for kind, words in orders.ABOUT.items())
-    kind = st.selectbox("Order", kinds, format_func=orders.TITLES.__getitem__, width=155, key=key,
+    kind = st.selectbox("Order", kinds, format_func=orders.TITLES.__getitem__, width=128, key=key,
                         persist_state="session", help=told)  # fmt: skip
     return Order(kind, who if kind == "random" else "", sample if kind == "similar" else None)
 

@@ -50,12 +50,13 @@ def _overlap(project: str) -> None:
 def _keys(project: str, names: list[str]) -> None:
     keys = cards.keys_of(names, cards.keys(project))
     with st.form(f"keys_{project}", border=False):
-        st.markdown("**Keys of the labels**")
-        given = {
-            name: st.text_input(look.plain(name), keys[name], max_chars=1,
-                                key=f"key_{project}_{name}")
-            for name in names
-        }  # fmt: skip
+        st.markdown("**Keys**")
+        with st.container(horizontal=True):
+            given = {
+                name: st.text_input(look.plain(name), keys[name], max_chars=1, width=130,
+                                    key=f"key_{project}_{name}")
+                for name in names
+            }  # fmt: skip
         taken = ", ".join(f"{key} ({what})" for what, key in cards.COMMAND_KEYS.items())
         st.caption(look.plain(f"Taken: {taken}; c and r by the browser part of the app; ? lists"
                               " all."))  # fmt: skip

@@ -242,7 +242,8 @@ class Deck extends Face {
     if (key === "Tab") this.isByMouse = false;
     // A box that the mouse has shut again keeps the focus, and no key.
     const isShut = this.isByMouse && target.matches?.("[role=combobox][aria-expanded=false]");
-    if (target.matches?.(typed) && !isShut) return;
+    const isInOpened = key === "Escape" && target.matches?.("textarea") && target.closest(".st-key-admix-opened");
+    if (target.matches?.(typed) && !isShut && !isInOpened) return;
     if (this.marking && this.toText(event, target)) return;
     const isUsed = target.matches?.("[aria-expanded=true]") || !this.isByMouse;
     if (target.matches?.("[type=range]") && key.startsWith("Arrow")) return;
@@ -270,6 +271,7 @@ class Deck extends Face {
   unknown(key) {
     const isHidden = key === "Enter" && this.cards[0]?.seen?.hidden.includes("label");
     if (isHidden) this.tell("The label of this card is hidden: choose one");
+    else if (key.length === 1 && key !== " " && !this.cards.length) this.tell("No card is here yet: this key was not taken");
     else if (key.length === 1 && key !== " ") this.tell(`${key} means nothing here; ? lists the keys`);
     else return;
     this.paint();

@@ -156,12 +156,14 @@ class Marking extends Drawing {
 
   // ---- the keyboard
 
-  // A deck hears the keys of the whole page, and says which part of the text is meant.
+  // A deck hears the keys of the whole page, says which part of the text is meant, and acts on what
+  // was not taken here.
   key(event, target = event.target) {
     const isTaken = !event.isComposing && this.act(event, target);
     if (isTaken && isTaken !== "natively") event.preventDefault();
     // Only what was taken here is kept from the page's own shortcuts.
     if (isTaken) event.stopPropagation();
+    return isTaken;
   }
 
   act({ key, ctrlKey, metaKey, altKey, shiftKey }, target) {
