@@ -7,7 +7,17 @@ from io import BytesIO
 
 import pytest
 
-from core.actions import archives, bulk, curate, data, guidelines, history, home, review
+from core.actions import (
+    archives,
+    bulk,
+    curate,
+    data,
+    guidelines,
+    history,
+    home,
+    presses,
+    review,
+)
 from core.actions.find import Filter
 from core.actions.session import Session, here
 from core.records import Decision
@@ -68,6 +78,18 @@ def test_a_decision_says_under_which_version_it_was_made(project):
     assert about(project, two) == [{"guidelines": 2}, {}]
     assert [each.n_decisions for each in guidelines.versions(project)] == [6, 1]
     assert "guidelines 2" in history.of(project, two)[-2].more
+
+
+def test_a_key_counts_under_the_version_that_was_on_the_screen(project):
+    one, two, three = humans(project)[:3]
+    data.set_task(project, LABELS, "Look *twice*.")
+    for sample, told in ((one, 1), (two, 99), (three, "none")):
+        found = {"id": f"key {sample}", "kind": "label", "sample": sample, "value": "sea"}
+        if told != "none":
+            found["guidelines"] = told
+        (came,) = presses.take(project, "Ana", [presses.read(found)])
+        assert not came.problem
+    assert [about(project, each)[-1]["guidelines"] for each in (one, two, three)] == [1, 2, 2]
 
 
 def test_what_is_no_judgement_or_came_in_a_file_was_made_under_none(project):

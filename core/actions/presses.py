@@ -29,8 +29,9 @@ LONGEST_VALUE = 500_000
 class Press:
     """One key: on which card, as of which of the annotator's decisions, and what it means.
 
-    `seconds` are those in which somebody was at work on the card, `about` what they saw of it. One
-    that `is_again` was sent before, and nobody has told the browser what came of it.
+    `seconds` are those in which somebody was at work on the card, `about` what they saw of it,
+    `guidelines` the number of those that were shown, 0 where that is not said. One that `is_again`
+    was sent before, and nobody has told the browser what came of it.
     """
 
     id: str
@@ -41,6 +42,7 @@ class Press:
     seconds: float | None = None
     about: Mapping[str, Any] = field(default_factory=dict)
     is_again: bool = False
+    guidelines: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,7 @@ def read(found: Any) -> Press:
             seconds=None if seconds is None else min(max(float(seconds), 0.0), LONGEST_SECONDS),
             about=blind.read(found.get("about")),
             is_again=found.get("again") is True,
+            guidelines=max(int(found.get("guidelines") or 0), 0),
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise Problem("That is no key press.") from error
@@ -132,6 +135,8 @@ def _decided(project: str, annotator: str, pressed: Sequence[Press]) -> list[Out
             meant[press.id] = _as_kept(task, row, press)
             made = KINDS[press.kind](task, row, annotator, meant[press.id])
             about = {**noted.get(press.sample, {}), "press": press.id}
+            if press.guidelines:
+                about["guidelines"] = press.guidelines
             asked[press.id] = replace(made, about=about)
         except Problem as problem:
             faults[press.id] = problem

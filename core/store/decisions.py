@@ -617,9 +617,12 @@ def _append(
 
 
 def _about(decision: Decision, version: int | None) -> str | None:
-    """Return how a decision came about, with the guidelines that held unless it was imported."""
+    """Return how a decision came about, with the guidelines it was made under unless imported.
+
+    Those that held, or earlier ones that it says were shown.
+    """
     about = dict(decision.about)
     is_ours = decision.kind not in guidelines.NO_JUDGEMENTS and "imported" not in about
     if is_ours and version is not None:
-        about.setdefault("guidelines", version)
+        about["guidelines"] = min(about.get("guidelines", version), version)
     return json.dumps(about, ensure_ascii=False) if about else None

@@ -17,7 +17,7 @@ from typing import Any
 import streamlit as st
 from streamlit.components.v2.types import ComponentRenderer
 
-from core.actions import cards, presses
+from core.actions import cards, guidelines, presses
 from core.actions.cards import Asked, Card
 from core.actions.queues import Hand
 from core.errors import Problem
@@ -132,6 +132,7 @@ def show(
             "cards": [about(card) for card in _sent(now.cards)],
             "types": marker.looks(list(asked.types), asked.types),
             "roles": marker.looks(list(asked.roles), asked.roles),
+            "guidelines": guidelines.newest(at.project),
             "commands": list(commands),
             "outcomes": [_outcome(each) for each in at.outcomes],
             "opened": " ".join(at.opened).strip(),

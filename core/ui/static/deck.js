@@ -231,7 +231,7 @@ class Deck extends Face {
   push(press) {
     const id = newId();
     this.pressedAt.set(id, performance.now());
-    this.pending.push({ id, ...press });
+    this.pending.push({ id, guidelines: this.data.guidelines, ...press });
   }
 
   key(event) {
