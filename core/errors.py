@@ -42,6 +42,10 @@ class Missing(Problem):
     """A name or id that the store does not know."""
 
 
+class NoVector(Problem):
+    """A text, or all others, that no encoder has read yet."""
+
+
 @dataclass(frozen=True)
 class RowFault:
     """One thing wrong with an imported file: what, and the 1-based line numbers of its rows."""

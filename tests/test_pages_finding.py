@@ -127,12 +127,17 @@ def test_a_sample_that_is_gone_says_so(tiny):
     assert "not there any more" in words(visit("find", sample="0" * 16))
 
 
-def test_without_vectors_similar_ones_are_not_known(tiny):
+def test_without_vectors_similar_ones_are_not_known_and_find_computes_them(tiny, quick_vectors):
     app = visit("find", sample=of(tiny)[0].id)
     click(app, "Find similar ones")
-    assert "no vector yet" in words(app)
+    assert "no vector yet" in words(app) and "None of 30 texts has a vector yet" in words(app)
     click(app, "Not only similar ones")
     assert "**30 found**" in words(app)
+    click(app, "Find similar ones")
+    app.button(key="encode").click()
+    app.run()
+    assert not app.exception
+    assert "**29 found**" in words(app)
 
 
 def test_a_view_is_saved_opened_and_deleted(tiny):

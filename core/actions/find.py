@@ -11,7 +11,7 @@ from core.actions import vectors
 from core.actions.access import needs
 from core.actions.cards import Card, card
 from core.actions.session import here, task_of
-from core.errors import Problem
+from core.errors import NoVector, Problem
 from core.records import SOURCES, Sample
 from core.store import decisions, samples, searching, verdicts
 from core.store.samples import Filter as Filter  # noqa: PLC0414  the ui asks for it here
@@ -110,17 +110,14 @@ def similar(
     Each with the cosine of its vector and that one's.
 
     Raises:
-        Problem: the sample, or everything else, has no vector yet.
+        NoVector: the sample, or everything else, has none yet.
         Missing: there is no such sample.
     """
     refuse(wanted)
     database = here().database
     whole, there = vectors.of_texts([samples.get(database, project, sample).text])
     if not there[0]:
-        raise Problem(
-            "This text has no vector yet, so nothing is known to be similar.",
-            "Have the vectors computed on Curate, under Map.",
-        )
+        raise NoVector("This text has no vector yet, so nothing is known to be similar.")
     one = whole[0] / np.linalg.norm(whole[0])
     rows = [row for row in samples.texts_that(database, project, wanted) if row[0] != sample]
     found: list[tuple[str, float]] = []
@@ -135,7 +132,7 @@ def similar(
         found += [(some[place][0], float(cosines[place])) for place in best if known[place]]
         found = sorted(found, key=lambda each: -each[1])[:n]
     if rows and not found:
-        raise Problem("None of these texts has a vector yet.", "Compute them on Curate, under Map.")
+        raise NoVector("None of these texts has a vector yet.")
     return found
 
 

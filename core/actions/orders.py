@@ -9,7 +9,7 @@ import numpy as np
 from core.actions import vectors
 from core.actions.access import needs
 from core.actions.session import here
-from core.errors import Problem
+from core.errors import NoVector, Problem
 from core.nearest import closest
 from core.records import Sample
 from core.store import orders, samples, scores
@@ -62,13 +62,15 @@ def similar(project: str, sample: str) -> int:
 
     Raises:
         Missing: there is no such sample.
-        Problem: it has no vector.
+        NoVector: it has none yet.
     """
     database = here().database
     text = samples.get(database, project, sample).text
     mine, there = vectors.of_texts([text])
     if not there[0]:
-        raise Problem("This text has no vector yet.", "Compute vectors on Curate, under Map.")
+        raise NoVector(
+            "This text has no vector yet.", "“Find similar ones” on Find offers to compute them."
+        )
     placed = samples.placed(database, project)
     found, there = vectors.of_texts([row[1] for row in placed])
     keep = [i for i, row in enumerate(placed) if there[i] and row[0] != sample]

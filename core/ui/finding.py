@@ -10,8 +10,9 @@ import streamlit as st
 from core.actions import cards, find, views
 from core.actions.find import Choices, Filter
 from core.actions.views import View
+from core.errors import NoVector
 from core.records import SOURCE_WORDS, Sample
-from core.ui import bulk, card, frame, history, look
+from core.ui import bulk, card, encoding, frame, history, look
 from core.ui import views as kept
 from core.ui.views import UNSAVED
 
@@ -47,7 +48,12 @@ class Found:
 def show(project: str, who: str) -> None:
     """Show the fields of the search, what it finds, and one sample of it."""
     view = _asked(project)
-    found = _read(project, view)
+    try:
+        found = _read(project, view)
+    except NoVector as missing:
+        st.info(look.plain(missing.message), icon=":material/scatter_plot:")
+        encoding.panel(project)
+        return
     if not found.n:
         st.info("No sample matches.", icon=":material/search_off:")
         return
