@@ -273,6 +273,11 @@ def test_a_map_has_every_sample_and_is_the_same_every_time(
     assert found.has_neighbourhoods
     near = panels.map_figure(found, ["sea"], is_near=True)
     assert list(near.data[0].x) != list(panels.map_figure(found, ["sea"]).data[0].x)
+    review.reject(project, "Ana", found.points[0].id, 0)
+    assert not places.places(project).has_neighbourhoods
+    vectors.wait(vectors.start(project))
+    places._places.cache_clear()
+    assert places.places(project).has_neighbourhoods
 
 
 def test_the_neighbours_of_a_sample_are_the_closest_others(

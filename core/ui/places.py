@@ -31,11 +31,9 @@ def show(project: str, label: str | None) -> None:
         st.info("No text with a class has a vector yet.", icon=":material/info:")
         return
     strata = [label] if label else list(data.strata(project))
-    ways = [NEAR, FAR] if found.has_neighbourhoods else [FAR]
     left, right = card.halves()
     with left:
-        way = st.segmented_control("Laid out by", ways, default=ways[0], required=True,
-                                   key=f"map_way_{len(ways)}") or FAR  # fmt: skip
+        way = _way(found)
         figure = panels.map_figure(found, strata, is_near=way == NEAR)
         event = st.plotly_chart(
             figure, key=f"map_{project}_{label}_{way}", on_select="rerun", selection_mode="points",
@@ -52,6 +50,16 @@ def show(project: str, label: str | None) -> None:
             _sample(project, str(points[0]["customdata"][0]))
         else:
             st.info("Click a point to read its sample.", icon=":material/touch_app:")
+
+
+def _way(found: Places) -> str:
+    """Ask what the map is laid out by, or say why there is one way only."""
+    if not found.has_neighbourhoods:
+        st.caption(":material/info: Neighbourhoods are laid out for the samples of that moment, and"
+                   " these are others: the button above lays them out anew.")  # fmt: skip
+        return FAR
+    return st.segmented_control("Laid out by", [NEAR, FAR], default=NEAR, required=True,
+                                key="map_way") or FAR  # fmt: skip
 
 
 def _sample(project: str, sample: str) -> None:
