@@ -83,8 +83,9 @@ def test_what_cannot_be_found_is_told_to_whoever_asks(work: Beside) -> None:
 
 
 def test_of_many_that_wait_the_last_are_found(work: Beside) -> None:
-    go, found = threading.Event(), []
-    work.ask("first", 1, lambda: go.wait(30))
+    is_begun, go, found = threading.Event(), threading.Event(), []
+    work.ask("first", 1, lambda: (is_begun.set(), go.wait(30)))
+    assert is_begun.wait(30)  # else it may be what is dropped
     for i in range(beside.MOST_WAITING + 3):
         work.ask(i, 1, lambda i=i: found.append(i))
     assert work.doing(2) == "waiting for another count"
