@@ -54,6 +54,9 @@ def one_by_one(queue: reviewing.Queue, audited: audits.Audit | None = None) -> N
 
     left, right = card.halves()
     with left, frame.problems():
+        with right:
+            guidelines.news(project.id, who)
+            card.definitions(data.labels(project.id), data.guidelines(project.id))
         deck.show(
             at, hand, asked, curation.commands(asked, is_ordered=not audited),
             lambda one: curation.drawn(one, labels, asked, keys),
@@ -62,9 +65,6 @@ def one_by_one(queue: reviewing.Queue, audited: audits.Audit | None = None) -> N
             " grid.",
         )  # fmt: skip
         curation.opened(at, labels, asked)
-    with right:
-        guidelines.news(project.id, who)
-        card.definitions(data.labels(project.id), data.guidelines(project.id))
 
 
 labels, asked = data.labels(project.id), cards.asked(project.id)

@@ -39,10 +39,10 @@ if not labels or not splits:
 def one_by_one(queue: reviewing.Queue) -> None:
     at = desk.desk("review", project.id, who)
     left, right = card.halves()
-    with right:
-        guidelines.news(project.id, who)
-        card.definitions(data.labels(project.id), data.guidelines(project.id))
     with left, frame.problems():
+        with right:
+            guidelines.news(project.id, who)
+            card.definitions(data.labels(project.id), data.guidelines(project.id))
         reviewing.show(at, queue, labels, asked)
 
 

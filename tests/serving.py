@@ -130,7 +130,18 @@ NAVIGATION = {"list", "listitem"}
 
 
 def faults(page: Page) -> set[tuple[str, str]]:
-    """Return what axe finds, with where, that Streamlit's navigation does not bring."""
+    """Return what axe finds, with where, that Streamlit's navigation does not bring.
+
+    Colours fade where the scheme changes, so that what is found is looked for once more.
+    """
+    found = _faults(page)
+    if found:
+        page.wait_for_timeout(2000)
+        found = _faults(page)
+    return found
+
+
+def _faults(page: Page) -> set[tuple[str, str]]:
     rules = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
     found = Axe().run(page, options={"runOnly": rules}).response["violations"]
     return {
