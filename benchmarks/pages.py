@@ -28,6 +28,7 @@ from core.actions import home, train
 from core.actions.train import StudyRequest
 from core.records import NewSample
 from core.store import samples
+from core.ui import warm
 
 ROOT = Path(__file__).parents[1]
 PROJECT = "large"
@@ -74,6 +75,7 @@ def main() -> None:
         os.environ["ADMIX_HOME"] = str(folder)
         actions.start(folder, "a benchmark")
         made(given.samples)
+        warm.load()  # as a server does when it starts
         opened("people")  # what the first page of a new server loads
         print("| page | first s | then s |\n| --- | --- | --- |")
         for page in sorted(file.stem for file in (ROOT / "pages").glob("[a-z]*.py")):

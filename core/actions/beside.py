@@ -6,6 +6,7 @@ page that is left asks no more, and what nobody has begun to find is dropped for
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections.abc import Callable, Hashable
@@ -15,6 +16,8 @@ from typing import Any, Generic, TypeVar
 
 Answer = TypeVar("Answer")
 MOST_KEPT, MOST_WAITING = 8, 4
+TURN_SECONDS = 0.0005
+"""How long what is found may keep the interpreter from pages, which want it often and briefly."""
 REST = 10
 """An answer that has aged is found anew after so many times the seconds that it took."""
 
@@ -117,10 +120,13 @@ class Beside:
             self._thread.start()
 
     def _work(self) -> None:
+        usual = sys.getswitchinterval()
+        sys.setswitchinterval(TURN_SECONDS)
         while True:
             with self._lock:
                 if not self._waiting:
                     self._thread = self._at_work = None
+                    sys.setswitchinterval(usual)
                     return
                 self._at_work, (_, find) = self._waiting.popitem()
                 self._doing = "beginning"

@@ -81,11 +81,11 @@ def _close_elsewhere(project: str, tests: Gate, ids: Collection[str]) -> set[str
 
 @lru_cache(maxsize=4)
 def _gate(_home: Path, project: str, _version: tuple[int, int, int], with_benchmarks: bool) -> Gate:
-    texts = samples.texts(here().database, project)
+    texts = samples.texts(here().database, project, not_of_split="train")
     return Gate(
         [
             (id_, text)
             for id_, text, _, split, _ in texts
-            if split != "train" and (with_benchmarks or not is_benchmark(split))
+            if with_benchmarks or not is_benchmark(split)
         ]
     )

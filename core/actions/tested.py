@@ -183,7 +183,7 @@ def _over_seeds(values: Sequence[float]) -> Estimate:
 @lru_cache(maxsize=32)
 def _splits(home: Path, pool: str) -> tuple[str, ...]:
     # Named by its content, so what was read once stays true.
-    return tuple(dict.fromkeys(row.split for row in pools.read(pools.path(home, pool))))
+    return pools.splits(pools.path(home, pool))
 
 
 @lru_cache(maxsize=64)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from array import array
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -117,8 +118,9 @@ def read(file: Path, split: str | None = None) -> list[PoolRow]:
     Raises:
         Missing: the file is not there.
     """
-    if not file.exists():
-        raise Missing(f"The pool {file.stem} is not in {file.parent}.", "Launch the study anew.")
+    table = _opened(file).read()
+    if split is not None:
+        table = table.take(_places(table, split))
     return [
         PoolRow(
             id=row["id"],
@@ -132,10 +134,34 @@ def read(file: Path, split: str | None = None) -> list[PoolRow]:
             behind=None if row["behind"] is None else tuple(row["behind"]),
             origin=json.loads(row.get("origin", "{}")),
         )
-        # Neither this nor the condition loads pandas, as Arrow's own data sets and filters do.
-        for row in pq.ParquetFile(file).read().to_pylist()
-        if split in (None, row["split"])
+        for row in table.to_pylist()
     ]
+
+
+def splits(file: Path) -> tuple[str, ...]:
+    """Return the splits of a pool's rows, in the order in which they first come.
+
+    Raises:
+        Missing: the file is not there.
+    """
+    return tuple(dict.fromkeys(_opened(file).read(columns=["split"])["split"].to_pylist()))
+
+
+def _opened(file: Path) -> pq.ParquetFile:
+    if not file.exists():
+        raise Missing(f"The pool {file.stem} is not in {file.parent}.", "Launch the study anew.")
+    return pq.ParquetFile(file)
+
+
+def _places(table: pa.Table, split: str) -> pa.Array:
+    """Return where the rows of a split are.
+
+    Made from bytes: Arrow's own conditions, filters and arrays of Python's numbers load pandas,
+    which takes a worker a second.
+    """
+    found = enumerate(table["split"].to_pylist())
+    at = array("q", (place for place, each in found if each == split))
+    return pa.Array.from_buffers(pa.int64(), len(at), [None, pa.py_buffer(at)])
 
 
 def erase_rows(

@@ -526,18 +526,20 @@ def everything(database: Database, project: str) -> list[dict[str, Any]]:
 
 
 def texts(
-    database: Database, project: str, not_of_run: str | None = None
-) -> list[tuple[str, str, str | None, str, str]]:
+    database: Database, project: str, not_of_run: str | None = None,
+    not_of_split: str | None = None,
+) -> list[tuple[str, str, str | None, str, str]]:  # fmt: skip
     """Return (id, text, label, split, source) of every sample that is neither rejected nor deleted.
 
-    With `not_of_run`, without those that this run made.
+    With `not_of_run`, without those that this run made; with `not_of_split`, without those of it.
     """
     with database.read() as cursor:
         cursor.execute(
             "SELECT id, text, label, split, source FROM sample_now WHERE project = $project"
             " AND status IN ('accepted', 'pending')"
-            " AND ($run IS NULL OR run IS DISTINCT FROM $run) ORDER BY seq",
-            {"project": project, "run": not_of_run},
+            " AND ($run IS NULL OR run IS DISTINCT FROM $run)"
+            " AND ($split IS NULL OR split <> $split) ORDER BY seq",
+            {"project": project, "run": not_of_run, "split": not_of_split},
         )
         return cursor.fetchall()
 
