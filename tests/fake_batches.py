@@ -13,12 +13,13 @@ import struct
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from tests import loopback
 from tests.fake_llm import _by_schema
 from tests.fake_vendor import error
 
@@ -146,16 +147,9 @@ class FakeBatches(ThreadingHTTPServer):
                 self.files[batch[name]] = b"\n".join(reversed(lines)) + b"\n"
 
 
-@contextmanager
-def serving() -> Iterator[FakeBatches]:
+def serving() -> AbstractContextManager[FakeBatches]:
     """Serve until the end of the block."""
-    server = FakeBatches()
-    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-    try:
-        yield server
-    finally:
-        server.shutdown()
-        server.server_close()
+    return loopback.serving(FakeBatches())
 
 
 def _body(request: dict[str, Any]) -> dict[str, Any]:

@@ -11,11 +11,13 @@ import struct
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from tests import loopback
 
 TEXT = '{"items": ["a"]}'
 REFUSAL = "I will not."
@@ -55,17 +57,10 @@ class FakeVendor(ThreadingHTTPServer):
         self.orders.extend(orders)
 
 
-@contextmanager
-def serving() -> Iterator[FakeVendor]:
+def serving() -> AbstractContextManager[FakeVendor]:
     """Serve until the end of the block."""
     server = FakeVendor()
-    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-    try:
-        yield server
-    finally:
-        server.over.set()
-        server.shutdown()
-        server.server_close()
+    return loopback.serving(server, server.over.set)
 
 
 def is_messages(path: str) -> bool:

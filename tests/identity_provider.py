@@ -10,10 +10,8 @@ import base64
 import hashlib
 import json
 import secrets
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -21,6 +19,8 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from joserfc import jwt
 from joserfc.jwk import RSAKey
+
+from tests import loopback
 
 CLIENT, SECRET = "admix", "the secret of the client"
 FORGERIES = (
@@ -145,16 +145,9 @@ class IdentityProvider(ThreadingHTTPServer):
         return jwt.encode(header, claims, self._key)
 
 
-@contextmanager
-def serving() -> Iterator[IdentityProvider]:
+def serving() -> AbstractContextManager[IdentityProvider]:
     """Serve until the end of the block."""
-    server = IdentityProvider()
-    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-    try:
-        yield server
-    finally:
-        server.shutdown()
-        server.server_close()
+    return loopback.serving(IdentityProvider())
 
 
 def _expect(holds: bool, what: str) -> None:

@@ -211,9 +211,12 @@ def test_a_text_to_be_marked_tells_no_mark_where_its_card_is_blind(session):
         (card,) = hand(made, wanted=queues.wanted()).cards
         return deck.drawn(card, asked, has_marker=True)
 
-    assert [one["type"] for one in drawn()["marking"]["spans"]] == ["place"]
+    shown = drawn()
+    assert [one["type"] for one in shown["marking"]["spans"]] == ["place"]
     blind.change(made, Blind(1.0))
     seen = drawn()
+    # What was begun on one of them is not gone on with on the other.
+    assert seen["marking"]["card"] != shown["marking"]["card"]
     assert seen["marking"]["spans"] == [] and seen["label"] is None and seen["badge"] is None
     # Where a mark began or ended tells of it: only words are cut.
     assert seen["marking"]["texts"] == ["New", " ", "Orleans"]

@@ -120,6 +120,13 @@ def told(tab: Page, words: str) -> None:
     expect(tab.get_by_text(words).first).to_be_visible(timeout=PATIENCE_MS)
 
 
+def arrive(context: BrowserContext, server: Server) -> Page:
+    tab = context.new_page()
+    tab.goto(server.url)
+    at_the_door(tab)
+    return tab
+
+
 def command(server: Server, *words: str) -> None:
     """Give a command while the app holds the home folder, as its owner does."""
     assert door.send(server.home, list(words), Path.cwd(), lambda line, is_error: None) == 0
@@ -134,9 +141,7 @@ def expect_pages_of_an_annotator(tab: Page) -> None:
 def test_who_the_provider_vouches_for_comes_in_and_leaves_and_nobody_else(
     server: Server, provider: IdentityProvider, context: BrowserContext
 ) -> None:
-    tab = context.new_page()
-    tab.goto(server.url)
-    at_the_door(tab)
+    tab = arrive(context, server)
     come_as(tab, provider, person("eve"))
     told(tab, "There is no account for 'eve@lab.example' here.")
     at_the_door(tab)
@@ -167,9 +172,7 @@ def test_who_the_provider_vouches_for_comes_in_and_leaves_and_nobody_else(
 def test_an_account_that_changes_or_goes_is_refused_at_the_next_act(
     server: Server, provider: IdentityProvider, context: BrowserContext
 ) -> None:
-    tab = context.new_page()
-    tab.goto(server.url)
-    at_the_door(tab)
+    tab = arrive(context, server)
     come_as(tab, provider, person("ben"))
     tab.locator('[data-testid="stSidebarNav"]').wait_for()
     tab = open_review(context, server)
@@ -191,9 +194,7 @@ def test_an_account_that_changes_or_goes_is_refused_at_the_next_act(
 def test_a_forged_answer_signs_nobody_in(
     server: Server, provider: IdentityProvider, browser: Browser, context: BrowserContext
 ) -> None:
-    tab = context.new_page()
-    tab.goto(server.url)
-    at_the_door(tab)
+    tab = arrive(context, server)
     provider.forgery = "another key"
     with tab.expect_request("**/auth/login**") as asked:
         come_as(tab, provider, person("ada"))

@@ -219,10 +219,9 @@ def _scale(card: Card, asked: Asked) -> dict[str, Any]:
 
 def _marking(card: Card, asked: Asked) -> dict[str, Any]:
     text, spans = card.sample.text, cards.spans_of(card)
-    return {
-        **marker.in_pieces(text, tokens(text), spans, is_frames=bool(asked.roles)),
-        "context": str(card.sample.inputs.get("context", "")),
-    }  # fmt: skip
+    cut = marker.in_pieces(text, tokens(text), spans, is_frames=bool(asked.roles))
+    context = str(card.sample.inputs.get("context", ""))
+    return {**cut, "context": context, "card": marker.digest(cut)}
 
 
 def labels(card: Card, definitions: Mapping[str, Label], keys: Mapping[str, str]) -> list[Command]:

@@ -19,7 +19,7 @@ from core.errors import Problem
 from core.ui.colours import COLOURS
 from core.ui.marks import Span, as_html, look_of, pieces, shown, static
 
-__all__ = ["Span", "as_html", "files", "in_pieces", "looks", "mark", "shown"]
+__all__ = ["Span", "as_html", "digest", "files", "in_pieces", "looks", "mark", "shown"]
 
 
 def mark(  # noqa: PLR0913  what a card holds, each by its name
@@ -55,7 +55,7 @@ def mark(  # noqa: PLR0913  what a card holds, each by its name
         "roles": looks(roles, role_keys),
         "context": context,
     }
-    card = hashlib.sha256(json.dumps(about).encode()).hexdigest()
+    card = digest(about)
     kept = st.session_state.get(key) or {}
     edges = set(about["starts"]), set(about["ends"])
     found = _component()(
@@ -87,6 +87,11 @@ def in_pieces(
         "words": [list(word) for word in words],
         "spans": _plain(spans, is_frames),
     }
+
+
+def digest(about: Mapping[str, Any]) -> str:
+    """Return what tells a text with its marks from another one, or from what it was before."""
+    return hashlib.sha256(json.dumps(about).encode()).hexdigest()
 
 
 def looks(names: Sequence[str], keys: Mapping[str, str | None]) -> list[dict[str, str]]:

@@ -43,9 +43,9 @@ def section(project: str) -> None:
                 _table(times.measured(project, work), work)
         st.caption(
             "Active seconds of decisions made here one by one. Time without a sign of somebody"
-            f" counts for at most {times.IDLE_SECONDS} s at a stretch, and a card on which marks or"
-            f" a score in between are given for at most {desk.LONGEST_SECONDS:.0f} s in all."
-            " Decisions on many at once and times from imported files never count. 95% limits of a"
+            f" counts for at most {times.IDLE_SECONDS} s at a stretch, and a correction or an edit"
+            f" below a card for at most {desk.LONGEST_SECONDS:.0f} s in all. Decisions on many at"
+            " once and times from imported files never count. 95% limits of a"
             " median are exact (order statistics) and need six decisions."
         )
 

@@ -74,17 +74,17 @@ class Deck extends Face {
   }
 
   // Marks that were begun outlive a skip, an undo and a page that is loaded anew.
-  draft({ id, label }, marks) {
+  draft({ id, marking }, marks) {
     this.drafts.delete(id);
-    if (marks) this.drafts.set(id, { from: label, marks });
+    if (marks) this.drafts.set(id, { of: marking.card, marks });
     this.drafts = new Map([...this.drafts].slice(-MOST_DRAFTS));
     stored(`admix drafts ${this.owner}`, [...this.drafts]);
   }
 
-  // Those of a card whose label became another one meanwhile are of no use.
-  draftOf({ id, label }) {
+  // Those of a card whose text or label became another one meanwhile are of no use.
+  draftOf({ id, marking }) {
     const found = this.drafts.get(id);
-    return found?.from === label ? found.marks : undefined;
+    return found?.of === marking.card ? found.marks : undefined;
   }
 
   hear(press, { problem, said, is_dropped: isDropped }) {
@@ -163,8 +163,8 @@ class Deck extends Face {
     const [card] = this.cards;
     if (kind === "suggestion") [kind, value] = ["label", card.suggested[0].value];
     if (kind === "score") [kind, value] = ["label", written(this.score)];
-    const marks = kind === "marks" ? this.marking.marks : undefined;
-    if (marks) [kind, value] = ["label", JSON.stringify(marks)];
+    const marks = this.marking?.marks;
+    if (kind === "marks") [kind, value] = ["label", JSON.stringify(marks)];
     if (kind === "keep") {
       if (card.label === null) return false;
       [kind, value] = ["label", card.label];
