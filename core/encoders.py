@@ -22,6 +22,7 @@ import numpy as np
 from core import local_models
 from core.errors import Problem
 from core.registry import content_hash
+from core.threads import default_threads, threads_of_torch
 
 EMBEDDED = "embedded"
 """The encoder that is installed with Admix: all-MiniLM-L6-v2, 384 dimensions."""
@@ -87,7 +88,7 @@ def encode(
     rows = np.fromiter((row_of[text] for text in clean), dtype=np.intp, count=len(clean))
 
     def compute() -> np.ndarray:
-        return _vectors(encoder, distinct, threads or local_models.default_threads(), progress)
+        return _vectors(encoder, distinct, threads or default_threads(), progress)
 
     if cache is None:
         return compute()[rows]
@@ -117,7 +118,7 @@ def encode_words(
     """
 
     def compute() -> np.ndarray:
-        reader = _Reader(encoder, threads or local_models.default_threads(), progress)
+        reader = _Reader(encoder, threads or default_threads(), progress)
         return _checked(encoder, reader.word_vectors(texts, words))
 
     if cache is None:
@@ -134,7 +135,7 @@ def encoding(encoder: Encoder, threads: int | None = None) -> Callable[[Sequence
     Raises:
         Problem: as for `encode`.
     """
-    reader = _Reader(encoder, threads or local_models.default_threads(), None)
+    reader = _Reader(encoder, threads or default_threads(), None)
     return lambda texts: _checked(encoder, reader.vectors(texts))
 
 
@@ -277,6 +278,8 @@ def _load(folder: Path) -> Any:
     import torch
     import transformers
 
+    from core import kernels
+
     transformers.utils.logging.disable_progress_bar()
     try:
         model, loading = transformers.AutoModel.from_pretrained(
@@ -300,6 +303,7 @@ def _load(folder: Path) -> Any:
             f"The model in {folder} is no sentence encoder{why}.",
             "Choose an encoder such as BERT, MiniLM, MPNet or RoBERTa.",
         )
+    kernels.quicken(model)
     return model.eval()
 
 
@@ -386,7 +390,7 @@ class _Reader:
         # Longest first: batches of like lengths pad least, and the first one needs the most memory.
         windows.sort(key=lambda pair: (-len(pair[1].ids), texts[pair[0]], pair[1].offsets))
         size = BATCH[self._device]
-        with local_models.threads_of_torch(self._threads), torch.inference_mode():
+        with threads_of_torch(self._threads), torch.inference_mode():
             for start in range(0, len(windows), size):
                 some = windows[start : start + size]
                 states = self._read([window.ids for _, window in some])

@@ -1,4 +1,4 @@
-"""Where do a model's files lie, may they be opened, and on what threads and device does it run?
+"""Where do a model's files lie, may they be opened, and on what device does it run?
 
 Models of the Hugging Face Hub and of local folders: no pickle, no code, and no commit that moves.
 """
@@ -6,10 +6,8 @@ Models of the Hugging Face Hub and of local folders: no pickle, no code, and no 
 from __future__ import annotations
 
 import hashlib
-import os
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
@@ -118,35 +116,6 @@ def first_line(error: BaseException) -> str:
     """Return what an error says first; some say a page."""
     lines = str(error).strip().splitlines()
     return lines[0] if lines else type(error).__name__
-
-
-def default_threads() -> int:
-    """Return the threads of ADMIX_THREADS, else the cores that this process may use.
-
-    Raises:
-        Problem: ADMIX_THREADS is no number of threads.
-    """
-    asked = os.environ.get("ADMIX_THREADS", "")
-    if asked.isdecimal() and int(asked) > 0:
-        return int(asked)
-    if asked:
-        raise Problem(f"ADMIX_THREADS is {asked!r}.", "Set it to a whole number, or unset it.")
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-@contextmanager
-def threads_of_torch(n: int) -> Iterator[None]:
-    """Give torch n threads for a while."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(n)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 Device = Literal["cpu", "cuda"]

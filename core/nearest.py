@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from core.threads import one_thread
+
 BLOCK = 8_000_000
 """Cosines that are held at once."""
 FEWEST_PLACED = 10
@@ -98,10 +100,9 @@ def neighbourhoods(vectors: np.ndarray) -> np.ndarray:
     if n < FEWEST_PLACED:
         return np.asarray(begun, dtype=np.float32)
     from sklearn.manifold import TSNE
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     spread = float(begun[:, 0].std()) or 1.0
-    with threadpool_limits(1):
+    with one_thread():
         made = TSNE(
             2, perplexity=min(30.0, (n - 1) / 3), init=begun / spread * 1e-4, random_state=0
         ).fit_transform(vectors)

@@ -177,7 +177,7 @@ def test_more_layers_cannot_be_frozen_than_there_are(tiny: str) -> None:
         list(student.fit(features_of(student, texts), [request]))
 
 
-MODELS = ["bert", "roberta", "distilbert", "electra"]
+MODELS = ["bert", "roberta", "xlm-roberta", "camembert", "distilbert", "electra"]
 
 
 def deep(folder: Path, model: str) -> str:
@@ -193,6 +193,8 @@ def deep(folder: Path, model: str) -> str:
         made = {
             "bert": lambda: hf.BertModel(hf.BertConfig(**size)),
             "roberta": lambda: hf.RobertaModel(hf.RobertaConfig(**size, pad_token_id=0)),
+            "xlm-roberta": lambda: hf.XLMRobertaModel(hf.XLMRobertaConfig(**size, pad_token_id=0)),
+            "camembert": lambda: hf.CamembertModel(hf.CamembertConfig(**size, pad_token_id=0)),
             "electra": lambda: hf.ElectraModel(hf.ElectraConfig(**size, embedding_size=8)),
             "distilbert": lambda: hf.DistilBertModel(
                 hf.DistilBertConfig(vocab_size=20, dim=16, n_heads=2, n_layers=3, hidden_dim=32,
@@ -201,6 +203,54 @@ def deep(folder: Path, model: str) -> str:
         }[model]()  # fmt: skip
         made.save_pretrained(folder)
     return str(folder)
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("frozen_layers", [0, 2])
+def test_a_last_layer_that_makes_the_first_token_alone_changes_nothing(
+    model: str, frozen_layers: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    from core.students import _network
+
+    # Texts of unlike lengths, so that there is something to mask.
+    texts, _ = texts_with_cues(12)
+    texts = [text + " so it is" * (i % 3) for i, text in enumerate(texts)]
+    student = Finetune(encoder=deep(tmp_path, model), frozen_layers=frozen_layers)
+    tokens = features_of(student, texts).values
+    found = []
+    for is_short in (True, False):
+        if not is_short:
+            monkeypatch.setattr(_network, "only_first", lambda *given: None)
+        network = _network.Network(Path(student.encoder), "class", 3, frozen_layers, "cpu", False)
+        network.begin(0)
+        network.learning(is_on=False)
+        network.keep_lower(tokens)
+        layer = network._layers[-1]
+        assert ("forward" in vars(layer)) == (is_short and model != "distilbert")
+        made = network.scores(tokens, np.arange(12))
+        (made * torch.arange(1, 4)).sum().backward()
+        gradients = {
+            name: value.grad.numpy().copy()
+            for name, value in network._parameters().items()
+            if value.grad is not None
+        }
+        found.append((made.detach().numpy(), gradients))
+    np.testing.assert_allclose(found[0][0], found[1][0], atol=1e-6)
+    assert found[0][1].keys() == found[1][1].keys()
+    assert any("layer.2." in name for name in found[0][1])
+    for name, gradient in found[0][1].items():
+        np.testing.assert_allclose(gradient, found[1][1][name], atol=1e-5, err_msg=name)
+
+
+def test_marks_need_every_token_of_the_last_layer(tmp_path: Path) -> None:
+    from core.students._network import Network
+
+    folder = Path(deep(tmp_path, "bert"))
+    assert "forward" not in vars(Network(folder, "tags", 3, 0, "cpu", False)._layers[-1])
+    # One that is frozen is kept, token by token.
+    assert "forward" not in vars(Network(folder, "class", 3, 3, "cpu", False)._layers[-1])
 
 
 @pytest.mark.parametrize("model", MODELS)

@@ -193,11 +193,15 @@ def test_tfidf_says_whether_it_converged() -> None:
 
 def test_the_first_fit_of_a_process_is_on_one_thread_as_well() -> None:
     code = (
-        "from core.students._heads import one_thread\n"
+        "from core.threads import one_thread\n"
         "with one_thread():\n"
         "    import scipy.linalg\n"
         "    from threadpoolctl import threadpool_info\n"
         "    assert {one['num_threads'] for one in threadpool_info()} == {1}, threadpool_info()\n"
+        "import torch\n"  # what is loaded in between is limited the next time
+        "with one_thread():\n"
+        "    assert len(threadpool_info()) > 2, threadpool_info()\n"
+        "    assert {one['num_threads'] for one in threadpool_info()} == {1}, threadpool_info()\n"
     )
-    several = {**os.environ, "OPENBLAS_NUM_THREADS": "2"}
+    several = {**os.environ, "OPENBLAS_NUM_THREADS": "2", "OMP_NUM_THREADS": "2"}
     subprocess.run([sys.executable, "-c", code], check=True, env=several)

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from core import local_models
 from core.errors import ProviderStop
 from core.registry import content_hash
+from core.threads import default_threads, threads_of_torch
 
 Device = Literal["auto", "cpu", "cuda"]
 _SMALL_FILES = (
@@ -163,7 +164,7 @@ class _Model:
         given = torch.tensor([ids], device=self._device)
         cards = [torch.cuda.current_device()] if self._device == "cuda" else []
         with (
-            local_models.threads_of_torch(local_models.default_threads()),
+            threads_of_torch(default_threads()),
             torch.random.fork_rng(cards),
             torch.inference_mode(),
         ):

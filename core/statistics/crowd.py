@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from core.threads import one_thread
+
 N_FOLDS = 5
 
 
@@ -56,7 +58,6 @@ def out_of_fold(texts: Sequence[str], labels: np.ndarray, n_classes: int) -> np.
     """
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     made = np.full((len(texts), n_classes), 1e-6)
     fold = np.random.default_rng(0).permutation(len(texts)) % N_FOLDS
@@ -74,7 +75,7 @@ def out_of_fold(texts: Sequence[str], labels: np.ndarray, n_classes: int) -> np.
             made[held] = 1.0
             continue
         # Threads that wait for one another took ten times as long.
-        with threadpool_limits(1):
+        with one_thread():
             model.fit(counted, labels[rest])
         predicted = model.predict_proba(counter.transform(all_texts[held]))
         made[np.ix_(held, model.classes_)] += predicted

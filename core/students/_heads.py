@@ -6,7 +6,6 @@ from, so that every student has every head it declares.
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,6 +15,7 @@ from core.errors import Problem
 from core.students._logistic import Found, minimise
 from core.students.base import Features, FitRequest, Packed
 from core.tasks.base import Head
+from core.threads import one_thread
 
 
 def fit_head(
@@ -72,17 +72,6 @@ def unpack_head(
     if head == "choice":
         return ChoiceHead.unpack(packed, n_classes, width)
     return (NumberHead if head == "number" else LogisticHead).unpack(packed, n_classes, width)
-
-
-def one_thread() -> AbstractContextManager[Any]:
-    """Keep linear algebra to one thread: sums split over several round otherwise.
-
-    Other workers also need the cores.
-    """
-    import scipy.linalg  # noqa: F401  a library that is loaded later would not be limited
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
-
-    return threadpool_limits(1)
 
 
 @dataclass(frozen=True, slots=True)

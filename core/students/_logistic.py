@@ -85,7 +85,9 @@ class _Objective:
         total, gradient = 0.0, np.zeros_like(point)
         low, constants = weights.astype(self.kind), point[:, -1:].astype(self.kind)
         for values, targets, share in self.blocks():
-            scores = low @ values.T
+            # OpenBLAS takes the product of many rows with few at twice the speed of its mirror
+            # image where it knows the processor's AVX-512, and at about the same elsewhere.
+            scores = np.ascontiguousarray((values @ low.T).T)
             scores += constants
             if len(scores) == 1:  # of two classes the first scores 0
                 scores = np.vstack([np.zeros_like(scores), scores])

@@ -18,8 +18,9 @@ import torch
 import transformers
 from torch import nn
 
-from core import encoders, local_models
+from core import encoders, kernels, local_models
 from core.errors import Problem
+from core.students._first_token import only_first
 from core.students._tokens import Tokens
 from core.tasks.base import Head
 
@@ -44,11 +45,15 @@ class Network:
     ) -> None:  # fmt: skip
         self.device, self.is_half = device, is_half
         self._model = _loaded(folder, head, n_outputs)
+        kernels.quicken(self._model)
         self._base = self._model.base_model
         self._mark = nn.Parameter(torch.zeros(self._model.config.hidden_size))
         self._new = [name for name in self._parameters() if not self._is_pretrained(name)]
         self._layers = layers_of(self._base)
         self._freeze(frozen_layers)
+        # A last layer that is frozen is asked for all that it makes, to keep it.
+        if head != "tags" and frozen_layers < len(self._layers):
+            only_first(self._model, self._layers[-1])
         self._model.to(device)
         self._mark.data = self._mark.data.to(device)
         self._before = {name: value.detach().clone() for name, value in self._parameters().items()}

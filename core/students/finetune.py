@@ -20,6 +20,7 @@ from core.students._encoder import ReadsWithEncoder
 from core.students._tokens import Tokens, tokens_of
 from core.students.base import Features, FitRequest, Fitted, Packed, Preset
 from core.tasks.base import Example, Head
+from core.threads import threads_of_torch
 
 if TYPE_CHECKING:
     from core.students._fitting import Course, Fit, Fitter, Rows, Weigh
@@ -169,7 +170,7 @@ class Finetune(ReadsWithEncoder):
             if features.head != "number" and len(model.present) < 2:
                 yield Fitted(request.key, model, 0)
                 continue
-            with local_models.threads_of_torch(1):
+            with threads_of_torch(1):
                 fitter = self._fitter(features, model)
                 if request.chunk:
                     chain = self._in_turn(fitter, model, features, request, chain)
@@ -200,7 +201,7 @@ class Finetune(ReadsWithEncoder):
             return made
         if not n:
             return np.zeros((0, model.n_classes), dtype=np.float32)
-        with local_models.threads_of_torch(1):
+        with threads_of_torch(1):
             fitter = self._fitter(features, model)
             fitter.network.put(model.weights)
             found = fitter.predict(rows)

@@ -16,7 +16,7 @@ from core.registry import Member, content_hash
 from core.students.base import Student
 from core.tasks.base import Task
 
-TRAINING_CODE = 2
+TRAINING_CODE = 3
 """Raised whenever a change makes the same trial come to other numbers."""
 
 
