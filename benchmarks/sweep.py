@@ -47,6 +47,12 @@ RATIOS = tuple(round(0.1 * i, 1) for i in range(11))
 SEEDS = 5
 EPOCHS, BATCH, RATE = 3, 32, 1e-4
 COLUMNS = "seconds (median, range), ratio, mean accuracy"
+OPTIONS: Mapping[str, Mapping[str, Any]] = {
+    "bfloat16": {"precision": "bfloat16"},
+    "3 of 6 layers frozen": {"frozen_layers": 3},
+    "5 of 6 layers frozen": {"frozen_layers": 5},
+}
+"""What `finetune` can be told, at other numbers: each is run once."""
 SETFIT_STEPS, SETFIT_ALL = 20, 2 * 20 * 2_000 // 16
 """Steps that are run, and those of 20 pairs of each kind for each row, in batches of 16."""
 
@@ -237,14 +243,14 @@ def finetune(project: str, size: int, runs: int, n_trials: int) -> None:
         line(f"Trainer, from {n_trials} trials", theirs, base, statistics.fmean(found["accuracy"]))
         own = _accuracies(project, n_trials)
         print(f"  accuracy on those {n_trials} trials alone: Admix {own:.3f}")
-    for layers in (3, 5):
-        settings = {**(asked.student_settings or {}), "frozen_layers": layers}
-        partly = train.StudyRequest(
+    for name, more in OPTIONS.items():
+        settings = {**(asked.student_settings or {}), **more}
+        other = train.StudyRequest(
             settings=asked.settings, student="finetune", student_settings=settings
         )
-        seconds, right, n_own = admix(project, partly)
+        seconds, right, n_own = admix(project, other)
         total = scaled(project, seconds, n_own, n)
-        line(f"Admix, {layers} of 6 layers frozen", [total], base, right)
+        line(f"Admix, {name}", [total], base, right)
 
 
 def _accuracies(project: str, n: int) -> float:

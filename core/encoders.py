@@ -74,7 +74,7 @@ def encode(
     read. `threads` is how many CPU threads it may take: by default those of the environment
     variable ADMIX_THREADS, else all cores. `progress` is called with (done, total) distinct texts.
 
-    The other texts in the list change a vector by float noise only: at most 2e-7 in any
+    The other texts in the list change a vector by float noise only: at most 3e-7 in any
     component, measured with the embedded encoder on 1,000 tweets encoded together and one by
     one. The same set of texts in another order, or on other threads, gave equal bits.
 

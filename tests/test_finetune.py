@@ -306,10 +306,46 @@ def test_the_place_that_is_looked_from_is_marked(tiny: str) -> None:
 
 def test_batches_hold_every_row_once_and_like_lengths_together() -> None:
     lengths = np.random.default_rng(0).integers(5, 60, size=333)
-    made = batches(lengths, 16, np.random.default_rng(1))
+    made = batches(lengths, Finetune(batch_size=16)._course, np.random.default_rng(1))
     assert sorted(np.concatenate(made).tolist()) == list(range(333))
     padded = sum(len(some) * lengths[some].max() for some in made)
     assert padded < 1.1 * lengths.sum()
+
+
+def test_batches_by_tokens_hold_no_more_of_them() -> None:
+    lengths = np.random.default_rng(0).integers(5, 60, size=333)
+    course = Finetune(batch_tokens=256)._course
+    made = batches(lengths, course, np.random.default_rng(1))
+    assert sorted(np.concatenate(made).tolist()) == list(range(333))
+    padded = [len(some) * lengths[some].max() for some in made]
+    assert max(padded) <= 256 and np.mean(padded) > 200
+    # A text that is longer than that is read alone.
+    assert all(len(some) == 1 for some in batches(lengths + 256, course, np.random.default_rng(1)))
+
+
+@pytest.mark.parametrize("kind", ["classify", "choice", "spans"])
+def test_every_kind_is_learned_in_batches_by_tokens(
+    kind: str, tiny: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from core.students import _network
+
+    _network.network_for.cache_clear()
+    seen: list[int] = []
+    scores = _network.Network.scores
+
+    def counted(self: Any, tokens: Any, sequences: np.ndarray) -> Any:
+        seen.append(int(len(sequences) * tokens.lengths[sequences].max()))
+        return scores(self, tokens, sequences)
+
+    monkeypatch.setattr(_network.Network, "scores", counted)
+    task = task_of(kind)
+    rows = read(task, KINDS[kind].rows(N_TRAIN, 1))[:N_TRAIN]
+    student = quick(tiny, epochs=40, patience=40, development_share=0.0, batch_tokens=150)
+    course, learned = taught(student, task, rows)
+    assert max(seen) <= 150 and learned.n_steps == len(seen)
+    said = course.answers(learned, range(N_TRAIN))
+    found = task.score([label for _, label in rows], said.labels, said.chances)
+    assert found[KINDS[kind].metric] > 1.5 * KINDS[kind].chance
 
 
 def test_the_rate_grows_then_falls_to_nothing() -> None:

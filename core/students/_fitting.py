@@ -32,6 +32,7 @@ class Course:
     learning_rate: float
     epochs: int
     batch_size: int
+    batch_tokens: int
     warm_up_share: float
     warm_up_steps: int
     weight_decay: float
@@ -122,7 +123,7 @@ class Fitter:
             optimizer = torch.optim.AdamW(self._groups(course), lr=course.learning_rate, fused=True)
             network.learning(is_on=True)
             total, n_steps = 0.0, 0
-            for places in batches(self._lengths(rows.samples), course.batch_size, generator):
+            for places in batches(self._sizes(rows.samples, course), course, generator):
                 total += self._step(optimizer, rows.of(places), places, None, n_steps)
                 n_steps += 1
         return total / len(rows.samples), n_steps
@@ -151,18 +152,17 @@ class Fitter:
         network, generator = self.network, np.random.default_rng([seed, 1])
         torch.manual_seed(seed)  # of drop-out
         optimizer = torch.optim.AdamW(self._groups(course), lr=course.learning_rate, fused=True)
-        per_epoch = math.ceil(len(rows.samples) / course.batch_size)
-        n_all = per_epoch * course.epochs
+        sizes = self._sizes(rows.samples, course)
+        n_all = _n_steps(sizes, course, seed)
         warm = max(course.warm_up_steps, round(course.warm_up_share * n_all))
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda n: rate(n, warm, n_all))
-        lengths = self._lengths(rows.samples)
         done: list[Epoch] = []
         best: tuple[float, float] | None = None
         best_at, kept, n_steps = 0, None, 0
         for number in range(1, course.epochs + 1):
             network.learning(is_on=True)
             total = 0.0
-            for places in batches(lengths, course.batch_size, generator):
+            for places in batches(sizes, course, generator):
                 total += self._step(optimizer, rows.of(places), places, weigh, n_steps)
                 schedule.step()
                 n_steps += 1
@@ -304,6 +304,16 @@ class Fitter:
             {"params": [one for one in learned if id(one) in undecayed], "weight_decay": 0.0},
         ]  # fmt: skip
 
+    def _sizes(self, samples: np.ndarray, course: Course) -> np.ndarray:
+        """Return what samples are put into batches by: length, or tokens of all their sequences."""
+        lengths = self._lengths(samples)
+        if not course.batch_tokens:
+            return lengths
+        number = np.repeat(np.arange(len(samples)), self._features.sizes_of(samples))
+        sequences = self._tokens.sequence[self._features.examples_of(samples)]
+        pairs = np.unique(np.column_stack([number, sequences]), axis=0)
+        return lengths * np.bincount(pairs[:, 0], minlength=len(samples))
+
     def _lengths(self, samples: np.ndarray) -> np.ndarray:
         """Return for each sample the length of the longest sequence that it is read in."""
         examples = self._features.examples_of(samples)
@@ -314,15 +324,31 @@ class Fitter:
         return made
 
 
-def batches(lengths: np.ndarray, size: int, generator: np.random.Generator) -> list[np.ndarray]:
-    """Return places in batches of like lengths, all of them once, in random order."""
-    order = generator.permutation(len(lengths))
+def batches(sizes: np.ndarray, course: Course, generator: np.random.Generator) -> list[np.ndarray]:
+    """Return places in batches of like sizes, all of them once, in random order.
+
+    A batch has so many rows, or as many as so many tokens hold, padding included.
+    """
+    n = course.batch_size
+    order = generator.permutation(len(sizes))
     made = []
-    for start in range(0, len(order), size * BUCKET):
-        some = order[start : start + size * BUCKET]
-        some = some[np.argsort(-lengths[some], kind="stable")]
-        made += [some[at : at + size] for at in range(0, len(some), size)]
+    for start in range(0, len(order), n * BUCKET):
+        some = order[start : start + n * BUCKET]
+        if course.batch_tokens:
+            made += [some[places] for places in by_size(sizes[some], course.batch_tokens)]
+            continue
+        some = some[np.argsort(-sizes[some], kind="stable")]
+        made += [some[at : at + n] for at in range(0, len(some), n)]
     return [made[i] for i in generator.permutation(len(made))]
+
+
+def _n_steps(sizes: np.ndarray, course: Course, seed: int) -> int:
+    """Return how many batches a training has that goes to its last epoch."""
+    if not course.batch_tokens:
+        return math.ceil(len(sizes) / course.batch_size) * course.epochs
+    # How many tokens' worth of rows there are depends on which rows come together.
+    ahead = np.random.default_rng([seed, 1])
+    return sum(len(batches(sizes, course, ahead)) for _ in range(course.epochs))
 
 
 def rate(step: int, warm: int, n_all: int) -> float:

@@ -87,6 +87,12 @@ class Finetune(ReadsWithEncoder):
     )
     epochs: int = Field(10, ge=1, le=1000, description="times that all rows are gone through")
     batch_size: int = Field(32, ge=1, le=1024, description="rows of a step")
+    batch_tokens: int = Field(
+        0,
+        ge=0,
+        le=1_000_000,
+        description="tokens of a step, padding included, in place of rows; 0 goes by rows",
+    )
     patience: int = Field(
         2, ge=1, le=1000, description="epochs without a better development score until it stops"
     )
@@ -326,8 +332,8 @@ class Finetune(ReadsWithEncoder):
         from core.students._fitting import Course
 
         return Course(
-            self.learning_rate, self.epochs, self.batch_size, self.warm_up_share,
-            self.warm_up_steps, self.weight_decay, self.patience, self.best_by,
+            self.learning_rate, self.epochs, self.batch_size, self.batch_tokens,
+            self.warm_up_share, self.warm_up_steps, self.weight_decay, self.patience, self.best_by,
         )  # fmt: skip
 
     def _split(self, rows: Rows, seed: int) -> tuple[np.ndarray, np.ndarray]:
