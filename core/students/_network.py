@@ -299,8 +299,9 @@ def network_for(
 def half_gains(folder: Path, device: str) -> bool:
     """Say whether bfloat16 learns faster here, by a quick measurement.
 
-    Processors without matrix units for it are two to three times slower, so that nothing is
-    measured there.
+    Of processors only those with matrix units for it are measured. Others are slower with it, or,
+    where AVX-512 knows it, faster by just about what is asked for: two workers of one study could
+    come to different answers, and to other numbers.
     """
     if device == "cpu" and not torch.cpu._is_amx_tile_supported():
         return False
