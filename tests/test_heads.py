@@ -11,7 +11,7 @@ from sklearn.linear_model import LogisticRegression
 
 from core.errors import Problem
 from core.students._heads import ChoiceHead, LogisticHead, NumberHead, fit_head
-from core.students._logistic import BLOCK, TOLERANCE
+from core.students._logistic import BLOCK, DAMPING, TOLERANCE, WIDEST_POOLED, Curvature
 from core.students.base import Features, FitRequest
 from core.students.frozen import MAX_ITER, Frozen
 from core.students.tfidf import Tfidf
@@ -48,13 +48,19 @@ def gradient(
     return np.hstack([own, wrong.sum(axis=0)[:, None]])
 
 
+@pytest.mark.parametrize("is_pooled", [False, True])
 @pytest.mark.parametrize("c", [0.1, 3.0, 100.0])
 @pytest.mark.parametrize("n_classes", [2, 3, 6])
 @pytest.mark.parametrize(("n", "weighted"), [(60, False), (60, True), (500, False), (500, True)])
-def test_it_finds_scikit_learns_optimum(n: int, weighted: bool, n_classes: int, c: float) -> None:
+def test_it_finds_scikit_learns_optimum(
+    n: int, weighted: bool, n_classes: int, c: float, is_pooled: bool
+) -> None:
     values, targets = vectors(n, 96, n_classes)
+    # A pool of the same rows and three times as many others, whose classes lie elsewhere.
+    others, _ = vectors(3 * n, 96, n_classes, seed=7)
+    curvature = Curvature.of(np.vstack([values, others])) if is_pooled else None
     weights = np.random.default_rng(1).uniform(0.1, 3, size=n) if weighted else None
-    head = LogisticHead.fit(values, asked(targets, weights=weights), c, MAX_ITER)
+    head = LogisticHead.fit(values, asked(targets, weights=weights), c, MAX_ITER, curvature)
     exact = LogisticRegression(C=c, tol=1e-10, max_iter=100_000)
     exact.fit(values.astype(np.float64), targets, sample_weight=weights)
     assert head.is_converged
@@ -68,6 +74,35 @@ def test_it_finds_scikit_learns_optimum(n: int, weighted: bool, n_classes: int, 
     assert (found.argmax(axis=1) == exact.predict(values)).mean() > 0.995
     at = gradient(head, values, targets, np.ones(n) if weights is None else weights, c)
     assert np.abs(at).max() <= TOLERANCE
+
+
+def test_a_pools_curvature_is_the_mean_of_its_rows_products() -> None:
+    values, targets = vectors(300, 20, 3)
+    found = Curvature.of(values)
+    assert found is not None
+    rows = np.column_stack([values, np.ones(300)]).astype(np.float64)
+    whole = rows.T @ rows / 300
+    np.testing.assert_allclose(found.vectors * found.values @ found.vectors.T, whole, atol=1e-6)
+    ridge = 0.01 / 0.2 + DAMPING * found.values.sum()
+    own = found.inverse(penalty=0.01, spread=0.2)(np.eye(21))
+    np.testing.assert_allclose(own, np.linalg.inv(whole + ridge * np.eye(21)) / 0.2, atol=1e-3)
+    # It says where to go, not where to: one that is far off leads to the same optimum.
+    off = Curvature(found.values[::-1].copy(), found.vectors)
+    usual, other = (
+        LogisticHead.fit(values, asked(targets), 1.0, MAX_ITER, one) for one in (found, off)
+    )
+    assert usual.is_converged and other.is_converged and usual.n_steps < other.n_steps
+    np.testing.assert_allclose(usual.weights, other.weights, atol=2e-3)
+
+
+def test_few_or_wide_rows_have_no_curvature_in_common() -> None:
+    assert Curvature.of(np.ones((20, 20), dtype=np.float32)) is None
+    assert Curvature.of(np.ones((2_000, WIDEST_POOLED + 1), dtype=np.float32)) is None
+    # Rows that say nothing: what is learned is how many are of which class.
+    values, targets = np.zeros((60, 5), dtype=np.float32), np.arange(60) % 3 // 2
+    head = LogisticHead.fit(values, asked(targets), 3.0, MAX_ITER, Curvature.of(values))
+    assert head.is_converged
+    np.testing.assert_allclose(head.predict(values)[0, :2], [2 / 3, 1 / 3], atol=1e-5)
 
 
 def test_coefficients_agree_to_many_digits_where_the_penalty_is_not_weak() -> None:

@@ -12,18 +12,20 @@ from typing import Any
 import numpy as np
 
 from core.errors import Problem
-from core.students._logistic import Found, minimise
+from core.students._logistic import Curvature, Found, minimise
 from core.students.base import Features, FitRequest, Packed
 from core.tasks.base import Head
 from core.threads import one_thread
 
 
 def fit_head(
-    head: Head, values: Any, sizes: np.ndarray, request: FitRequest, c: float, max_iter: int
-) -> LogisticHead | ChoiceHead | NumberHead:
+    head: Head, values: Any, sizes: np.ndarray, request: FitRequest, c: float, max_iter: int,
+    curvature: Curvature | None = None,
+) -> LogisticHead | ChoiceHead | NumberHead:  # fmt: skip
     """Fit a head on the examples of a request's samples, `values` of shape (examples, d).
 
-    `sizes` are the samples' numbers of examples; `c` is the inverse of the L2 penalty's strength.
+    `sizes` are the samples' numbers of examples; `c` is the inverse of the L2 penalty's strength;
+    `curvature` is that of all samples' values, for the heads that have a use for it.
 
     Raises:
         Problem: the request has no rows, or none with a weight.
@@ -39,7 +41,7 @@ def fit_head(
         return NumberHead.fit(values, request, c)
     if head == "tags" and request.weights is not None:
         request = replace(request, weights=np.repeat(request.weights, sizes))
-    return LogisticHead.fit(values, request, c, max_iter)
+    return LogisticHead.fit(values, request, c, max_iter, curvature)
 
 
 def head_probabilities(
@@ -91,7 +93,10 @@ class LogisticHead:
     is_converged: bool = True
 
     @classmethod
-    def fit(cls, features: Any, request: FitRequest, c: float, max_iter: int) -> LogisticHead:
+    def fit(
+        cls, features: Any, request: FitRequest, c: float, max_iter: int,
+        curvature: Curvature | None = None,
+    ) -> LogisticHead:  # fmt: skip
         """Fit on the features of a request's rows, dense or sparse, of shape (rows, d).
 
         `c` is the inverse of the L2 penalty's strength, as in scikit-learn.
@@ -107,8 +112,10 @@ class LogisticHead:
         if len(classes) < 2 or not features.shape[1]:
             return cls(classes, shares, None, None, 0)
         with one_thread():
-            fit = minimise if isinstance(features, np.ndarray) else _fit_sparse
-            found = fit(features, places, weights, c, max_iter)
+            if isinstance(features, np.ndarray):
+                found = minimise(features, places, weights, c, max_iter, curvature)
+            else:
+                found = _fit_sparse(features, places, weights, c, max_iter)
         return cls(
             classes, shares, found.weights, found.constants, found.n_steps, found.is_converged
         )

@@ -130,8 +130,9 @@ class Finetune(ReadsWithEncoder):
         0.5, gt=0, le=1, description="what an LLM's row counts, with the weighting synthetic"
     )
     precision: Literal["auto", "float32", "bfloat16"] = Field(
-        "auto", description="numbers it computes in; auto takes bfloat16 on graphics cards, and on processors"
-        " with matrix units, where that was faster",
+        "auto",
+        description="numbers it computes in; auto takes bfloat16 on graphics cards, and on"
+        " processors with matrix units, where that was faster",
     )
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -14,9 +15,11 @@ from core import encoders
 from core.students import _words
 from core.students._encoder import ReadsWithEncoder
 from core.students._heads import fit_head, head_probabilities, unpack_head
+from core.students._logistic import Curvature
 from core.students.base import Features, FitRequest, Fitted, Packed
 from core.tasks.base import Example, Head
 from core.text import tokens
+from core.threads import one_thread
 
 MAX_ITER = 1000
 
@@ -79,10 +82,11 @@ class Frozen(ReadsWithEncoder):
         Raises:
             Problem: a request has no rows.
         """
+        curvature = _curvature(features) if requests else None
         for request in requests:
             values = features.values[features.examples_of(request.rows)]
             sizes = features.sizes_of(request.rows)
-            head = fit_head(features.head, values, sizes, request, self.C, MAX_ITER)
+            head = fit_head(features.head, values, sizes, request, self.C, MAX_ITER, curvature)
             yield Fitted(request.key, head, head.n_steps, head.is_converged)
 
     def predict(self, fitted: Fitted, features: Features, rows: np.ndarray) -> np.ndarray:
@@ -134,6 +138,20 @@ def _seconds(examples: Sequence[Example]) -> list[str]:
     both = ((example.answer, example.other) for example in examples)
     return [one if one is not None else other or "" for one, other in both
             if (one, other) != (None, None)]  # fmt: skip
+
+
+_last: list[tuple[weakref.ref[np.ndarray], Curvature | None]] = []
+
+
+def _curvature(features: Features) -> Curvature | None:
+    """Return the curvature of a pool's features, worked out once while they are in use."""
+    if features.head not in ("class", "tags"):
+        return None
+    if not _last or _last[0][0]() is not features.values:
+        with one_thread():
+            found = Curvature.of(features.values)
+        _last[:] = [(weakref.ref(features.values), found)]
+    return _last[0][1]
 
 
 class _WordTable:
