@@ -1,4 +1,4 @@
-"""oneDNN's linear layers say and learn what PyTorch's do, and are used where they should be."""
+"""Layers of our own say and learn what PyTorch's do, and are used where they should be."""
 
 from __future__ import annotations
 
@@ -111,10 +111,12 @@ def test_names_weights_and_kinds_of_layers_stay(monkeypatch: pytest.MonkeyPatch)
         """A layer that somebody made for a reason."""
 
     monkeypatch.setattr(kernels, "mkl_is_slow", lambda: True)
-    model = nn.ModuleDict({"one": nn.Linear(2, 3), "own": Own(3, 3), "norm": nn.LayerNorm(3)})
+    model = nn.ModuleDict({"one": nn.Linear(2, 3), "own": Own(3, 3), "norm": nn.LayerNorm(3),
+                           "drop": nn.Dropout(0.2)})  # fmt: skip
     before = {name: value.clone() for name, value in model.state_dict().items()}
     kernels.quicken(model)
-    assert [type(part) for part in model.values()] == [kernels.Linear, Own, nn.LayerNorm]
+    kinds = [kernels.Linear, Own, nn.LayerNorm, kernels.Dropout]
+    assert [type(part) for part in model.values()] == kinds
     assert before.keys() == model.state_dict().keys()
     assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
     monkeypatch.setattr(kernels, "mkl_is_slow", lambda: False)
@@ -155,3 +157,41 @@ def test_long_products_are_as_exact_as_any() -> None:
     usual = (functional.linear(rows, weight).double() - exact).abs().max()
     own = (kernels._times(rows, weight).double() - exact).abs().max()
     assert own <= 4 * usual
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("p", [0.1, 0.5, 0.9])
+def test_drop_out_leaves_out_its_share_and_keeps_the_mean(p: float, dtype: torch.dtype) -> None:
+    layer = kernels.Dropout(p)
+    rows = torch.ones(333, 301, dtype=dtype, requires_grad=True)
+    torch.manual_seed(3)
+    made = layer(rows)
+    share = float((made == 0).float().mean())
+    # Six standard deviations of that many draws.
+    assert abs(share - p) < 6 * (p * (1 - p) / made.numel()) ** 0.5
+    kept = made[made != 0].float()
+    assert torch.allclose(kept, torch.tensor(1 / (1 - p)), rtol=1e-2 if p == 0.9 else 5e-3)
+    made.float().sum().backward()
+    assert rows.grad is not None and torch.equal(rows.grad.float(), made.detach().float())
+    # Neighbours share 64 drawn bits, and have nothing to do with one another.
+    gone = (made.detach() == 0).float().flatten()
+    together = torch.corrcoef(torch.stack([gone[:-1], gone[1:]]))[0, 1]
+    assert abs(float(together)) < 6 / made.numel() ** 0.5
+
+
+def test_drop_out_depends_on_the_seed_alone() -> None:
+    layer, rows = kernels.Dropout(0.3), torch.randn(5, 7, 11)
+    found = []
+    for seed in (1, 1, 2):
+        torch.manual_seed(seed)
+        found.append(layer(rows))
+    assert torch.equal(found[0], found[1]) and not torch.equal(found[0], found[2])
+
+
+def test_drop_out_is_for_learning_and_for_chances_between() -> None:
+    rows = torch.randn(4, 6)
+    assert torch.equal(kernels.Dropout(0.5).eval()(rows), rows)
+    assert torch.equal(kernels.Dropout(0.0)(rows), rows)
+    assert not kernels.Dropout(1.0)(rows).any()
+    assert torch.equal(kernels.Dropout(1e-6)(rows * 0), rows * 0)
+    assert kernels.Dropout(0.5)(torch.randn(0, 3)).shape == (0, 3)

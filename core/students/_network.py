@@ -6,6 +6,7 @@ it is worked out once and the trainings begin from there.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -32,6 +33,8 @@ MOST_KEPT_BYTES = 4_000_000_000
 """Most memory for what frozen layers made; above it they work anew in every training."""
 WORTH = 0.8
 """Share of the seconds in float32 that bfloat16 may take to be worth its coarser numbers."""
+ROUNDS = 6
+"""Steps in each precision of which the fastest counts."""
 MOST_TOKENS = {"cpu": 4_096, "cuda": 65_536}
 """Tokens, padding included, that are read at once where nothing is learned."""
 
@@ -299,30 +302,29 @@ def network_for(
 def half_gains(folder: Path, device: str) -> bool:
     """Say whether bfloat16 learns faster here, by a quick measurement.
 
-    Of processors only those with matrix units for it are measured. Others are slower with it, or,
-    where AVX-512 knows it, faster by just about what is asked for: two workers of one study could
-    come to different answers, and to other numbers.
+    Of processors only those with matrix units for it are measured. Others are slower with it or,
+    where AVX-512 knows it, faster by so little that two workers of one study, measuring beside one
+    another, came to different answers; whoever wants it there can say so. Both take turns, so that
+    what else the machine does slows both.
     """
     if device == "cpu" and not torch.cpu._is_amx_tile_supported():
         return False
-    seconds = {}
-    generator = np.random.default_rng(0)
-    for is_half in (False, True):
-        network = Network(folder, "class", 2, 0, device, is_half)
-        n_ids = int(network.n_ids)
-        sizes = np.full(32, 32)
-        tokens = Tokens(
-            generator.integers(n_ids, size=int(sizes.sum())), np.zeros(1024), np.zeros(1024),
-            np.concatenate([[0], np.cumsum(sizes)]), np.arange(32), np.zeros(32),
-        )  # fmt: skip
-        times = []
-        for _ in range(6):
+    n, length = 16, 32
+    networks = {half: Network(folder, "class", 2, 0, device, half) for half in (False, True)}
+    tokens = Tokens(
+        np.random.default_rng(0).integers(networks[True].n_ids, size=n * length),
+        np.zeros(n * length), np.zeros(n * length), np.arange(n + 1) * length, np.arange(n),
+        np.zeros(n),
+    )  # fmt: skip
+    seconds = dict.fromkeys(networks, math.inf)
+    for _ in range(ROUNDS):
+        for is_half, network in networks.items():
+            network.learning(is_on=True)
             started = time.perf_counter()
-            network.scores(tokens, np.arange(32)).sum().backward()
+            network.scores(tokens, np.arange(n)).sum().backward()
             if device == "cuda":
                 torch.cuda.synchronize()
-            times.append(time.perf_counter() - started)
-        seconds[is_half] = min(times)
+            seconds[is_half] = min(seconds[is_half], time.perf_counter() - started)
     return seconds[True] < WORTH * seconds[False]
 
 
