@@ -8,6 +8,9 @@ process or several side by side that begin together.
 The peak is the fastest product of two square matrices in that precision that any of PyTorch's
 libraries manages here, by as many processes; what a step computes is counted by PyTorch, forward
 and back. Trials a minute are of 2,000 rows and three epochs, as in `sweep.py`.
+
+`--profile` prints where the time of one training of MiniLM goes instead, in float32 on one thread:
+as PyTorch and transformers have it, and as Admix has it.
 """
 
 from __future__ import annotations
@@ -32,6 +35,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from core import encoders, kernels
+from core.students import _network
 from core.students._network import Network, network_for
 from core.students.base import Features, FitRequest
 from core.students.finetune import Finetune
@@ -139,6 +143,53 @@ def trained(way: Way, n: int, beginning: AbstractContextManager[Any], done: Any)
     done.put((peak, seconds, memory))
 
 
+PARTS = {
+    "linear layers": ("addmm", "aten::mm", "linear"),
+    "drop-out": ("bernoulli", "random_", "dropout"),
+    "attention": ("bmm", "softmax", "scaled_dot"),
+    "GELU": ("gelu",),
+    "norms": ("layer_norm",),
+    "AdamW and clipping": ("adamw", "vector_norm"),
+}
+
+
+def profiled(n: int) -> dict[str, float]:
+    """Return the seconds that each part of a training takes, beside all of them."""
+    torch.set_num_threads(1)
+    network_for.cache_clear()
+    student = Way(encoders.EMBEDDED, "float32", 0).student()
+    found = features(student, n)
+    targets = np.arange(n) % N_CLASSES
+    requests = [FitRequest(f"{k}", np.arange(k), targets[:k], N_CLASSES, seed=0) for k in (64, n)]
+    next(iter(student.fit(found, requests[:1])))
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
+        started = time.perf_counter()
+        next(iter(student.fit(found, requests[1:])))
+        seconds = dict.fromkeys(PARTS, 0.0) | {"all": time.perf_counter() - started}
+    for event in profile.key_averages():
+        for part, names in PARTS.items():
+            if any(name in event.key.lower() for name in names):
+                seconds[part] += event.self_cpu_time_total / 1e6
+                break
+    return seconds
+
+
+def where_time_goes(n: int, runs: int) -> None:
+    """Print the profile of a training before and after, medians."""
+    own = kernels.quicken, _network.only_first
+    ways: dict[str, list[dict[str, float]]] = {"PyTorch's": [], "Admix's": []}
+    for _ in range(runs):
+        for way, some in ways.items():
+            if way == "PyTorch's":
+                kernels.quicken = _network.only_first = lambda *given: None
+            some.append(profiled(n))
+            kernels.quicken, _network.only_first = own
+    print(f"seconds of {n} rows, one epoch, profiler on: PyTorch's layers, Admix's")
+    for part in (*PARTS, "all"):
+        before, after = (statistics.median(one[part] for one in some) for some in ways.values())
+        print(f"  {part:20} {before:6.2f} {after:6.2f}")
+
+
 class Together(nullcontext):  # type: ignore[type-arg]
     """Has processes begin at the same time."""
 
@@ -175,7 +226,11 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=512)
     parser.add_argument("--at-once", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--profile", action="store_true")
     arguments = parser.parse_args()
+    if arguments.profile:
+        where_time_goes(arguments.rows, arguments.runs)
+        return
     name = torch.cuda.get_device_name() if DEVICE == "cuda" else "processor"
     print(f"{name}, {arguments.rows} rows, medians of {arguments.runs} runs")
     with tempfile.TemporaryDirectory() as folder:

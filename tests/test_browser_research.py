@@ -189,7 +189,8 @@ def test_targets_are_edited_and_a_run_is_stopped_and_left_at_what_it_made(
     fill(page, "Model", "fake-1")
     fill(page, "Input, USD per million tokens", "1")
     fill(page, "Output, USD per million tokens", "1")
-    fill(page, "Human and synthetic rows in all", "600")
+    # So many that a slow machine comes to Stop before the last of them has.
+    fill(page, "Human and synthetic rows in all", "2000")
     told = page.get_by_text(re.compile(r"^[\d,]+ samples in all")).first
     expect(told).to_be_visible()
     before = told.inner_text()

@@ -195,3 +195,5 @@ def test_drop_out_is_for_learning_and_for_chances_between() -> None:
     assert not kernels.Dropout(1.0)(rows).any()
     assert torch.equal(kernels.Dropout(1e-6)(rows * 0), rows * 0)
     assert kernels.Dropout(0.5)(torch.randn(0, 3)).shape == (0, 3)
+    own = rows.clone()
+    assert kernels.Dropout(0.5, inplace=True)(own) is own and not own.all()

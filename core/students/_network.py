@@ -309,7 +309,7 @@ def half_gains(folder: Path, device: str) -> bool:
     """
     if device == "cpu" and not torch.cpu._is_amx_tile_supported():
         return False
-    n, length = 16, 32
+    n, length = 32, 32
     networks = {half: Network(folder, "class", 2, 0, device, half) for half in (False, True)}
     tokens = Tokens(
         np.random.default_rng(0).integers(networks[True].n_ids, size=n * length),
