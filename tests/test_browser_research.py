@@ -200,7 +200,7 @@ def test_targets_are_edited_and_a_run_is_stopped_and_left_at_what_it_made(
     expect(told).not_to_have_text(before)
     expect(metric(page, "Pending")).not_to_have_text("0")
     press_until_gone(page, "Stop")
-    expect(page.get_by_text(re.compile(r"paused · \d+ of \d+ usable")).first).to_be_visible()
+    expect(page.get_by_text(re.compile(r"paused · [\d,]+ of [\d,]+ usable")).first).to_be_visible()
     n_asked_of_vendor = len(vendor.received)
     page.get_by_role("button", name="Leave it at that").click()
     expect(page.get_by_role("button", name="Start", exact=True).first).to_be_enabled()
